@@ -1,0 +1,26 @@
+"""artlives: repaint a photograph in the style of a painter.
+
+    from artlives import Stylizer
+    Stylizer("wave")(Image.open("photo.jpg")).save("out.jpg")
+
+Importing this package does not import torch; `Stylizer` does when it is first asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Stylizer", "__version__", "styles"]
+
+if TYPE_CHECKING:
+    from artlives import styles
+    from artlives.stylizer import Stylizer
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "Stylizer":
+        return import_module("artlives.stylizer").Stylizer
+    if name == "styles":
+        return import_module("artlives.styles")
+    raise AttributeError(f"module 'artlives' has no attribute {name!r}")
