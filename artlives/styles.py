@@ -1,0 +1,223 @@
+"""The registry of styles: which there are, what their files say of them, and how one is loaded and saved.
+
+A style is one safetensors file: the weights of a `StyleNetwork` in half precision, and in the header's
+string metadata what it was made from. Listing and finding read that header alone; torch is imported
+when weights are loaded or saved.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artlives import architecture
+from artlives.errors import ArtlivesError
+from artlives.files import replacing
+
+if TYPE_CHECKING:
+    import torch
+
+    from artlives.network import StyleNetwork
+
+FORMAT = "artlives-style-1"
+MAX_HEADER = 100_000_000  # bytes; safetensors' own limit
+
+
+@dataclass(frozen=True)
+class Style:
+    """A style as its file describes it; the weights stay in the file.
+
+    Attributes:
+        name: the name it is found by, and the ending of the pictures it paints.
+        path: its safetensors file.
+        painting, painter, year, licence: of the painting it was trained on.
+        layers: the network that its weights fit.
+        training: the recipe, options and last losses of its training.
+        measured: distances that were measured of its pictures; may be empty.
+    """
+
+    name: str
+    path: Path
+    painting: str
+    painter: str
+    year: str
+    licence: str
+    layers: tuple[architecture.Layer, ...]
+    training: dict[str, Any]
+    measured: dict[str, Any]
+
+
+def models_folder() -> Path:
+    """The folder of the styles that come with artlives: the installed package's, else the checkout's."""
+    package = Path(__file__).parent
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def available() -> list[Style]:
+    """The styles that come with artlives, by name.
+
+    Raises:
+        ArtlivesError: if a file among them is not a style.
+    """
+    return [read(path) for path in _shipped().values()]
+
+
+def find(name: str | Path) -> Style:
+    """The style of that name, or the style in that safetensors file.
+
+    Raises:
+        ArtlivesError: if there is no such style (the message lists those there are and the nearest
+            name), or if the file cannot be read or is not a style.
+    """
+    shipped = _shipped()
+    if name in shipped:
+        return read(shipped[str(name)])
+    path = Path(name)
+    if path.suffix == ".safetensors" or path.is_file():
+        return read(path)
+    nearest = difflib.get_close_matches(str(name).lower(), shipped, n=1, cutoff=0.4)
+    hint = f", did you mean {nearest[0]!r}?" if nearest else ""
+    raise ArtlivesError(
+        f"there is no style {str(name)!r}; {hint}The styles are: {', '.join(shipped) or 'none'}"
+    )
+
+
+def read(path: str | Path) -> Style:
+    """The style in a safetensors file, from its header alone.
+
+    Raises:
+        ArtlivesError: if the file cannot be read, is damaged, or is not a style of artlives.
+    """
+    path = Path(path)
+    metadata = _metadata(path)
+    if metadata.get("format") != FORMAT:
+        raise ArtlivesError(f"{path} is a safetensors file but not a style that `artlives train` wrote")
+    try:
+        check_name(metadata["style"])
+        return Style(
+            name=metadata["style"],
+            path=path,
+            painting=metadata["painting"],
+            painter=metadata["painter"],
+            year=metadata["year"],
+            licence=metadata["licence"],
+            layers=architecture.from_json(metadata["network"]),
+            training=json.loads(metadata["training"]),
+            measured=json.loads(metadata["measured"]),
+        )
+    except KeyError as error:
+        raise ArtlivesError(f"{path} is not a whole style: its header lacks {error}") from error
+    except ValueError as error:
+        raise ArtlivesError(f"{path} is not a style that this artlives can use: {error}") from error
+
+
+def check_name(name: str) -> None:
+    """Raise ValueError unless `name` can name a style: it becomes a part of file names."""
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise ValueError(f"a style's name is made of letters, digits, - and _, unlike {name!r}")
+
+
+def save(
+    path: str | Path,
+    state_dict: Mapping[str, torch.Tensor],
+    *,
+    name: str,
+    painting: str,
+    painter: str,
+    year: str,
+    licence: str,
+    layers: tuple[architecture.Layer, ...],
+    training: Mapping[str, Any],
+    measured: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a style: `state_dict` in half precision, the rest as the header's metadata (see `Style`).
+
+    The file appears at `path` whole or not at all.
+
+    Raises:
+        ArtlivesError: if a weight is not finite in half precision, or the file cannot be written.
+        ValueError: if `name` cannot name a style.
+    """
+    from safetensors import torch as safetensors
+
+    check_name(name)
+    weights = {key: value.detach().cpu().half().contiguous() for key, value in state_dict.items()}
+    for key, value in weights.items():
+        if not value.isfinite().all():
+            raise ArtlivesError(f"{path} was not written: {key} holds weights that are not finite")
+    metadata = {
+        "format": FORMAT,
+        "style": name,
+        "painting": painting,
+        "painter": painter,
+        "year": year,
+        "licence": licence,
+        "network": architecture.to_json(layers),
+        "training": json.dumps(dict(training)),
+        "measured": json.dumps(dict(measured or {})),
+    }
+    with replacing(path) as temporary:
+        temporary.write_bytes(safetensors.save(weights, metadata))
+
+
+def load_network(style: Style, device: torch.device | str = "cpu") -> StyleNetwork:
+    """The network of a style with its weights in fp32, on `device`, in eval mode.
+
+    Raises:
+        ArtlivesError: if the file cannot be read, or its weights are not finite or do not fit its network.
+    """
+    from safetensors import SafetensorError
+    from safetensors import torch as safetensors
+
+    from artlives.network import StyleNetwork
+
+    try:
+        weights = {key: value.float() for key, value in safetensors.load_file(style.path).items()}
+    except OSError as error:
+        raise ArtlivesError(f"{style.path} cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise ArtlivesError(f"{style.path} is damaged: {error}") from error
+    if not all(value.isfinite().all() for value in weights.values()):
+        raise ArtlivesError(f"{style.path} is damaged: it holds weights that are not finite")
+    network = StyleNetwork(style.layers)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        what = textwrap.shorten(str(error), 200)
+        raise ArtlivesError(f"{style.path} does not fit the network that it describes: {what}") from error
+    return network.to(device).eval()
+
+
+def _shipped() -> dict[str, Path]:
+    """Paths of the styles that come with artlives, by name."""
+    return {path.stem: path for path in sorted(models_folder().glob("*.safetensors"))}
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """The string metadata in the header of a safetensors file: 8 bytes of length, then JSON."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size - 8
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= min(size, MAX_HEADER):
+                raise ArtlivesError(f"{path} is not a safetensors file, or is cut short")
+            header = json.loads(file.read(length))
+        metadata = header.pop("__metadata__", {})
+        if not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError("metadata that is not text")
+        end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    except OSError as error:
+        raise ArtlivesError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError, AttributeError, KeyError, IndexError, TypeError) as error:
+        raise ArtlivesError(f"{path} is not a safetensors file") from error
+    if end != size - length:
+        raise ArtlivesError(f"{path} is cut short or damaged: its tensors do not fill the file")
+    return metadata
