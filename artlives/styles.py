@@ -84,10 +84,9 @@ def find(name: str | Path) -> Style:
     if path.suffix == ".safetensors" or path.is_file():
         return read(path)
     nearest = difflib.get_close_matches(str(name).lower(), shipped, n=1, cutoff=0.4)
-    hint = f", did you mean {nearest[0]!r}?" if nearest else ""
-    raise ArtlivesError(
-        f"there is no style {str(name)!r}; {hint}The styles are: {', '.join(shipped) or 'none'}"
-    )
+    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+    names = ", ".join(shipped) or "none"
+    raise ArtlivesError(f"there is no style {str(name)!r}{hint}; the styles are: {names}")
 
 
 def read(path: str | Path) -> Style:
