@@ -1,0 +1,80 @@
+"""Convolution and its two adjoints as differentiable functions.
+
+Each of the three is linear in both arguments, and the derivative of each is made of the other two. So derivatives
+of any order are exact, and the gradients of transposed convolution need no code of their own.
+"""
+
+from typing import Any
+
+from torch import Tensor
+from torch.autograd import Function
+
+from artlives.blocks.kernels.matmul import Geometry, convolve, convolve_transposed, correlate_weight
+
+Gradients = tuple[Tensor | None, ...]
+
+
+class Convolve(Function):
+    """(x, weight, bias) -> y; see `kernels.matmul.convolve`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.geometry = geometry
+        return convolve(x, weight, bias, geometry)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Gradients:
+        (gradient,), (x, weight), geometry = gradients, ctx.saved_tensors, ctx.geometry
+        need_x, need_weight, need_bias, _ = ctx.needs_input_grad
+        return (
+            ConvolveTransposed.apply(gradient, weight, None, geometry, x.shape[2:]) if need_x else None,
+            CorrelateWeight.apply(x, gradient, geometry, weight.shape[2:]) if need_weight else None,
+            gradient.sum((0, 2, 3)) if need_bias else None,
+            None,
+        )
+
+
+class ConvolveTransposed(Function):
+    """(y, weight, bias) -> x of the given size; see `kernels.matmul.convolve_transposed`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, y: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, size: tuple[int, int]
+    ) -> Tensor:
+        ctx.save_for_backward(y, weight)
+        ctx.geometry = geometry
+        return convolve_transposed(y, weight, bias, geometry, size)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Gradients:
+        (gradient,), (y, weight), geometry = gradients, ctx.saved_tensors, ctx.geometry
+        need_y, need_weight, need_bias, *_ = ctx.needs_input_grad
+        return (
+            Convolve.apply(gradient, weight, None, geometry) if need_y else None,
+            CorrelateWeight.apply(gradient, y, geometry, weight.shape[2:]) if need_weight else None,
+            gradient.sum((0, 2, 3)) if need_bias else None,
+            None,
+            None,
+        )
+
+
+class CorrelateWeight(Function):
+    """(x, y) -> weight of the given kernel size; see `kernels.matmul.correlate_weight`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tuple[int, int]) -> Tensor:
+        ctx.save_for_backward(x, y)
+        ctx.geometry = geometry
+        return correlate_weight(x, y, geometry, kernel_size)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Gradients:
+        (gradient,), (x, y), geometry = gradients, ctx.saved_tensors, ctx.geometry
+        need_x, need_y, *_ = ctx.needs_input_grad
+        return (
+            ConvolveTransposed.apply(y, gradient, None, geometry, x.shape[2:]) if need_x else None,
+            Convolve.apply(x, gradient, None, geometry) if need_y else None,
+            None,
+            None,
+        )
