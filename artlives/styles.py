@@ -61,13 +61,18 @@ def models_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "models"
 
 
+def shipped() -> dict[str, Path]:
+    """The files of the styles that come with artlives, by name."""
+    return {path.stem: path for path in sorted(models_folder().glob("*.safetensors"))}
+
+
 def available() -> list[Style]:
     """The styles that come with artlives, by name.
 
     Raises:
         ArtlivesError: if a file among them is not a style.
     """
-    return [read(path) for path in _shipped().values()]
+    return [read(path) for path in shipped().values()]
 
 
 def find(name: str | Path) -> Style:
@@ -77,15 +82,15 @@ def find(name: str | Path) -> Style:
         ArtlivesError: if there is no such style (the message lists those there are and the nearest
             name), or if the file cannot be read or is not a style.
     """
-    shipped = _shipped()
-    if name in shipped:
-        return read(shipped[str(name)])
+    paths = shipped()
+    if name in paths:
+        return read(paths[str(name)])
     path = Path(name)
-    if path.suffix == ".safetensors" or path.is_file():
+    if path.suffix or len(path.parts) > 1:
         return read(path)
-    nearest = difflib.get_close_matches(str(name).lower(), shipped, n=1, cutoff=0.4)
+    nearest = difflib.get_close_matches(str(name).lower(), paths, n=1, cutoff=0.4)
     hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
-    names = ", ".join(shipped) or "none"
+    names = ", ".join(paths) or "none"
     raise ArtlivesError(f"there is no style {str(name)!r}{hint}; the styles are: {names}")
 
 
@@ -114,7 +119,7 @@ def read(path: str | Path) -> Style:
         )
     except KeyError as error:
         raise ArtlivesError(f"{path} is not a whole style: its header lacks {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtlivesError(f"{path} is not a style that this artlives can use: {error}") from error
 
 
@@ -173,6 +178,7 @@ def load_network(style: Style, device: torch.device | str = "cpu") -> StyleNetwo
     Raises:
         ArtlivesError: if the file cannot be read, or its weights are not finite or do not fit its network.
     """
+    import torch
     from safetensors import SafetensorError
     from safetensors import torch as safetensors
 
@@ -186,18 +192,14 @@ def load_network(style: Style, device: torch.device | str = "cpu") -> StyleNetwo
         raise ArtlivesError(f"{style.path} is damaged: {error}") from error
     if not all(value.isfinite().all() for value in weights.values()):
         raise ArtlivesError(f"{style.path} is damaged: it holds weights that are not finite")
-    network = StyleNetwork(style.layers)
+    with torch.device("meta"):  # the weights take the place of these: nothing is drawn or allocated
+        network = StyleNetwork(style.layers)
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         what = textwrap.shorten(str(error), 200)
         raise ArtlivesError(f"{style.path} does not fit the network that it describes: {what}") from error
     return network.to(device).eval()
-
-
-def _shipped() -> dict[str, Path]:
-    """Paths of the styles that come with artlives, by name."""
-    return {path.stem: path for path in sorted(models_folder().glob("*.safetensors"))}
 
 
 def _metadata(path: Path) -> dict[str, str]:
