@@ -22,7 +22,9 @@ def pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
 def batched(x: Tensor, name: str) -> Tensor:
     """`x` as (N, C, H, W): a (C, H, W) tensor becomes a batch of one."""
     if x.ndim not in (3, 4):
-        raise RuntimeError(f"Expected 3D (unbatched) or 4D (batched) input to {name}, but got size {list(x.shape)}")
+        raise RuntimeError(
+            f"Expected 3D (unbatched) or 4D (batched) input to {name}, but got size {list(x.shape)}"
+        )
     return x if x.ndim == 4 else x.unsqueeze(0)
 
 
@@ -73,4 +75,6 @@ def check_groups(weight: Tensor, groups: int) -> None:
     if groups < 1:
         raise RuntimeError(f"non-positive groups is not supported, but got groups={groups}")
     if weight.shape[0] % groups:
-        raise RuntimeError(f"groups={groups} does not divide the {weight.shape[0]} channels of {list(weight.shape)}")
+        raise RuntimeError(
+            f"groups={groups} does not divide the {weight.shape[0]} channels of {list(weight.shape)}"
+        )

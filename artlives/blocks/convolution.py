@@ -63,7 +63,9 @@ def conv2d(
         margins = pair(padding, "padding")
     elif padding == "same":
         if strides != (1, 1):
-            raise RuntimeError(f"padding='same' is not supported for strided convolutions, but got stride={strides}")
+            raise RuntimeError(
+                f"padding='same' is not supported for strided convolutions, but got stride={strides}"
+            )
         margins = (spans[0] - 1) // 2, (spans[1] - 1) // 2
         x = pad(x, (0, (spans[1] - 1) % 2, 0, (spans[0] - 1) % 2))
     elif padding != "valid":
@@ -108,12 +110,16 @@ class Conv2d(nn.Module):
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride, self.dilation = pair(stride, "stride"), pair(dilation, "dilation")
-        self.padding: tuple[int, int] | str = padding if isinstance(padding, str) else pair(padding, "padding")
+        self.padding: tuple[int, int] | str = (
+            padding if isinstance(padding, str) else pair(padding, "padding")
+        )
         self.padding_mode = padding_mode
         if isinstance(padding, str) and padding not in ("same", "valid"):
             raise ValueError(f"padding must be 'same', 'valid' or numbers, but got {padding!r}")
         if padding == "same" and self.stride != (1, 1):
-            raise ValueError(f"padding='same' is not supported for strided convolutions, but got stride={self.stride}")
+            raise ValueError(
+                f"padding='same' is not supported for strided convolutions, but got stride={self.stride}"
+            )
         self.weight = nn.Parameter(
             torch.empty(out_channels, in_channels // groups, *self.kernel_size, device=device, dtype=dtype)
         )
@@ -136,7 +142,9 @@ class Conv2d(nn.Module):
         if self.padding == "valid":
             return 0, 0, 0, 0
         if self.padding == "same":
-            across, down = (d * (k - 1) for d, k in zip(self.dilation[::-1], self.kernel_size[::-1], strict=True))
+            across, down = (
+                d * (k - 1) for d, k in zip(self.dilation[::-1], self.kernel_size[::-1], strict=True)
+            )
             return across // 2, across - across // 2, down // 2, down - down // 2
         down, across = self.padding
         return across, across, down, down
@@ -154,7 +162,9 @@ def check_channels(in_channels: int, out_channels: int, groups: int) -> None:
     if groups < 1:
         raise ValueError(f"groups must be a positive integer, but got {groups}")
     if in_channels % groups or out_channels % groups:
-        raise ValueError(f"groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}")
+        raise ValueError(
+            f"groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}"
+        )
 
 
 def start_parameters(weight: Tensor, bias: Tensor | None) -> None:

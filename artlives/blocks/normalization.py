@@ -42,7 +42,9 @@ def instance_norm(
     if not use_input_stats:
         return _with_statistics(input, running_mean, running_var, weight, bias, eps)
     if input.shape[2:].numel() == 1:
-        raise ValueError(f"Expected more than 1 spatial element when training, got input size {list(input.shape)}")
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size {list(input.shape)}"
+        )
     y, mean, var = _Normalize.apply(input, weight, bias, tuple(range(2, input.ndim)), eps)
     _move(running_mean, running_var, mean, var, input.shape[2:].numel(), momentum)
     return y
@@ -80,7 +82,9 @@ def batch_norm(
         return _with_statistics(input, running_mean, running_var, weight, bias, eps)
     count = len(input) * input.shape[2:].numel()
     if count == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {list(input.shape)}"
+        )
     y, mean, var = _Normalize.apply(input, weight, bias, (0, *range(2, input.ndim)), eps)
     _move(running_mean, running_var, mean, var, count, momentum)
     return y
@@ -153,7 +157,9 @@ def _with_statistics(
 ) -> Tensor:
     """Normalization by statistics that are given: a scale and a shift per channel."""
     if mean is None or var is None:
-        raise RuntimeError("expected running_mean and running_var to be given when the input's own are not used")
+        raise RuntimeError(
+            "expected running_mean and running_var to be given when the input's own are not used"
+        )
     factor = (_per_channel(var, x) + eps).rsqrt()
     if weight is not None:
         factor = factor * _per_channel(weight, x)
@@ -165,14 +171,21 @@ def _with_statistics(
 
 @torch.no_grad()
 def _move(
-    running_mean: Tensor | None, running_var: Tensor | None, mean: Tensor, var: Tensor, count: int, momentum: float
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    mean: Tensor,
+    var: Tensor,
+    count: int,
+    momentum: float,
 ) -> None:
     """Moves the running statistics towards those of a batch; an empty batch has none."""
     if not mean.numel() or not count:
         return
     for running, value in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
         if running is not None:
-            average = value.transpose(0, 1).flatten(1).mean(1)  # over the pictures, for instance normalization
+            average = (
+                value.transpose(0, 1).flatten(1).mean(1)
+            )  # over the pictures, for instance normalization
             running.lerp_(average.to(running.dtype), momentum)
 
 
@@ -185,7 +198,9 @@ def _check(
     own_statistics: bool,
 ) -> None:
     if x.ndim < 3 or not x.dtype.is_floating_point:
-        raise RuntimeError(f"expected a floating-point input (N, C, H, W), but got {x.dtype} of size {list(x.shape)}")
+        raise RuntimeError(
+            f"expected a floating-point input (N, C, H, W), but got {x.dtype} of size {list(x.shape)}"
+        )
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     for name, tensor in given.items():
         if tensor is not None and tensor.shape != (x.shape[1],):

@@ -105,7 +105,9 @@ class ConvTranspose2d(nn.Module):
         super().__init__()
         check_channels(in_channels, out_channels, groups)
         if padding_mode != "zeros":
-            raise ValueError(f"only padding_mode='zeros' is supported for ConvTranspose2d, but got {padding_mode!r}")
+            raise ValueError(
+                f"only padding_mode='zeros' is supported for ConvTranspose2d, but got {padding_mode!r}"
+            )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride, self.dilation = pair(stride, "stride"), pair(dilation, "dilation")

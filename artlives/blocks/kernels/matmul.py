@@ -71,7 +71,9 @@ def convolve_transposed(
     x = _channels_last(y, n, weight.shape[1], *size)
     rows, columns = (
         [*_phases(*axis)]
-        for axis in zip(size, weight.shape[2:], geometry.stride, geometry.padding, geometry.dilation, strict=True)
+        for axis in zip(
+            size, weight.shape[2:], geometry.stride, geometry.padding, geometry.dilation, strict=True
+        )
     )
     # One padded copy of y serves all phases; each reads it from an origin of its own.
     top, left = (max(0, *(p.before for p in axis)) for axis in (rows, columns))

@@ -1,0 +1,130 @@
+"""`artlives train`: a new style from a painting and a folder of photographs."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from artlives.cli.options import device_option
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("painting", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--photos",
+    "photos_folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="Folder of photographs to learn on; a thousand are enough.",
+)
+@click.option("--name", required=True, help="The style's name, as in `stylize --style NAME`.")
+@click.option("-o", "--output", type=PATH, help="Style file to write.  [default: NAME.safetensors]")
+@click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
+@click.option(
+    "--size", type=click.IntRange(64), default=256, show_default=True, help="Side of the crops, pixels."
+)
+@click.option("--batch-size", type=click.IntRange(1), default=4, show_default=True, help="Crops a step.")
+@click.option(
+    "--style-size",
+    type=click.IntRange(64),
+    default=512,
+    show_default=True,
+    help="Longer side of the painting, pixels: a larger painting makes larger strokes.",
+)
+@click.option(
+    "--style-weight", type=click.FloatRange(0), default=1.0, show_default=True, help="More is more painterly."
+)
+@click.option(
+    "--content-weight",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="More is more like the photo.",
+)
+@click.option(
+    "--holdout",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Leave out the last N photos by name, to judge the style by.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--perceptual",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="VGG-19 weights to use instead of torchvision's download.",
+)
+@click.option("--title", help="The painting's title, for the style's card.  [default: NAME]")
+@click.option("--painter", default="unknown", help="For the style's card.")
+@click.option("--year", default="unknown", help="For the style's card.")
+@click.option("--licence", default="unknown", help="Licence of the model, for the style's card.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint in runs/NAME.")
+@device_option
+def train(
+    painting: Path,
+    photos_folder: Path,
+    name: str,
+    output: Path | None,
+    title: str | None,
+    painter: str,
+    year: str,
+    licence: str,
+    perceptual: Path | None,
+    holdout: int,
+    resume: bool,
+    device: str,
+    **options: Any,
+) -> None:
+    """Train a style on PAINTING and write it to a file.
+
+    Checkpoints, a log and previews go to runs/NAME. Ctrl-C stops after the current step; the same command with
+    --resume goes on from there.
+    """
+    from tqdm import tqdm
+
+    from artlives import devices, styles
+    from artlives.architecture import STYLE_NETWORK
+    from artlives.training.perceptual import Perceptual
+    from artlives.training.photos import Photos
+    from artlives.training.trainer import Interrupted, Progress, Recipe, Trainer
+
+    try:
+        styles.check_name(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--name") from error
+    output = output or Path(f"{name}.safetensors")
+    recipe = Recipe(**options)
+    where = devices.pick(device)
+    photos = Photos(photos_folder, holdout)
+    trainer = Trainer(painting, photos, recipe, Perceptual(perceptual, where), Path("runs") / name, where)
+    if resume:
+        trainer.resume()
+    with tqdm(total=recipe.steps, initial=trainer.step, desc=name, unit="step", file=sys.stderr) as bar:
+
+        def report(progress: Progress) -> None:
+            bar.set_postfix(
+                {key: f"{progress.losses[key]:.3g}" for key in ("style", "content", "steadiness")}
+            )
+            bar.update()
+
+        try:
+            losses = trainer.run(report)
+        except Interrupted as stop:
+            bar.close()
+            click.echo(f"{stop}; the same command with --resume goes on from there", err=True)
+            sys.exit(128 + stop.signum)
+    styles.save(
+        output,
+        trainer.average.state_dict(),
+        name=name,
+        painting=title or name,
+        painter=painter,
+        year=year,
+        licence=licence,
+        layers=STYLE_NETWORK,
+        training={**trainer.card(), "losses": losses},
+    )
+    click.echo(f"wrote {output}; paint with it: artlives stylize PHOTO --style {output}")

@@ -1,0 +1,71 @@
+"""What a painting is asked to be: like the photo in content, like the painter in style, steady and smooth.
+
+All are relative to what they are compared with, so that their weights mean the same for every painting.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+def content_loss(features: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference of two pictures' features over the target's mean square.
+
+    `features` and `target` are (N, C, H, W) of one perceptual layer; a number >= 0 in fp32, 0 for equal pictures,
+    about 1 for unrelated ones. Johnson et al. 2016, equation 2, but relative.
+    """
+    target = target.float()
+    return (features.float() - target).square().mean() / target.square().mean()
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """How much channels go together, wherever they do: (N, C, H, W) -> (N, C, C), averaged over H * W.
+
+    Gatys et al. 2016, "Image style transfer using convolutional neural networks", equation 3.
+    """
+    n, c, h, w = features.shape
+    pixels = features.permute(0, 2, 3, 1).reshape(n, h * w, c)
+    # Divided first on both sides, so that fp16's and bf16's range holds the sums.
+    pixels = pixels * (h * w) ** -0.5
+    return (pixels.transpose(1, 2) @ pixels).float()
+
+
+def style_loss(features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+    """Squared Frobenius distance of Gram matrices over the target's squared norm, averaged over the layers.
+
+    `features` holds (N, C, H, W) by layer, `targets` the painting's Gram matrices (1, C, C). A number >= 0, 0 for
+    equal statistics, 1 for a picture without features. Johnson et al. 2016, equation 4, but relative.
+    """
+    losses = []
+    for layer, target in targets.items():
+        difference = (gram_matrix(features[layer]) - target).square().sum((1, 2))
+        losses.append((difference / target.square().sum()).mean())
+    return torch.stack(losses).mean()
+
+
+def steadiness_loss(first: Tensor, second: Tensor, shift: tuple[int, int], margin: int = 16) -> Tensor:
+    """Mean squared difference, in units of 255, of paintings of one photo from two windows onto it.
+
+    `second`'s window lies `shift` (down, right) pixels, each >= 0, from that of `first`; both are (N, 3, H, W) in
+    0..255. `margin` pixels of their common part's border are left out, since they see different surroundings. This
+    keeps the network from painting a grid of its own, and steadies video.
+    """
+    down, right = shift
+    h, w = first.shape[2:]
+    common = first[:, :, down + margin : h - margin, right + margin : w - margin]
+    other = second[:, :, margin : h - down - margin, margin : w - right - margin]
+    return ((common - other) / 255).square().mean()
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring pixels of x (N, 3, H, W), in both directions."""
+    down = (x[:, :, 1:] - x[:, :, :-1]).square().mean()
+    return down + (x[:, :, :, 1:] - x[:, :, :, :-1]).square().mean()
+
+
+def halved(x: Tensor) -> Tensor:
+    """x (N, C, H, W) at half the size, each pixel the mean of four; an odd last row or column is left out."""
+    n, c, h, w = x.shape
+    x = x[:, :, : h // 2 * 2, : w // 2 * 2]
+    return x.reshape(n, c, h // 2, 2, w // 2, 2).mean((3, 5))

@@ -1,0 +1,71 @@
+"""Photographs to train on: random crops of random photos, the same ones for the same seed and step."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from artlives import images
+from artlives.errors import ArtlivesError
+
+ZOOM = 1.6  # a photo's short side is this many times the crop's side at most, and once at least
+
+log = logging.getLogger(__name__)
+
+
+class Photos:
+    """The picture files of a folder and of the folders in it, by name, without the last `holdout` ones.
+
+    One that cannot be read is skipped, with one warning.
+
+    Raises:
+        ArtlivesError: no picture is there.
+    """
+
+    def __init__(self, folder: Path, holdout: int = 0) -> None:
+        self.files = sorted(
+            path for path in folder.rglob("*") if path.suffix.lower() in images.SUFFIXES and path.is_file()
+        )[: -holdout or None]
+        self.folder = folder
+        self._unreadable: set[Path] = set()
+        if not self.files:
+            raise ArtlivesError(
+                f"{folder} holds no pictures to train on; give a folder of photographs with --photos"
+            )
+
+    def crops(self, count: int, size: int, generator: np.random.Generator) -> Tensor:
+        """`count` crops of `size` pixels a side, half of them mirrored: (count, 3, size, size) uint8."""
+        return torch.stack([self._crop(size, generator) for _ in range(count)])
+
+    def _crop(self, size: int, generator: np.random.Generator) -> Tensor:
+        photo = self._photo(int(generator.integers(len(self.files))))
+        zoom, x, y, mirrored = generator.random(4)
+        scale = size * ZOOM**zoom / min(photo.size)
+        w, h = (max(size, round(side * scale)) for side in photo.size)
+        left, top = int(x * (w - size + 1)), int(y * (h - size + 1))
+        # Only the crop's part of the photo is resized.
+        box = tuple(edge / scale for edge in (left, top, left + size, top + size))
+        box = (box[0], box[1], min(box[2], photo.width), min(box[3], photo.height))
+        pixels = np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))
+        return torch.from_numpy(pixels[:, ::-1].copy() if mirrored < 0.5 else pixels.copy()).permute(2, 0, 1)
+
+    def _photo(self, index: int) -> Image.Image:
+        """The photo of that index, or the next one that can be read."""
+        for offset in range(len(self.files)):
+            path = self.files[(index + offset) % len(self.files)]
+            if path in self._unreadable:
+                continue
+            try:
+                return Image.fromarray(images.load(path).pixels)
+            except ArtlivesError as error:
+                self._unreadable.add(path)
+                log.warning("skipping a photo: %s", error)
+        raise ArtlivesError(f"none of the pictures in {self.folder} can be read")
+
+    def whole(self, index: int) -> NDArray[np.uint8]:
+        """The photo of that index, whole: (H, W, 3) uint8."""
+        return np.asarray(self._photo(index))
