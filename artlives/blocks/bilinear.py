@@ -51,7 +51,7 @@ class ConvolveTransposed(Function):
         (gradient,), (y, weight), geometry = gradients, ctx.saved_tensors, ctx.geometry
         need_y, need_weight, need_bias, *_ = ctx.needs_input_grad
         return (
-            Convolve.apply(gradient, weight, None, geometry) if need_y else None,
+            _cropped(Convolve.apply(gradient, weight, None, geometry), y) if need_y else None,
             CorrelateWeight.apply(gradient, y, geometry, weight.shape[2:]) if need_weight else None,
             gradient.sum((0, 2, 3)) if need_bias else None,
             None,
@@ -74,7 +74,12 @@ class CorrelateWeight(Function):
         need_x, need_y, *_ = ctx.needs_input_grad
         return (
             ConvolveTransposed.apply(y, gradient, None, geometry, x.shape[2:]) if need_x else None,
-            Convolve.apply(x, gradient, None, geometry) if need_y else None,
+            _cropped(Convolve.apply(x, gradient, None, geometry), y) if need_y else None,
             None,
             None,
         )
+
+
+def _cropped(result: Tensor, y: Tensor) -> Tensor:
+    """`result` at y's size: an output padding of a stride or more leaves room for further values."""
+    return result[:, :, : y.shape[2], : y.shape[3]]

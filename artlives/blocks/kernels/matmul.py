@@ -235,7 +235,8 @@ def _planes(x: Tensor, padding: tuple[int, int, int, int], stride: tuple[int, in
     n, h, w, c = x.shape
     rows, width = ceil((top + h + bottom) / sh), ceil((left + w + right) / sw) * sw
     if not any(padding) and sh == 1 and width == w:
-        return x.to(dtype).contiguous().unsqueeze(0)
+        # Axes of size 1 may have any stride, also in a contiguous tensor; the pitches must be these.
+        return x.to(dtype).contiguous().as_strided((1, n, h, w, c), (n * h * w * c, h * w * c, w * c, c, 1))
     covered = not any(padding) and h == rows * sh and width == w
     planes = (torch.empty if covered else torch.zeros)((sh, n, rows, width, c), dtype=dtype, device=x.device)
     for p in range(sh):
