@@ -23,22 +23,23 @@ def tanh(input: Tensor) -> Tensor:
     >>> tanh(torch.tensor([-1e30, 0.0, 1e30]))
     tensor([-1.,  0.,  1.])
     """
-    return _Tanh.apply(_as_floats("tanh", input))
+    input = _as_floats("tanh", input)
+    return _Tanh.apply(_wide(input)).to(input.dtype)
 
 
 class _Tanh(Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor) -> Tensor:
         # With t = e^2x - 1 it is t / (t + 2). expm1 keeps the digits of a small x; from 20 on tanh is 1.
-        t = _wide(input).clamp(max=20).mul_(2).expm1_()
-        output = (t / (t + 2)).to(input.dtype)
+        t = input.clamp(max=20).mul_(2).expm1_()
+        output = t / (t + 2)
         ctx.save_for_backward(output)
         return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (output,) = map(_wide, ctx.saved_tensors)
-        return (_wide(grad) * (1 - output * output)).to(grad.dtype)
+        (output,) = ctx.saved_tensors
+        return grad * (1 - output * output)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -51,21 +52,22 @@ def sigmoid(input: Tensor) -> Tensor:
     >>> sigmoid(torch.tensor([-1e30, 0.0, 1e30]))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return _Sigmoid.apply(_as_floats("sigmoid", input))
+    input = _as_floats("sigmoid", input)
+    return _Sigmoid.apply(_wide(input)).to(input.dtype)
 
 
 class _Sigmoid(Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor) -> Tensor:
         # Where e^-x overflows, 1 / inf is the 0 that is wanted.
-        output = _wide(input).neg().exp_().add_(1).reciprocal_().to(input.dtype)
+        output = input.neg().exp_().add_(1).reciprocal_()
         ctx.save_for_backward(output)
         return output
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (output,) = map(_wide, ctx.saved_tensors)
-        return (_wide(grad) * output * (1 - output)).to(grad.dtype)
+        (output,) = ctx.saved_tensors
+        return grad * output * (1 - output)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -190,21 +192,22 @@ def swish(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([-0.0000, 0.0000, 2.8577])
     """
     _check("swish", input, floating=True)
-    return input.copy_(_Swish.apply(input.clone())) if inplace else _Swish.apply(input)
+    x = input.clone() if inplace else input
+    output = _Swish.apply(_wide(x)).to(input.dtype)
+    return input.copy_(output) if inplace else output
 
 
 class _Swish(Function):
     @staticmethod
     def forward(ctx: Any, input: Tensor) -> Tensor:
         ctx.save_for_backward(input)
-        x = _wide(input)
-        return (x * sigmoid(x)).to(input.dtype)
+        return input * sigmoid(input)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (x,) = map(_wide, ctx.saved_tensors)
-        s = sigmoid(x)
-        return (_wide(grad) * s * (1 + x * (1 - s))).to(grad.dtype)
+        (input,) = ctx.saved_tensors
+        s = sigmoid(input)
+        return grad * s * (1 + input * (1 - s))
 
 
 class Tanh(Module):
