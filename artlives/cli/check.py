@@ -1,0 +1,64 @@
+"""`artlives check`: measure the building blocks on this machine."""
+
+import warnings
+
+import click
+
+from artlives.cli.options import device_option
+from artlives.errors import ArtlivesError
+
+ROW = "{:<17} {:>5}  {:>9}  {:>9}  {:<11}  {:<6}  {:<8}  {}"
+HEAD = ROW.format("block", "cases", "forward", "gradient", "derivatives", "device", "dtype", "result")
+
+
+@click.command()
+@device_option
+def check(device: str) -> None:
+    """Compare every building block with torch's operator, on this machine.
+
+    Each runs over a grid of shapes, strides, paddings, memory layouts and dtypes. "forward" and "gradient" are
+    the largest errors of outputs and gradients, relative to the largest value of the reference, which torch
+    computes in float64 on the CPU. "derivatives" says whether first and second derivatives agree with finite
+    differences, in float64. The exit status is 1 if a block is wrong.
+    """
+    import torch
+
+    from artlives import devices
+    from artlives.validation import BLOCKS, TOLERANCES, Errors, differentiates, measure
+
+    # torch tells of an implementation detail of its own padding="same".
+    warnings.filterwarnings("ignore", message="Using padding='same'")
+    place = devices.pick(device).type
+    torch.set_num_threads(1)  # the cases are so small that threads would only wait for each other
+    wrong: list[str] = []
+    click.echo(HEAD)
+    for block in BLOCKS.values():
+        for dtype, tolerance in TOLERANCES.items():
+            if dtype == torch.float64 and place == "mps":  # which has none
+                continue
+            name, worst, derivatives, found = str(dtype).removeprefix("torch."), Errors(0, 0), "", len(wrong)
+            for case in block.cases:
+                try:
+                    errors = measure(block, case, dtype, place)
+                except Exception as error:  # a block that breaks on this machine is what we are looking for
+                    wrong.append(f"{block.name} in {name}, {case}: {error}")
+                    continue
+                worst = Errors(*map(max, worst, errors))
+                if errors.forward > tolerance.forward or errors.gradient > tolerance.gradient:
+                    wrong.append(
+                        f"{block.name} in {name}, {case}: errors {errors.forward:.1e}, {errors.gradient:.1e}, "
+                        f"allowed {tolerance.forward:.1e}, {tolerance.gradient:.1e}"
+                    )
+            if dtype == torch.float64:
+                failed = [case for case in block.small if not differentiates(block, case, place)]
+                wrong += [
+                    f"{block.name}, {case}: a derivative differs from finite differences" for case in failed
+                ]
+                derivatives = "wrong" if failed else "right"
+            result = "ok" if len(wrong) == found else "WRONG"
+            numbers = (len(block.cases), f"{worst.forward:.1e}", f"{worst.gradient:.1e}")
+            click.echo(ROW.format(block.name, *numbers, derivatives, place, name, result))
+    if wrong:
+        more = f"\nand {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        raise ArtlivesError(f"{len(wrong)} cases are wrong\n" + "\n".join(wrong[:10]) + more)
+    click.echo("All blocks agree with torch.")
