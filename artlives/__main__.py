@@ -1,0 +1,5 @@
+"""`python -m artlives`."""
+
+from artlives.cli import main
+
+main()

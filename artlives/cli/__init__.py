@@ -1,0 +1,50 @@
+"""The command line: one module a command, imported only when that command is asked for.
+
+So `artlives --help` and a mistyped command answer at once, without torch.
+"""
+
+from importlib import import_module
+
+import click
+
+from artlives import __version__
+from artlives.errors import ArtlivesError
+
+COMMANDS = {
+    "stylize": "Repaint photos in a style.",
+    "styles": "List the styles there are.",
+    "train": "Train a style on a painting of your own.",
+    "check": "Check the building blocks on this machine.",
+}  # name: help; the command is `artlives.cli.NAME.NAME`
+
+
+class Commands(click.Group):
+    """A group that knows its commands by name and help alone, and says in one line why a command failed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(import_module(f"artlives.cli.{cmd_name}"), cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> None:
+        try:
+            super().invoke(ctx)
+        except ArtlivesError as error:
+            click.echo(f"artlives: {error}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("artlives: interrupted", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="artlives %(version)s")
+def main() -> None:
+    """Repaint photographs in the style of a painter."""
