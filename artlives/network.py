@@ -90,7 +90,7 @@ class Output(nn.Module):
         self.conv = Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode="reflect")
         normal_(self.conv.weight, std=0.01)
         with torch.no_grad():
-            self.conv.bias.zero_()
+            self.conv.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
         return tanh(self.conv(x)) * 150 + 127.5

@@ -132,22 +132,22 @@ class Conv2d(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W) or (C, H, W) -> (N, O, Ho, Wo) or (O, Ho, Wo)."""
-        padding = self.padding
-        if self.padding_mode != "zeros":
-            padded = pad(batched(input, "Conv2d"), self._margins(), self.padding_mode)
-            input, padding = padded if input.ndim == 4 else padded.squeeze(0), 0
-        return conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        if self.padding_mode == "zeros":
+            return conv2d(
+                input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+            )
+        padded = pad(batched(input, "Conv2d"), self._margins(), self.padding_mode)
+        y = conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+        return y if input.ndim == 4 else y.squeeze(0)
 
     def _margins(self) -> tuple[int, int, int, int]:
+        if isinstance(self.padding, tuple):
+            down, across = self.padding
+            return across, across, down, down
         if self.padding == "valid":
             return 0, 0, 0, 0
-        if self.padding == "same":
-            across, down = (
-                d * (k - 1) for d, k in zip(self.dilation[::-1], self.kernel_size[::-1], strict=True)
-            )
-            return across // 2, across - across // 2, down // 2, down - down // 2
-        down, across = self.padding
-        return across, across, down, down
+        down, across = (d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True))
+        return across // 2, across - across // 2, down // 2, down - down // 2
 
     def extra_repr(self) -> str:
         return (

@@ -5,7 +5,6 @@ loss by Gatys et al. 2016 and Johnson et al. 2016. Only its first eight convolut
 the one network here that is made of torch's own layers.
 """
 
-import pickle
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,10 +44,8 @@ class Perceptual(nn.Module):
         convolutions = [layer for layer in self.features if isinstance(layer, nn.Conv2d)]
         state, (mean, deviation) = _read(weights)
         try:
-            with torch.no_grad():
-                for name, convolution in zip(LAYERS, convolutions, strict=True):
-                    convolution.weight.copy_(state[f"{name}.weight"])
-                    convolution.bias.copy_(state[f"{name}.bias"])  # type: ignore[union-attr]
+            for name, convolution in zip(LAYERS, convolutions, strict=True):
+                convolution.load_state_dict({kind: state[f"{name}.{kind}"] for kind in ("weight", "bias")})
         except (KeyError, RuntimeError) as error:
             raise ArtlivesError(f"{weights} does not hold VGG-19's convolutions: {error}") from error
         for parameter in self.parameters():
@@ -107,7 +104,7 @@ def _read(path: Path | None) -> tuple[dict[str, Tensor], tuple[tuple[float, ...]
     else:
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # a damaged file makes torch.load raise anything
             reason = str(error).partition("\n")[0]
             raise ArtlivesError(
                 f"cannot read the perceptual network's weights from {path}: {reason}"

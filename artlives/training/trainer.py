@@ -97,6 +97,10 @@ class Trainer:
     ) -> None:
         self.photos, self.recipe, self.perceptual = photos, recipe, perceptual
         self.folder, self.device = folder, torch.device(device)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArtlivesError(f"{folder} cannot be made: {error.strerror}") from error
         self.checkpoint = folder / "checkpoint.pt"
         self.step = 0
         torch.manual_seed(recipe.seed)
@@ -120,7 +124,6 @@ class Trainer:
         """
         recipe = self.recipe
         recent: list[dict[str, float]] = []
-        self.folder.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(1) as executor, _signals() as caught:
             upcoming = executor.submit(self._batch, self.step)
             while self.step < recipe.steps:
@@ -131,13 +134,13 @@ class Trainer:
                 losses = self._train(*batch)
                 self.step += 1
                 recent = [*recent[-49:], losses]
+                report(Progress(self.step, losses))
                 if self.step % LOG_EVERY == 0:
                     self._log(_mean(recent[-LOG_EVERY:]), time.perf_counter() - started)
                 if self.step % PREVIEW_EVERY == 0 or self.step == recipe.steps:
                     self._preview()
                 if self.step % CHECKPOINT_EVERY == 0 or self.step == recipe.steps or caught:
                     self.save()
-                report(Progress(self.step, losses))
                 if caught and self.step < recipe.steps:
                     raise Interrupted(caught[0], self.step)
         return _mean(recent)

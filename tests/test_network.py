@@ -1,0 +1,87 @@
+"""The style network: sizes, its description, and equality with the same network of torch's modules."""
+
+import pytest
+import torch
+
+from artlives.architecture import STYLE_NETWORK, Layer, from_json, reduction, to_json
+from artlives.network import StyleNetwork, Upsampling
+from benchmarks.reference import torch_blocks
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return StyleNetwork()
+
+
+@pytest.mark.parametrize("size", [(16, 16), (16, 90), (17, 31), (64, 64), (33, 40)])
+def test_every_size_is_kept(network, size):
+    y = network(torch.rand(2, 3, *size) * 255)
+    assert y.shape == (2, 3, *size)
+    assert y.isfinite().all()
+    assert -22.5 <= y.min() <= y.max() <= 277.5
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 15, 64), (1, 3, 64, 15), (1, 1, 64, 64), (3, 64, 64)])
+def test_what_is_no_picture_is_refused(network, shape):
+    with pytest.raises(ValueError, match="at least 16 pixels"):
+        network(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("size", [(48, 64), (37, 50)])
+def test_equals_the_network_of_torchs_modules(size):
+    x = torch.rand(2, 3, *size, dtype=torch.float64) * 255
+    ours = StyleNetwork().double()
+    with torch_blocks():
+        theirs = StyleNetwork().double()
+        theirs.load_state_dict(ours.state_dict())
+        expected = theirs(x)
+        expected.square().mean().backward()
+    y = ours(x)
+    y.square().mean().backward()
+    torch.testing.assert_close(y, expected)
+    for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_a_batch_is_painted_as_its_pictures_are(network):
+    x = torch.rand(3, 3, 32, 40) * 255
+    alone = torch.cat([network(picture.unsqueeze(0)) for picture in x])
+    torch.testing.assert_close(network(x), alone, atol=1e-3, rtol=1e-5)
+
+
+def test_a_flat_picture_has_no_border_and_no_grid(network):
+    """Reflection continues a flat picture as itself, so that nothing may tell the border from the middle."""
+    y = network(torch.full((1, 3, 64, 64), 90.0))
+    assert (y - y.mean((2, 3), keepdim=True)).abs().max() < 0.1
+
+
+def test_upsampling_starts_without_a_checkerboard():
+    layer = Upsampling(Layer("upsampling", 4, 2, kernel=4, stride=2))
+    y = layer.conv(torch.ones(1, 4, 8, 8))
+    torch.testing.assert_close(y, y[:, :, :1, :1].expand_as(y))
+
+
+def test_description_survives_json():
+    assert from_json(to_json(STYLE_NETWORK)) == STYLE_NETWORK
+    assert reduction(STYLE_NETWORK) == 8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "3",
+        "nonsense",
+        '[{"kind": "output"}]',
+        to_json((Layer("output", 4, 3, 5),)),
+        to_json((Layer("output", 3, 3, 4),)),
+        to_json((Layer("pooling", 3, 3, 3), Layer("output", 3, 3, 5))),
+        to_json((Layer("convolution", 3, 3, 3, 2), Layer("output", 3, 3, 5))),
+        to_json((Layer("residual", 3, 4, 3), Layer("output", 4, 3, 5))),
+        to_json((Layer("convolution", 3, 10**9, 3), Layer("output", 10**9, 3, 5))),
+    ],
+)
+def test_foreign_descriptions_are_refused(text):
+    with pytest.raises(ValueError, match=r"."):
+        from_json(text)
