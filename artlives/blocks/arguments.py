@@ -8,6 +8,8 @@ from torch import Tensor
 
 def pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
     """`value` as (vertical, horizontal); raises what torch raises for anything but one or two whole numbers."""
+    if not isinstance(value, int | Sequence) or isinstance(value, str):
+        raise TypeError(f"{name} must be whole numbers, but got {name}={value!r}")
     values = (value, value) if isinstance(value, int) else tuple(value)
     if len(values) == 1:
         values = values * 2
@@ -19,8 +21,15 @@ def pair(value: int | Sequence[int], name: str) -> tuple[int, int]:
     return int(values[0]), int(values[1])
 
 
+def check_tensor(value: Tensor, name: str) -> None:
+    """Raises TypeError unless `value` is a tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a Tensor, but got {type(value).__name__}")
+
+
 def batched(x: Tensor, name: str) -> Tensor:
     """`x` as (N, C, H, W): a (C, H, W) tensor becomes a batch of one."""
+    check_tensor(x, "input")
     if x.ndim not in (3, 4):
         raise RuntimeError(
             f"Expected 3D (unbatched) or 4D (batched) input to {name}, but got size {list(x.shape)}"
@@ -54,8 +63,13 @@ def check_convolution(
             raise RuntimeError(f"{kind} {name} is not supported, but got {name}={values}")
     if not x.dtype.is_floating_point:
         raise RuntimeError(f"expected a floating-point input, but got {x.dtype}")
+    if 0 in x.shape[1:]:
+        raise RuntimeError(f"only the batch may be empty, but got input of size {list(x.shape)}")
     for name, tensor in (("weight", weight), ("bias", bias)):
-        if tensor is not None and (tensor.dtype, tensor.device) != (x.dtype, x.device):
+        if tensor is None:
+            continue
+        check_tensor(tensor, name)
+        if (tensor.dtype, tensor.device) != (x.dtype, x.device):
             raise RuntimeError(
                 f"input ({x.dtype}, {x.device}) and {name} ({tensor.dtype}, {tensor.device}) should be the same"
             )
@@ -70,6 +84,9 @@ def check_convolution(
 
 def check_groups(weight: Tensor, groups: int) -> None:
     """Raises RuntimeError unless `weight` (C1, C2, kh, kw) can be split into `groups` along its first axis."""
+    check_tensor(weight, "weight")
+    if not isinstance(groups, int):
+        raise TypeError(f"groups must be a whole number, but got groups={groups!r}")
     if weight.ndim != 4 or not weight.numel():
         raise RuntimeError(f"expected a weight of 4 axes, none empty, but got size {list(weight.shape)}")
     if groups < 1:
