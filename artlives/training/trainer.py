@@ -20,21 +20,11 @@ from artlives import images
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
 from artlives.network import StyleNetwork
-from artlives.training.losses import (
-    content_loss,
-    gram_matrix,
-    halved,
-    steadiness_loss,
-    style_loss,
-    total_variation,
-)
+from artlives.training.losses import steadiness_loss, total_variation
+from artlives.training.objective import Objective, tensor
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
 
-CONTENT_LAYER = "conv3_3"
-STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv3_4")
-# The painting and the picture are compared at full, half and quarter size; the small ones carry the large strokes.
-SCALE_WEIGHTS = (1.0, 1.0, 0.5)
 SHIFT = 8  # pixels, at most, between the two windows that have to be painted alike
 NOISE = 2.0  # grey levels, standard deviation, of the second window
 # Crops of several sizes, in parts of `size`, so that large pictures get large strokes too; as many pixels a batch.
@@ -95,7 +85,8 @@ class Trainer:
         folder: Path,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.photos, self.recipe, self.perceptual = photos, recipe, perceptual
+        self.photos, self.recipe = photos, recipe
+        self.objective = Objective(perceptual, painting, recipe.style_size)
         self.folder, self.device = folder, torch.device(device)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -108,12 +99,6 @@ class Trainer:
         self.average = StyleNetwork().to(self.device).eval()
         self.average.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
-        pixels = images.fit(images.load(painting), recipe.style_size).pixels
-        self.targets = []
-        with torch.no_grad():
-            for scaled in _scales(_tensor(pixels, self.device)):
-                features = perceptual(scaled, STYLE_LAYERS)
-                self.targets.append({layer: gram_matrix(f) for layer, f in features.items()})
 
     def run(self, report: Callable[[Progress], None]) -> dict[str, float]:
         """Trains to the last step and returns the last losses, averaged over the last 50 steps.
@@ -211,15 +196,7 @@ class Trainer:
             [len(photos), len(again)]
         )
 
-        with torch.no_grad():
-            wanted = self.perceptual(photos, [CONTENT_LAYER])[CONTENT_LAYER]
-        style = torch.zeros((), device=self.device)
-        content = style
-        for i, scaled in enumerate(_scales(painted)):
-            features = self.perceptual(scaled, {*STYLE_LAYERS, CONTENT_LAYER})
-            style = style + SCALE_WEIGHTS[i] * style_loss(features, self.targets[i])
-            if i == 0:
-                content = content_loss(features[CONTENT_LAYER], wanted)
+        content, style = self.objective.distances(painted, self.objective.content_of(photos))
         steadiness = steadiness_loss(painted[: len(again)], painted_again, shift)
         variation = total_variation(painted)
         loss = (
@@ -262,7 +239,7 @@ class Trainer:
         for i in range(min(2, len(self.photos.files))):
             photo = images.fit(images.Photo(self.photos.whole(i)), 512).pixels
             with torch.no_grad():
-                painted = self.average(_tensor(photo, self.device))
+                painted = self.average(tensor(photo, self.device))
             pixels = painted[0].clamp(0, 255).round().byte().permute(1, 2, 0).cpu().numpy()
             tiles.append(np.hstack([photo, pixels]))
         width = max(tile.shape[1] for tile in tiles)
@@ -278,18 +255,6 @@ def one_cycle(progress: float) -> float:
     if progress < 0.1:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / 0.1)) / 2
     return (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2
-
-
-def _scales(x: Tensor) -> Iterator[Tensor]:
-    """x at full, half and quarter size."""
-    for i in range(len(SCALE_WEIGHTS)):
-        x = halved(x) if i else x
-        yield x
-
-
-def _tensor(pixels: Any, device: torch.device) -> Tensor:
-    """(H, W, 3) uint8 as (1, 3, H, W) fp32 in 0..255."""
-    return torch.tensor(pixels, device=device).permute(2, 0, 1).unsqueeze(0).float()
 
 
 def _mean(entries: list[dict[str, float]]) -> dict[str, float]:
