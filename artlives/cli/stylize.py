@@ -81,6 +81,8 @@ def stylize(
     """
     if isnan(strength):
         raise click.BadParameter("must be a number within 0 and 1", param_hint="--strength")
+    if "" in photos:
+        raise click.BadParameter("a photo without a name", param_hint="PHOTO...")
     found = styles.find(style)
     several = len(photos) > 1 or any(_is_folder(photo) for photo in photos)
     if several and STREAM in (*photos, output):
@@ -203,22 +205,21 @@ def _check(source: str, target: str, overwrite: bool, photo_files: set[tuple[int
 
 
 def _paint(stylizer: Stylizer, source: str, target: str, quality: int) -> None:
-    stream = click.get_binary_stream("stdin") if source == STREAM else source
-    photo = images.load(stream, "standard input")
+    name = "standard input" if source == STREAM else source
+    photo = images.load(sys.stdin.buffer if source == STREAM else source, name)
     for note in photo.notes:
         _report(note)
     try:
         painting = stylizer(photo)
     except ArtlivesError as error:
-        raise ArtlivesError(f"{source}: {error}") from error
+        raise ArtlivesError(f"{name}: {error}") from error
     if target != STREAM:
         images.save(painting, target, quality=quality)
         tqdm.write(click.format_filename(target))
         return
-    stdout = click.get_binary_stream("stdout")
     try:
-        images.save(painting, stdout, quality=quality)
-        stdout.flush()
+        images.save(painting, sys.stdout.buffer, quality=quality)
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
