@@ -14,6 +14,7 @@ COMMANDS = {
     "stylize": "Repaint photos in a style.",
     "styles": "List the styles there are.",
     "train": "Train a style on a painting of your own.",
+    "evaluate": "Measure how good a style's pictures are.",
     "check": "Check the building blocks on this machine.",
 }  # name: help; the command is `artlives.cli.NAME.NAME`
 

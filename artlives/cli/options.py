@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+from pathlib import Path
+
 import click
 
 style_option = click.option(
@@ -14,4 +16,10 @@ device_option = click.option(
     default="auto",
     show_default=True,
     help="Where to compute; auto takes a GPU where there is one.",
+)
+perceptual_option = click.option(
+    "--perceptual",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="VGG-19's weights to judge by: torchvision's .pth checkpoint, or .safetensors. [default: downloaded once]",
 )

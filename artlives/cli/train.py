@@ -6,9 +6,7 @@ from typing import Any
 
 import click
 
-from artlives.cli.options import device_option
-
-PATH = click.Path(path_type=Path)
+from artlives.cli.options import device_option, perceptual_option
 
 
 @click.command()
@@ -21,7 +19,13 @@ PATH = click.Path(path_type=Path)
     help="Folder of photographs to learn on; a thousand are enough.",
 )
 @click.option("--name", required=True, help="The style's name, as in `stylize --style NAME`.")
-@click.option("-o", "--output", type=PATH, help="Style file to write.  [default: NAME.safetensors]")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Style file to write. [default: NAME.safetensors]",
+)
 @click.option("--steps", type=click.IntRange(1), default=1000, show_default=True)
 @click.option(
     "--size", type=click.IntRange(64), default=256, show_default=True, help="Side of the crops, pixels."
@@ -49,15 +53,11 @@ PATH = click.Path(path_type=Path)
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Leave out the last N photos by name, to judge the style by.",
+    help="Leave out the last N photos by name; the style is measured on ten of them in the end.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option(
-    "--perceptual",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="VGG-19 weights to use instead of torchvision's download.",
-)
-@click.option("--title", help="The painting's title, for the style's card.  [default: NAME]")
+@perceptual_option
+@click.option("--title", help="The painting's title, for the style's card. [default: NAME]")
 @click.option("--painter", default="unknown", help="For the style's card.")
 @click.option("--year", default="unknown", help="For the style's card.")
 @click.option("--licence", default="unknown", help="Licence of the model, for the style's card.")
@@ -87,6 +87,7 @@ def train(
 
     from artlives import devices, styles
     from artlives.architecture import STYLE_NETWORK
+    from artlives.training.evaluation import FIGURES, evaluate
     from artlives.training.perceptual import Perceptual
     from artlives.training.photos import Photos
     from artlives.training.trainer import Interrupted, Progress, Recipe, Trainer
@@ -116,6 +117,10 @@ def train(
             bar.close()
             click.echo(f"{stop}; the same command with --resume goes on from there", err=True)
             sys.exit(128 + stop.signum)
+    held_out = photos.held_out[-10:]
+    measured = evaluate(trainer.average, trainer.objective, held_out, size=512) if held_out else {}
+    for figure, value in measured.items():
+        click.echo(f"{figure:8} {value:8.3f}  {FIGURES[figure]}")
     styles.save(
         output,
         trainer.average.state_dict(),
@@ -126,5 +131,6 @@ def train(
         licence=licence,
         layers=STYLE_NETWORK,
         training={**trainer.card(), "losses": losses},
+        measured={figure: round(value, 4) for figure, value in measured.items()},
     )
     click.echo(f"wrote {output}; paint with it: artlives stylize PHOTO --style {output}")

@@ -27,9 +27,11 @@ class Photos:
     """
 
     def __init__(self, folder: Path, holdout: int = 0) -> None:
-        self.files = sorted(
+        files = sorted(
             path for path in folder.rglob("*") if path.suffix.lower() in images.SUFFIXES and path.is_file()
-        )[: -holdout or None]
+        )
+        kept = max(0, len(files) - holdout)
+        self.files, self.held_out = files[:kept], files[kept:]
         self.folder = folder
         self._unreadable: set[Path] = set()
         if not self.files:

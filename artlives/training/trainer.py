@@ -94,6 +94,7 @@ class Trainer:
             raise ArtlivesError(f"{folder} cannot be made: {error.strerror}") from error
         self.checkpoint = folder / "checkpoint.pt"
         self.step = 0
+        self.recent: list[dict[str, float]] = []  # the last 50 steps' losses
         torch.manual_seed(recipe.seed)
         self.network = StyleNetwork().to(self.device)
         self.average = StyleNetwork().to(self.device).eval()
@@ -108,7 +109,6 @@ class Trainer:
             ArtlivesError: a loss is not finite; the last checkpoint before is kept.
         """
         recipe = self.recipe
-        recent: list[dict[str, float]] = []
         with ThreadPoolExecutor(1) as executor, _signals() as caught:
             upcoming = executor.submit(self._batch, self.step)
             while self.step < recipe.steps:
@@ -118,22 +118,23 @@ class Trainer:
                 started = time.perf_counter()
                 losses = self._train(*batch)
                 self.step += 1
-                recent = [*recent[-49:], losses]
+                self.recent = [*self.recent[-49:], losses]
                 report(Progress(self.step, losses))
                 if self.step % LOG_EVERY == 0:
-                    self._log(_mean(recent[-LOG_EVERY:]), time.perf_counter() - started)
+                    self._log(_mean(self.recent[-LOG_EVERY:]), time.perf_counter() - started)
                 if self.step % PREVIEW_EVERY == 0 or self.step == recipe.steps:
                     self._preview()
                 if self.step % CHECKPOINT_EVERY == 0 or self.step == recipe.steps or caught:
                     self.save()
                 if caught and self.step < recipe.steps:
                     raise Interrupted(caught[0], self.step)
-        return _mean(recent)
+        return _mean(self.recent)
 
     def save(self) -> None:
         """Writes the checkpoint, whole or not at all."""
         state = {
             "step": self.step,
+            "recent": self.recent,
             "recipe": asdict(self.recipe),
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -154,7 +155,7 @@ class Trainer:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.step = state["step"]
+            self.step, self.recent = state["step"], state["recent"]
         except FileNotFoundError:
             raise ArtlivesError(f"{self.checkpoint} is not there: start without --resume") from None
         except Exception as error:  # torch.load raises many kinds for a damaged file
@@ -227,6 +228,7 @@ class Trainer:
     def _log(self, losses: dict[str, float], seconds: float) -> None:
         entry = {
             "step": self.step,
+            "recent": self.recent,
             **{k: round(v, 4) for k, v in losses.items()},
             "seconds": round(seconds, 2),
         }

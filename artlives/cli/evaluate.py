@@ -1,0 +1,60 @@
+"""`artlives evaluate`: a style's figures of quality."""
+
+import json
+from pathlib import Path
+
+import click
+
+from artlives.cli.options import device_option, perceptual_option
+
+
+@click.command()
+@click.argument("style")
+@click.argument("photos", metavar="PHOTO_OR_DIR", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--painting",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    required=True,
+    help="The painting that the style was trained on.",
+)
+@perceptual_option
+@click.option(
+    "--last", type=click.IntRange(1), help="Of a folder, take the last N photos by name, as --holdout does."
+)
+@click.option(
+    "--size",
+    type=click.IntRange(256),
+    default=512,
+    show_default=True,
+    help="Longer side of the photos, pixels.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@device_option
+def evaluate(
+    style: str,
+    photos: Path,
+    painting: Path,
+    perceptual: Path | None,
+    last: int | None,
+    size: int,
+    as_json: bool,
+    device: str,
+) -> None:
+    """Measure how good the pictures of STYLE are, on one photo or on those in a folder."""
+    from artlives import devices, styles
+    from artlives.training.evaluation import FIGURES
+    from artlives.training.evaluation import evaluate as measure
+    from artlives.training.objective import Objective
+    from artlives.training.perceptual import Perceptual
+    from artlives.training.photos import Photos
+
+    found = styles.find(style)
+    files = Photos(photos).files if photos.is_dir() else [photos]
+    where = devices.pick(device)
+    objective = Objective(Perceptual(perceptual, where), painting, found.training.get("style_size", 512))
+    figures = measure(styles.load_network(found, where), objective, files[-(last or 0) :], size)
+    if as_json:
+        click.echo(json.dumps({figure: round(value, 4) for figure, value in figures.items()}))
+        return
+    for figure, meaning in FIGURES.items():
+        click.echo(f"{figure:8} {figures[figure]:8.3f}  {meaning}")

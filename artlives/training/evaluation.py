@@ -1,0 +1,114 @@
+"""How good a style's pictures are, in figures that anyone can measure again."""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from artlives import images
+from artlives.errors import ArtlivesError
+from artlives.network import StyleNetwork
+from artlives.training.objective import Objective, tensor
+
+BORDER = 16  # pixels: what the border figure compares, and what the others leave out
+SURROUNDINGS = 48  # pixels of photo around the smaller picture of the border figure
+SHIFTS = range(1, 8)  # pixels
+SMALLEST = 2 * (BORDER + SURROUNDINGS) + 32  # pixels a side of a photo that all can be measured on
+
+FIGURES = {
+    "style": "distance from the painting's texture and colours (lower is better; 1 is none of them)",
+    "content": "distance from the photo's content (lower is better; 1 is unrelated)",
+    "shift": "dB, PSNR of the picture when the photo moves by 1-7 px: low shows a grid (higher is better)",
+    "border": "dB, PSNR of the outer 16 px beside those painted with more photo around: low shows a frame "
+    "(higher is better)",
+    "flicker": "dB, PSNR of the picture when the photo gets +-1 grey level of noise (higher is better)",
+    "seconds": "per megapixel, the network alone on this device (lower is better)",
+}
+
+
+@torch.inference_mode()
+def evaluate(
+    network: StyleNetwork, objective: Objective, photos: Sequence[Path], size: int
+) -> dict[str, float]:
+    """The `FIGURES` of `network`, each the mean over `photos` brought to a longer side of `size` pixels.
+
+    Raises:
+        ArtlivesError: a photo cannot be read, or has a side that is too small to be measured.
+    """
+    device = next(network.parameters()).device
+    rows = []
+    for path in photos:
+        photo = tensor(_resized(path, size), device)
+        if min(photo.shape[2:]) < SMALLEST:
+            raise ArtlivesError(
+                f"{path} is too narrow to measure: {SMALLEST} px a side are needed at --size {size}"
+            )
+        painted = _paint(network, photo)
+        distances = objective.distances(painted, objective.content_of(photo))
+        started = time.perf_counter()
+        _paint(network, photo)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds = time.perf_counter() - started
+        rows.append(
+            {
+                "style": distances.style.item(),
+                "content": distances.content.item(),
+                "shift": _shift(network, photo),
+                "border": _border(network, photo, painted),
+                "flicker": _flicker(network, photo, painted),
+                "seconds": seconds / photo[0, 0].numel() * 1e6,
+            }
+        )
+    return {figure: sum(row[figure] for row in rows) / len(rows) for figure in FIGURES}
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    """Peak signal-to-noise ratio of two pictures in 0..255, in dB; at most 100."""
+    error = ((a - b) / 255).square().mean().item()
+    return -10 * math.log10(max(error, 1e-10))
+
+
+def _paint(network: StyleNetwork, photo: Tensor) -> Tensor:
+    return network(photo).clamp(0, 255)
+
+
+def _shift(network: StyleNetwork, photo: Tensor) -> float:
+    """Windows of one size onto the photo, painted and compared where they overlap."""
+    most = max(SHIFTS)
+    h, w = (side - most for side in photo.shape[2:])
+    still = _paint(network, photo[:, :, :h, :w])
+    errors = []
+    for shift in SHIFTS:
+        moved = _paint(network, photo[:, :, shift : shift + h, shift : shift + w])
+        inner = slice(shift + BORDER, -BORDER), slice(BORDER, -shift - BORDER)
+        errors.append(psnr(still[:, :, inner[0], inner[0]], moved[:, :, inner[1], inner[1]]))
+    return sum(errors) / len(errors)
+
+
+def _border(network: StyleNetwork, photo: Tensor, painted: Tensor) -> float:
+    inner = slice(SURROUNDINGS, -SURROUNDINGS)
+    alone = _paint(network, photo[:, :, inner, inner])
+    within = painted[:, :, inner, inner]
+    frame = torch.ones(alone.shape[2:], dtype=torch.bool, device=alone.device)
+    frame[BORDER:-BORDER, BORDER:-BORDER] = False
+    return psnr(alone[:, :, frame], within[:, :, frame])
+
+
+def _flicker(network: StyleNetwork, photo: Tensor, painted: Tensor) -> float:
+    generator = torch.Generator(photo.device).manual_seed(0)
+    noise = torch.randint(-1, 2, photo.shape, generator=generator, device=photo.device)
+    return psnr(painted, _paint(network, (photo + noise).clamp(0, 255)))
+
+
+def _resized(path: Path, size: int) -> np.ndarray:
+    """The photo with a longer side of `size` pixels, enlarged if it is smaller."""
+    image = images.to_pil(images.load(path)).convert("RGB")
+    scale = size / max(image.size)
+    return np.asarray(
+        image.resize([round(side * scale) for side in image.size], images.Image.Resampling.LANCZOS)
+    )
