@@ -1,0 +1,66 @@
+"""Fixtures that more than one test file uses. No test needs a trained model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from artlives import styles
+from artlives.architecture import STYLE_NETWORK
+from artlives.network import StyleNetwork
+
+
+@pytest.fixture(scope="session")
+def metadata() -> dict[str, Any]:
+    """What `styles.save` asks for beside weights and a name."""
+    return {
+        "painting": "Dots",
+        "painter": "Nobody",
+        "year": "1900",
+        "licence": "public domain",
+        "layers": STYLE_NETWORK,
+        "training": {"steps": 0},
+    }
+
+
+@pytest.fixture(scope="session")
+def network() -> StyleNetwork:
+    torch.manual_seed(0)
+    return StyleNetwork()
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory, network, metadata) -> Path:
+    """A folder with two styles that nobody trained, `dots` and `stripes`."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("dots", "stripes"):
+        styles.save(folder / f"{name}.safetensors", network.state_dict(), name=name, **metadata)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def style_file(models) -> Path:
+    return models / "dots.safetensors"
+
+
+@pytest.fixture
+def shipped(models, monkeypatch) -> None:
+    """Let artlives take the styles in `models` for those it came with."""
+    monkeypatch.setattr(styles, "models_folder", lambda: models)
+
+
+@pytest.fixture(scope="session")
+def pixels() -> np.ndarray:
+    """A picture (40, 56, 3) whose sides, corners and colours can be told apart."""
+    y, x = np.mgrid[0:40, 0:56]
+    return np.stack([x * 4, y * 6, 255 - x * 2 - y], axis=-1).astype(np.uint8)
+
+
+@pytest.fixture
+def photo_file(tmp_path, pixels) -> Path:
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(pixels).save(path, quality=95)
+    return path
