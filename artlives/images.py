@@ -284,8 +284,6 @@ def _encode(photo: Photo, file: IO[bytes], format: str, quality: int) -> None:
         options["subsampling"] = "4:4:4" if quality >= 90 else "4:2:0"
     if format == "PNG":
         options["compress_level"] = 3  # level 6 takes three times as long and saves little on brush strokes
-    if format == "TIFF":
-        options["compression"] = "tiff_adobe_deflate"
     if photo.exif and format != "BMP":
         options["exif"] = _exif_of_size(photo.exif, *image.size)
     try:
