@@ -12,6 +12,7 @@ from artlives.errors import ArtlivesError
 
 COMMANDS = {
     "stylize": "Repaint photos in a style.",
+    "sheet": "Show a photo in all styles side by side.",
     "styles": "List the styles there are.",
     "train": "Train a style on a painting of your own.",
     "evaluate": "Measure how good a style's pictures are.",

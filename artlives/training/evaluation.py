@@ -42,7 +42,7 @@ def evaluate(
     device = next(network.parameters()).device
     rows = []
     for path in photos:
-        photo = tensor(_resized(path, size), device)
+        photo = tensor(resized(path, size), device)
         if min(photo.shape[2:]) < SMALLEST:
             raise ArtlivesError(
                 f"{path} is too narrow to measure: {SMALLEST} px a side are needed at --size {size}"
@@ -105,7 +105,7 @@ def _flicker(network: StyleNetwork, photo: Tensor, painted: Tensor) -> float:
     return psnr(painted, _paint(network, (photo + noise).clamp(0, 255)))
 
 
-def _resized(path: Path, size: int) -> np.ndarray:
+def resized(path: Path, size: int) -> np.ndarray:
     """The photo with a longer side of `size` pixels, enlarged if it is smaller."""
     image = images.to_pil(images.load(path)).convert("RGB")
     scale = size / max(image.size)

@@ -1,0 +1,54 @@
+"""`artlives sheet`: a photo in all styles on one picture, to choose by."""
+
+from pathlib import Path
+
+import click
+
+from artlives.cli.options import device_option
+from artlives.errors import ArtlivesError
+
+
+@click.command()
+@click.argument("photo", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="[default: PHOTO-sheet.jpg beside the photo]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there already.")
+@click.option("--styles", "names", metavar="NAME,...", help="Which styles, in this order. [default: all]")
+@click.option(
+    "--columns", type=click.IntRange(1), default=3, show_default=True, help="Pictures side by side."
+)
+@click.option(
+    "--size", type=click.IntRange(64), default=640, show_default=True, help="Longer side of each, pixels."
+)
+@device_option
+def sheet(
+    photo: Path, output: Path | None, overwrite: bool, names: str | None, columns: int, size: int, device: str
+) -> None:
+    """Show PHOTO in every style, side by side and named."""
+    from artlives import images, styles
+
+    target = output or photo.with_name(f"{photo.stem}-sheet.jpg")
+    images.format_of(target)
+    if target.exists() and target.samefile(photo):
+        raise ArtlivesError(f"{target} is the photo itself: choose another name with -o")
+    if target.exists() and not overwrite:
+        raise ArtlivesError(f"{target} is there already: give --overwrite to replace it")
+    chosen = [styles.find(name.strip()) for name in names.split(",")] if names else styles.available()
+
+    from artlives.sheet import contact_sheet
+    from artlives.stylizer import Stylizer
+
+    small = images.fit(images.load(photo), size)
+    tiles = [(images.to_pil(small), "photo", photo.name)]
+    for style in chosen:
+        painting = Stylizer(style, device=device)(small)
+        tiles.append(
+            (images.to_pil(painting), style.name, f"{style.painter}, {style.painting}, {style.year}")
+        )
+    images.save(images.from_pil(contact_sheet(tiles, columns)), target)
+    click.echo(click.format_filename(target))

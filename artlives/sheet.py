@@ -1,0 +1,46 @@
+"""The contact sheet: a photo and what every style makes of it, side by side and named."""
+
+from collections.abc import Callable, Sequence
+from math import ceil
+
+from PIL import Image, ImageDraw, ImageFont
+
+GAP = 12  # pixels between pictures and around them
+PAPER, INK, PALE_INK = "white", "#222222", "#777777"
+
+
+def contact_sheet(tiles: Sequence[tuple[Image.Image, str, str]], columns: int) -> Image.Image:
+    """Lays out pictures of one size in rows of `columns`, each above its title and a smaller line.
+
+    Args:
+        tiles: (picture, title, line); transparent pictures are laid on white.
+        columns: >= 1.
+
+    Returns:
+        An RGB image.
+    """
+    width, height = tiles[0][0].size
+    title_size = max(14, width // 22)
+    title_font, line_font = (ImageFont.load_default(size) for size in (title_size, title_size * 3 // 4))
+    caption = title_size * 5 // 2
+    columns = min(columns, len(tiles))
+    rows = ceil(len(tiles) / columns)
+    sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * (height + caption + GAP) + GAP), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for i, (picture, title, line) in enumerate(tiles):
+        x = GAP + i % columns * (width + GAP)
+        y = GAP + i // columns * (height + caption + GAP)
+        sheet.paste(picture, (x, y), picture if picture.mode == "RGBA" else None)
+        draw.text((x, y + height + title_size // 4), title, INK, title_font)
+        below = y + height + title_size * 3 // 2
+        draw.text((x, below), _fitting(line, width, line_font.getlength), PALE_INK, line_font)
+    return sheet
+
+
+def _fitting(text: str, width: int, length: Callable[[str], float]) -> str:
+    """`text`, its end left out as far as it is wider than `width` pixels."""
+    if length(text) <= width:
+        return text
+    while text and length(text + "…") > width:
+        text = text[:-1]
+    return text.rstrip() + "…"

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from artlives import styles
+from artlives.cli.sheet import sheet
+from artlives.sheet import contact_sheet
+
+
+@pytest.fixture
+def photo(tmp_path, models, monkeypatch):
+    monkeypatch.setattr(styles, "models_folder", lambda: models)
+    path = tmp_path / "photo.png"
+    coarse = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    Image.fromarray(coarse).resize((140, 100)).save(path)
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(sheet, [str(a) for a in arguments])
+
+
+def test_the_photo_and_every_style_are_on_it(photo):
+    result = run(photo, "--columns", 2, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    picture = np.asarray(Image.open(photo.with_name("photo-sheet.jpg")))
+    assert picture.shape[1] == 2 * 140 + 3 * 12
+    assert picture.shape[0] > 2 * 100
+    first, second = picture[12:112, 12:152].astype(int), picture[12:112, 164:304].astype(int)
+    assert np.abs(first - np.asarray(Image.open(photo))).mean() < 10
+    assert np.abs(first - second).mean() > 20
+
+
+def test_styles_are_those_asked_for(photo, tmp_path):
+    result = run(photo, "--styles", "stripes", "-o", tmp_path / "one.png", "--columns", 5, "--size", 70)
+    assert result.exit_code == 0, result.output
+    assert Image.open(tmp_path / "one.png").width == 2 * 70 + 3 * 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--styles", "strpes"], "stripes"),
+        (["-o", "sheet.xyz"], "sheet.xyz"),
+        (["-o", "nowhere/sheet.png"], "nowhere"),
+    ],
+)
+def test_errors_are_one_line(photo, arguments, message):
+    result = run(photo, *arguments)
+    assert result.exit_code == 1
+    assert message in str(result.exception)
+
+
+def test_nothing_is_replaced_unasked(photo):
+    target = photo.with_name("photo-sheet.jpg")
+    target.write_text("mine")
+    assert "--overwrite" in str(run(photo).exception)
+    assert "itself" in str(run(photo, "-o", photo, "--overwrite").exception)
+    assert target.read_text() == "mine"
+    assert run(photo, "--overwrite").exit_code == 0
+    assert Image.open(target).width > 140
+
+
+def test_a_long_line_is_shortened():
+    tile = Image.new("RGB", (90, 60))
+    short = np.asarray(contact_sheet([(tile, "name", "a line")], 1))
+    long = np.asarray(contact_sheet([(tile, "name", "a line that goes on and on and on and on")], 1))
+    assert short.shape == long.shape
+    assert (long[:, -12:] == 255).all()
