@@ -49,19 +49,21 @@ def trunc_normal_(
 
     peak = min(max(mean, a), b)  # the likeliest value in [a, b]
     with torch.no_grad():
-        pending = torch.ones_like(tensor, dtype=torch.bool)
+        # Half precision is too coarse to weigh values by their likelihood.
+        values = tensor.to(torch.promote_types(tensor.dtype, torch.float32), copy=True)
+        pending = torch.ones_like(values, dtype=torch.bool)
         while pending.any():
-            draw = torch.empty_like(tensor)
+            draw = torch.empty_like(values)
             if below(b) - below(a) > 0.3:
                 draw.normal_(mean, std, generator=generator)
                 accepted = (draw >= a) & (draw <= b)
             else:
                 draw.uniform_(a, b, generator=generator)
                 height = (((peak - mean) / std) ** 2 - ((draw - mean) / std) ** 2).div_(2).exp_()
-                accepted = torch.empty_like(tensor).uniform_(generator=generator) <= height
-            tensor.copy_(torch.where(pending & accepted, draw, tensor))
+                accepted = torch.empty_like(values).uniform_(generator=generator) <= height
+            values = torch.where(pending & accepted, draw, values)
             pending &= ~accepted
-    return tensor
+        return tensor.copy_(values)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:

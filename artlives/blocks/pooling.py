@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from artlives.blocks.arguments import batched, formatted, pair
 from artlives.blocks.convolution import Size
@@ -21,7 +20,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest value under each window; can be differentiated twice.
+    """The largest value under each window.
 
     Args:
         input: (N, C, H, W) or (C, H, W), none of the sizes 0 but N; real numbers. NaN counts as the largest.
@@ -231,10 +230,21 @@ class _Scatter(Function):
         return windows.inside(padded).to(gradient.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = gradients
-        picked = gradient.new_zeros(ctx.taps.shape)
-        for tap, values in ctx.windows.taps(ctx.windows.padded(gradient, 0)):
-            picked = torch.where(ctx.taps == tap, values, picked)
-        return picked, None, None
+        return _Gather.apply(gradients[0], ctx.taps, ctx.windows), None, None
+
+
+class _Gather(Function):
+    """The adjoint of `_Scatter`: what lies at each window's tap. So derivatives of any order are exact."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, taps: Tensor, windows: _Windows) -> Tensor:
+        ctx.windows, ctx.taps = windows, taps
+        picked = x.new_zeros(taps.shape)
+        for tap, values in windows.taps(windows.padded(x, 0)):
+            picked = torch.where(taps == tap, values, picked)
+        return picked
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return _Scatter.apply(gradients[0], ctx.taps, ctx.windows), None, None
