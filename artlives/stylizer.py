@@ -165,12 +165,8 @@ def _naming_memory(width: int, height: int) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        text = str(error).lower()
-        if (
-            not isinstance(error, MemoryError)
-            and "out of memory" not in text
-            and "allocate memory" not in text
-        ):
+        lacks = ("out of memory", "not enough memory", "allocate memory")
+        if not isinstance(error, MemoryError) and not any(words in str(error) for words in lacks):
             raise
         raise ArtlivesError(
             f"{width}x{height} pixels need more memory than there is: paint it smaller with --size (size=)"

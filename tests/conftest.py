@@ -26,6 +26,12 @@ def metadata() -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The pictures here are small: on a busy machine threads would only wait for each other."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def network() -> StyleNetwork:
     torch.manual_seed(0)

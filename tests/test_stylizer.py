@@ -1,0 +1,274 @@
+import numpy as np
+import pytest
+import torch
+from PIL import ExifTags, Image
+
+import artlives
+from artlives import images, styles
+from artlives.errors import ArtlivesError
+from artlives.images import Photo
+from artlives.stylizer import LUMA, Stylizer, with_colors_of
+
+
+@pytest.fixture(scope="module")
+def stylizer(style_file) -> Stylizer:
+    return Stylizer(style_file, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def painted(stylizer, pixels) -> np.ndarray:
+    return stylizer(pixels)
+
+
+@pytest.fixture
+def x(pixels) -> torch.Tensor:
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None]
+
+
+def test_it_is_what_the_package_offers():
+    assert artlives.Stylizer is Stylizer
+
+
+def test_the_painting_is_what_the_network_makes_of_the_photo(painted, style_file, pixels, x):
+    expected = styles.load_network(styles.find(style_file))(x.float()).clamp(0, 255).round()[0]
+    assert np.array_equal(painted, expected.permute(1, 2, 0).byte().numpy())
+    assert (painted != pixels).mean() > 0.9
+
+
+def test_a_style_is_given_by_name_path_or_style(shipped, style_file, pixels, painted):
+    for style in ("dots", style_file, str(style_file), styles.find(style_file)):
+        assert np.array_equal(Stylizer(style, device="cpu")(pixels), painted)
+
+
+def test_every_kind_of_picture_is_painted_alike(stylizer, painted, pixels, x):
+    image = stylizer(Image.fromarray(pixels))
+    assert (image.mode, image.size) == ("RGB", (56, 40))
+    assert np.array_equal(np.asarray(image), painted)
+    assert np.array_equal(stylizer(Photo(pixels)).pixels, painted)
+    assert np.array_equal(stylizer(x)[0].permute(1, 2, 0).numpy(), painted)
+    assert np.array_equal(stylizer(np.asfortranarray(pixels)), painted)
+    assert stylizer(pixels[::-1]).shape == pixels.shape
+
+
+def test_what_goes_in_is_left_alone(stylizer, pixels, x):
+    before = pixels.copy()
+    stylizer(pixels)
+    stylizer(x)
+    assert np.array_equal(pixels, before)
+    assert torch.equal(x[0].permute(1, 2, 0), torch.from_numpy(before))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_floats_from_0_to_1(stylizer, x, dtype):
+    x = (x / 255).to(dtype)
+    out = stylizer(x)
+    assert (out.dtype, out.shape) == (dtype, x.shape)
+    assert out.min() >= 0
+    assert out.max() <= 1
+    assert torch.equal(out, stylizer(x.float()).to(dtype))
+
+
+def test_floats_and_bytes_are_painted_alike(stylizer, x):
+    assert (stylizer(x / 255) * 255 - stylizer(x)).abs().max() < 0.51
+
+
+def test_what_comes_out_can_be_trained_through(stylizer, x):
+    out = stylizer(x / 255)
+    assert not out.is_inference()
+    assert not out.requires_grad
+
+
+def test_pictures_of_a_batch_do_not_meet(stylizer, x):
+    batch = torch.cat([x, 255 - x])
+    apart = torch.cat([stylizer(x), stylizer(255 - x)])
+    assert (stylizer(batch).int() - apart.int()).abs().max() <= 1
+    assert stylizer(batch[:0]).shape == (0, 3, 40, 56)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 33), (16, 200), (63, 60)])
+def test_any_size_from_16(stylizer, size):
+    assert stylizer(np.zeros((*size, 3), np.uint8)).shape == (*size, 3)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "I;16", "LA", "RGBA"])
+def test_modes(stylizer, mode, pixels):
+    image = Image.new("I;16", (20, 20)) if mode == "I;16" else Image.fromarray(pixels).convert(mode)
+    out = stylizer(image)
+    assert out.size == image.size
+    assert out.mode == ("RGBA" if mode.endswith("A") else "RGB")
+
+
+def test_transparency_stays(stylizer, painted, pixels):
+    out = np.asarray(stylizer(Image.fromarray(np.dstack([pixels, pixels[..., 0]]))))
+    assert np.array_equal(out[..., :3], painted)
+    assert np.array_equal(out[..., 3], pixels[..., 0])
+
+
+def test_a_photo_on_its_side_comes_out_upright(stylizer, tmp_path, pixels):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(pixels).save(tmp_path / "photo.png", exif=exif.tobytes())
+    stylizer(Image.open(tmp_path / "photo.png")).save(tmp_path / "out.png")
+    out = Image.open(tmp_path / "out.png")
+    assert (out.size, out.getexif().get(ExifTags.Base.Orientation, 1)) == ((40, 56), 1)
+
+
+def test_metadata_stays_beside_the_picture(stylizer, pixels):
+    photo = stylizer(Photo(pixels, None, "PNG", b"exif", ("a note",)))
+    assert (photo.format, photo.exif, photo.notes) == ("PNG", b"exif", ("a note",))
+
+
+# Size
+
+
+@pytest.mark.parametrize(("size", "expected"), [(28, (20, 28)), (56, (40, 56)), (1000, (40, 56))])
+def test_size(style_file, stylizer, pixels, x, size, expected):
+    small = Stylizer(style_file, device="cpu", size=size)
+    photo = images.fit(Photo(pixels), size)
+    assert small(pixels).shape == (*expected, 3)
+    assert np.array_equal(small(pixels), stylizer(photo.pixels))
+    assert small(x).shape == small(x / 255).shape == (1, 3, *expected)
+    assert np.abs(small(x)[0].permute(1, 2, 0).numpy().astype(int) - small(pixels)).mean() < 4
+    assert (small(x) / 255 - small(x / 255)).abs().mean() < 0.02
+
+
+# Strength
+
+
+def test_strength_0_is_the_photo(style_file, pixels, x):
+    none = Stylizer(style_file, device="cpu", strength=0)
+    assert np.array_equal(none(pixels), pixels)
+    assert torch.equal(none(x), x)
+    assert torch.equal(none(x / 255), x / 255)
+
+
+def test_strength_blends(style_file, pixels, painted):
+    half = Stylizer(style_file, device="cpu", strength=0.5)(pixels).astype(int)
+    assert np.abs(half - (pixels.astype(int) + painted) / 2).max() <= 1
+
+
+# Colours
+
+
+def luminance(x: torch.Tensor) -> torch.Tensor:
+    return (x * torch.tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
+
+
+def test_keep_colors_takes_luminance_of_the_painting_and_hue_of_the_photo():
+    photo, painting = 255 * torch.rand(2, 1, 3, 30, 30)
+    out = with_colors_of(photo, painting)
+    assert out.min() >= -1e-3
+    assert out.max() <= 255 + 1e-3
+    assert torch.allclose(luminance(out), luminance(painting), atol=1e-2)
+    before, after = photo - luminance(photo), out - luminance(out)
+    scale = (after * before).sum(1, keepdim=True) / (before * before).sum(1, keepdim=True)
+    assert torch.allclose(after, before * scale, atol=1e-2)
+    assert scale.min() >= 0
+    assert scale.max() <= 1 + 1e-4
+
+
+def test_keep_colors_at_the_ends():
+    photo = torch.tensor([0.0, 255, 128])[None, :, None, None].expand(1, 3, 2, 2)
+    assert torch.equal(with_colors_of(photo, torch.zeros(1, 3, 2, 2)), torch.zeros(1, 3, 2, 2))
+    assert torch.allclose(with_colors_of(photo, torch.full((1, 3, 2, 2), 255.0)), torch.tensor(255.0))
+    assert torch.allclose(with_colors_of(photo, photo), photo, atol=1e-3)
+
+
+def test_keep_colors_of_a_gray_photo_is_gray(style_file, pixels):
+    gray = np.repeat(pixels[..., :1], 3, axis=2)
+    out = Stylizer(style_file, device="cpu", keep_colors=True)(gray).astype(int)
+    assert np.ptp(out, axis=2).max() == 0
+    assert np.ptp(out) > 0
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("picture", "error", "message"),
+    [
+        ("photo.jpg", TypeError, "got str"),
+        (np.zeros((20, 20, 3)), TypeError, "uint8, but got float64"),
+        (np.zeros((20, 20), np.uint8), ValueError, r"\(H, W, 3\), but got \(20, 20\)"),
+        (np.zeros((20, 20, 4), np.uint8), ValueError, r"\(20, 20, 4\)"),
+        (np.zeros((1, 20, 20, 3), np.uint8), ValueError, r"\(1, 20, 20, 3\)"),
+        (torch.zeros(3, 20, 20), ValueError, r"\(N, 3, H, W\), but got \(3, 20, 20\)"),
+        (torch.zeros(1, 1, 20, 20), ValueError, r"\(1, 1, 20, 20\)"),
+        (torch.zeros(1, 3, 20, 20).int(), TypeError, "int32"),
+        (torch.full((1, 3, 20, 20), 255.0), ValueError, "within 0 and 1"),
+        (torch.full((1, 3, 20, 20), float("nan")), ValueError, "within 0 and 1"),
+        (Image.new("RGB", (1, 1)), ArtlivesError, "1x1 pixels are too small"),
+        (np.zeros((15, 99, 3), np.uint8), ArtlivesError, "99x15 pixels are too small"),
+        (np.zeros((0, 0, 3), np.uint8), ArtlivesError, "0x0 pixels are too small"),
+    ],
+)
+def test_pictures_that_cannot_be_painted(stylizer, picture, error, message):
+    with pytest.raises(error, match=message):
+        stylizer(picture)
+
+
+@pytest.mark.parametrize(
+    "options", [{"size": 15}, {"strength": -0.1}, {"strength": 1.1}, {"strength": float("nan")}]
+)
+def test_options_out_of_range(style_file, options):
+    with pytest.raises(ValueError, match="must be"):
+        Stylizer(style_file, **options)
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps", "cuda:99", "toaster"])
+def test_device_that_is_not_there(style_file, device, monkeypatch):
+    if torch.device("cpu" if device == "toaster" else device).type == Stylizer(style_file).device.type:
+        pytest.skip("it is there")
+    with pytest.raises(ArtlivesError, match=f"no device '{device}'"):
+        Stylizer(style_file, device=device)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        MemoryError(),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+        ),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB."),
+    ],
+    ids=["python", "linux", "windows", "cuda"],
+)
+def test_too_little_memory_is_one_line(style_file, pixels, monkeypatch, failure):
+    def fail(x):
+        raise failure
+
+    stylizer = Stylizer(style_file, device="cpu")
+    monkeypatch.setattr(stylizer._network, "forward", fail)
+    with pytest.raises(ArtlivesError, match=r"56x40 pixels need more memory.*--size"):
+        stylizer(pixels)
+
+
+def test_other_failures_are_not_called_a_lack_of_memory(style_file, pixels, monkeypatch):
+    def fail(x):
+        raise RuntimeError("unsupported memory format")
+
+    stylizer = Stylizer(style_file, device="cpu")
+    monkeypatch.setattr(stylizer._network, "forward", fail)
+    with pytest.raises(RuntimeError, match="memory format"):
+        stylizer(pixels)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_cuda_paints_as_the_cpu(style_file, painted, pixels, x):
+    stylizer = Stylizer(style_file)
+    assert stylizer.device.type == "cuda"
+    assert np.abs(stylizer(pixels).astype(int) - painted).max() <= 1
+    assert stylizer(x.cuda()).is_cuda
+    assert not stylizer(x).is_cuda
+
+
+# The styles that come with artlives
+
+
+@pytest.mark.parametrize("style", styles.available(), ids=lambda style: style.name)
+def test_a_shipped_style_repaints_a_photo(style, pixels):
+    out = Stylizer(style, device="cpu")(pixels).astype(int)
+    assert np.abs(out - pixels).mean() > 10
+    assert out.std() > 10
