@@ -143,7 +143,7 @@ def _pictures(folder: Path, names: set[str]) -> list[Path]:
         files = sorted(
             path
             for path in folder.iterdir()
-            if path.suffix.lower() in images.SUFFIXES and path.name[0] != "."
+            if path.suffix.lower() in images.SUFFIXES and path.name[0] != "." and not path.is_dir()
         )
     except OSError as error:
         raise ArtlivesError(f"{folder} cannot be read: {error.strerror or error}") from error
@@ -223,6 +223,8 @@ def _paint(stylizer: Stylizer, source: str, target: str, quality: int) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        # Python would try once more at its exit, and tell of that too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise ArtlivesError(f"standard output cannot be written: {error.strerror or error}") from error
 
 
