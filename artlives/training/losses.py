@@ -26,9 +26,7 @@ def gram_matrix(features: Tensor) -> Tensor:
     """
     n, c, h, w = features.shape
     pixels = features.permute(0, 2, 3, 1).reshape(n, h * w, c)
-    # Divided first on both sides, so that fp16's and bf16's range holds the sums.
-    pixels = pixels * (h * w) ** -0.5
-    return (pixels.transpose(1, 2) @ pixels).float()
+    return (pixels.transpose(1, 2) @ pixels).float() / (h * w)
 
 
 def style_loss(features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
