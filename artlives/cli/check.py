@@ -1,6 +1,7 @@
 """`artlives check`: measure the building blocks on this machine."""
 
 import warnings
+from contextlib import suppress
 
 import click
 
@@ -50,11 +51,14 @@ def check(device: str) -> None:
                         f"allowed {tolerance.forward:.1e}, {tolerance.gradient:.1e}"
                     )
             if dtype == torch.float64:
-                failed = [case for case in block.small if not differentiates(block, case, place)]
-                wrong += [
-                    f"{block.name}, {case}: a derivative differs from finite differences" for case in failed
-                ]
-                derivatives = "wrong" if failed else "right"
+                derivatives = "right"
+                for case in block.small:
+                    agrees = False
+                    with suppress(Exception):  # which is no derivative, either
+                        agrees = differentiates(block, case, place)
+                    if not agrees:
+                        derivatives = "wrong"
+                        wrong.append(f"{block.name}, {case}: a derivative is not what finite differences say")
             result = "ok" if len(wrong) == found else "WRONG"
             numbers = (len(block.cases), f"{worst.forward:.1e}", f"{worst.gradient:.1e}")
             click.echo(ROW.format(block.name, *numbers, derivatives, place, name, result))
