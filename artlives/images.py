@@ -61,7 +61,7 @@ DROPPED_TAGS = {ExifTags.Base.MakerNote, ExifTags.IFD.Interop}
 MAX_EXIF = 65_000  # bytes; a JPEG segment holds no more
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """A picture as the rest of artlives sees it.
 
