@@ -67,7 +67,7 @@ class FixedSlopes(torch.autograd.Function):
 
 def test_a_block_with_a_wrong_second_derivative_is_found(run, monkeypatch):
     cases = [validation.Case({"input": (2, 3, 4, 5)})]
-    block = validation.Block("square", FixedSlopes.apply, torch.square, cases, cases)
+    block = validation.Block("square", lambda input: FixedSlopes.apply(input), torch.square, cases, cases)
     monkeypatch.setattr(validation, "BLOCKS", {"square": block})
     result = run("check", "--device", "cpu")
     assert result.exit_code == 1
