@@ -232,6 +232,27 @@ def test_profile_for_colours_on_any_picture_of_them(mode):
     assert (photo.pixels.max(), photo.notes) == (0, ())
 
 
+def profile_for_gray() -> bytes:
+    """The sRGB profile's curve alone."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"RGB XYZ ", b"GRAYXYZ ").replace(b"rTRC", b"kTRC")
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_profile_for_gray(mode):
+    photo = images.load(
+        written(Image.new("L", (20, 20), 99).convert(mode), "PNG", icc_profile=profile_for_gray())
+    )
+    assert photo.notes == ()
+    assert np.ptp(photo.pixels, axis=2).max() == 0
+
+
+def test_profile_for_gray_takes_no_colours_away(pixels):
+    photo = images.load(written(Image.fromarray(pixels), "PNG", icc_profile=profile_for_gray()))
+    assert np.array_equal(photo.pixels, pixels)
+    assert len(photo.notes) == 1
+
+
 @pytest.mark.parametrize("profile", [b"rubbish", red_and_green_swapped()[:200]], ids=["rubbish", "cut"])
 def test_broken_profile_is_passed_over_with_a_note(profile, tmp_path, pixels):
     path = tmp_path / "photo.png"

@@ -113,6 +113,14 @@ def test_foreign_and_damaged_files(tmp_path, content):
     assert one_line(info, path)
 
 
+@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b"x"], ids=["short", "long"])
+def test_damage_is_told_from_the_header(tmp_path, change):
+    path = write(tmp_path / "style.safetensors")
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ArtlivesError, match="do not fill the file"):
+        styles.read(path)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
