@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from artlives.cli.options import device_option
-from artlives.errors import ArtlivesError
+from artlives.cli.outputs import check_target, identity
 
 
 @click.command()
@@ -33,11 +33,7 @@ def sheet(
     from artlives import images, styles
 
     target = output or photo.with_name(f"{photo.stem}-sheet.jpg")
-    images.format_of(target)
-    if target.exists() and target.samefile(photo):
-        raise ArtlivesError(f"{target} is the photo itself: choose another name with -o")
-    if target.exists() and not overwrite:
-        raise ArtlivesError(f"{target} is there already: give --overwrite to replace it")
+    check_target(target, overwrite, [identity(photo)])
     chosen = [styles.find(name.strip()) for name in names.split(",")] if names else styles.available()
 
     from artlives.sheet import contact_sheet

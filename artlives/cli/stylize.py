@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from math import isnan
 from pathlib import Path
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from artlives import images, styles
 from artlives.cli.options import device_option, style_option
+from artlives.cli.outputs import check_target, identity, is_folder
 from artlives.errors import ArtlivesError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def stylize(
     if "" in photos:
         raise click.BadParameter("a photo without a name", param_hint="PHOTO...")
     found = styles.find(style)
-    several = len(photos) > 1 or any(_is_folder(photo) for photo in photos)
+    several = len(photos) > 1 or any(is_folder(photo) for photo in photos)
     if several and STREAM in (*photos, output):
         raise click.UsageError("- stands for one photo: give no folder and no other photo beside it")
     folder = _output_folder(output, several)
@@ -99,7 +99,7 @@ def stylize(
             raise ArtlivesError(f"{folder} cannot be made a folder: {error.strerror or error}") from error
 
     ready = {}
-    photo_files = {_identity(source) for source in targets}
+    photo_files = {identity(source) for source in targets}
     for source, target in targets.items():
         try:
             _check(source, target, overwrite, photo_files)
@@ -128,7 +128,7 @@ def _sources(photos: tuple[str, ...], style: styles.Style) -> list[str]:
     """The photos, folders replaced by the pictures in them."""
     sources: dict[str, None] = {}  # a set that keeps its order
     for photo in photos:
-        if _is_folder(photo):
+        if is_folder(photo):
             sources.update(
                 (str(path), None) for path in _pictures(Path(photo), {style.name, *styles.shipped()})
             )
@@ -159,7 +159,7 @@ def _output_folder(output: str | None, several: bool) -> Path | None:
     """The folder that `output` names, if it names one."""
     if output is None or output == STREAM:
         return None
-    return Path(output) if several or output.endswith(("/", os.sep)) or _is_folder(output) else None
+    return Path(output) if several or output.endswith(("/", os.sep)) or is_folder(output) else None
 
 
 def _target(source: str, style: styles.Style, output: str | None, folder: Path | None) -> str:
@@ -191,17 +191,7 @@ def _check(source: str, target: str, overwrite: bool, photo_files: set[tuple[int
             raise ArtlivesError(f"{source} cannot be read: {error.strerror or error}") from error
     if target == STREAM:
         return
-    images.format_of(target)
-    folder = Path(target).parent
-    if not _is_folder(folder):
-        raise ArtlivesError(f"{target} cannot be written: there is no folder {folder}")
-    if not os.access(folder, os.W_OK):
-        raise ArtlivesError(f"{target} cannot be written: no permission in the folder {folder}")
-    there = _identity(target)
-    if there and there in photo_files:
-        raise ArtlivesError(f"{target} is itself one of the photos: choose another name with -o")
-    if there and not overwrite:
-        raise ArtlivesError(f"{target} is there already: give --overwrite to replace it")
+    check_target(target, overwrite, photo_files)
 
 
 def _paint(stylizer: Stylizer, source: str, target: str, quality: int) -> None:
@@ -230,21 +220,3 @@ def _paint(stylizer: Stylizer, source: str, target: str, quality: int) -> None:
 
 def _report(message: ArtlivesError | str) -> None:
     tqdm.write(f"artlives: {message}", file=sys.stderr)
-
-
-def _stat(path: str | Path) -> os.stat_result | None:
-    try:
-        return Path(path).stat()
-    except OSError:
-        return None
-
-
-def _is_folder(path: str | Path) -> bool:
-    status = _stat(path)
-    return status is not None and stat.S_ISDIR(status.st_mode)
-
-
-def _identity(path: str | Path) -> tuple[int, int] | None:
-    """What is the same for all names of a file; None if there is no file."""
-    status = _stat(path)
-    return status and (status.st_dev, status.st_ino)
