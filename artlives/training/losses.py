@@ -42,17 +42,16 @@ def style_loss(features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) ->
     return torch.stack(losses).mean()
 
 
-def steadiness_loss(first: Tensor, second: Tensor, shift: tuple[int, int], margin: int = 16) -> Tensor:
+def steadiness_loss(first: Tensor, second: Tensor, shift: tuple[int, int]) -> Tensor:
     """Mean squared difference, in units of 255, of paintings of one photo from two windows onto it.
 
     `second`'s window lies `shift` (down, right) pixels, each >= 0, from that of `first`; both are (N, 3, H, W) in
-    0..255. `margin` pixels of their common part's border are left out, since they see different surroundings. This
-    keeps the network from painting a grid of its own, and steadies video.
+    0..255. This keeps the network from painting a grid of its own, or a frame, since one window's border lies inside
+    the other; and it steadies video.
     """
     down, right = shift
     h, w = first.shape[2:]
-    common = first[:, :, down + margin : h - margin, right + margin : w - margin]
-    other = second[:, :, margin : h - down - margin, margin : w - right - margin]
+    common, other = first[:, :, down:, right:], second[:, :, : h - down, : w - right]
     return ((common - other) / 255).square().mean()
 
 

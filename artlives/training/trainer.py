@@ -25,7 +25,7 @@ from artlives.training.objective import Objective, tensor
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
 
-SHIFT = 8  # pixels, at most, between the two windows that have to be painted alike
+SHIFT = 16  # pixels, at most, between the two windows that have to be painted alike
 NOISE = 2.0  # grey levels, standard deviation, of the second window
 # Crops of several sizes, in parts of `size`, so that large pictures get large strokes too; as many pixels a batch.
 CROPS = (0.75, 1.0, 1.5)
@@ -228,7 +228,6 @@ class Trainer:
     def _log(self, losses: dict[str, float], seconds: float) -> None:
         entry = {
             "step": self.step,
-            "recent": self.recent,
             **{k: round(v, 4) for k, v in losses.items()},
             "seconds": round(seconds, 2),
         }
