@@ -1,0 +1,36 @@
+"""The models that come with artlives, and what is said of them."""
+
+from pathlib import Path
+
+import pytest
+
+from artlives import styles
+
+SHIPPED = styles.available()
+
+
+def row(style: styles.Style) -> str:
+    """What models/README.md says of a style."""
+    card = [style.name, style.painting, style.painter, style.year]
+    recipe = [style.training["steps"], f"{style.training['style_weight']:g}"]
+    distances = [f"{style.measured[figure]:.2f}" for figure in ("style", "content")]
+    decibels = [f"{style.measured[figure]:.1f}" for figure in ("shift", "border", "flicker")]
+    return " | ".join(map(str, ["", *card, *recipe, *distances, *decibels, ""])).strip()
+
+
+def test_wave_is_there():
+    assert "wave" in [style.name for style in SHIPPED]
+
+
+@pytest.mark.parametrize("style", SHIPPED, ids=lambda style: style.name)
+def test_a_model_is_small_and_its_card_whole(style):
+    assert style.path.stat().st_size <= 3e6
+    assert style.path.stem == style.name
+    assert "unknown" not in (style.painting, style.painter, style.year, style.licence)
+    assert {"steps", "seed", "style_size", "losses"} <= style.training.keys()
+
+
+def test_the_models_readme_says_what_their_metadata_say():
+    lines = (Path(__file__).parent.parent / "models" / "README.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.startswith(("| ---", "| style"))]
+    assert rows == [row(style) for style in SHIPPED]
