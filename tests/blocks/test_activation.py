@@ -67,6 +67,15 @@ def test_kinks_extremes_and_nan_are_torchs(ours, theirs, dtype, device):
         torch.testing.assert_close(mine, other, rtol=4 * eps, atol=4 * eps, equal_nan=True)
 
 
+@functions
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_fp32_rounded_once(ours, theirs, dtype, device):
+    x = (torch.randn(2000, device=device) * 3).to(dtype)
+    wide = value_and_gradient(ours, x.float())
+    for half, exact in zip(value_and_gradient(ours, x), wide, strict=True):
+        assert torch.equal(half, exact.to(dtype))
+
+
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "swish"])
 def test_small_results_keep_their_digits(name):
     """Right relative to each single value, not only to the largest."""
