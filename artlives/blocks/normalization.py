@@ -35,10 +35,13 @@ def instance_norm(
         (N, C, H, W) in input's dtype and memory format.
 
     Raises:
-        ValueError: H * W is 1, which has no variance.
-        RuntimeError: a running statistic, weight or bias without C values; no statistics at all.
+        ValueError: H * W is 1, which has no variance; one running statistic without the other.
+        RuntimeError: a running statistic, weight or bias without C values or of another dtype than input's (fp32 for
+            half precision is fine); no statistics at all.
+        NotImplementedError: an input of whole numbers.
+        TypeError: an argument that should be a Tensor and is not.
     """
-    _check(input, running_mean, running_var, weight, bias, use_input_stats)
+    _check(input, running_mean, running_var, weight, bias)
     if not use_input_stats:
         return _with_statistics(input, running_mean, running_var, weight, bias, eps)
     if input.shape[2:].numel() == 1:
@@ -74,10 +77,13 @@ def batch_norm(
         (N, C, H, W) in input's dtype and memory format.
 
     Raises:
-        ValueError: in training, N * H * W is 1, which has no variance.
-        RuntimeError: a running statistic, weight or bias without C values; no statistics at all.
+        ValueError: in training, N * H * W is 1, which has no variance; one running statistic without the other.
+        RuntimeError: a running statistic, weight or bias without C values or of another dtype than input's (fp32 for
+            half precision is fine); no statistics at all.
+        NotImplementedError: an input of whole numbers.
+        TypeError: an argument that should be a Tensor and is not.
     """
-    _check(input, running_mean, running_var, weight, bias, training)
+    _check(input, running_mean, running_var, weight, bias)
     if not training:
         return _with_statistics(input, running_mean, running_var, weight, bias, eps)
     count = len(input) * input.shape[2:].numel()
@@ -195,16 +201,25 @@ def _check(
     running_var: Tensor | None,
     weight: Tensor | None,
     bias: Tensor | None,
-    own_statistics: bool,
 ) -> None:
-    if x.ndim < 3 or not x.dtype.is_floating_point:
-        raise RuntimeError(
-            f"expected a floating-point input (N, C, H, W), but got {x.dtype} of size {list(x.shape)}"
-        )
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    for name, tensor in {"input": x, **given}.items():
+        if not isinstance(tensor, Tensor) and (tensor is not None or name == "input"):
+            raise TypeError(f"{name} must be a Tensor, not {type(tensor).__name__}")
+    if not x.dtype.is_floating_point:
+        raise NotImplementedError(f"normalization is not implemented for {x.dtype}")
+    if x.ndim < 3:
+        raise RuntimeError(f"expected input (N, C, H, W), but got size {list(x.shape)}")
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("running_mean and running_var must either both be given or neither")
+    half = x.dtype in (torch.float16, torch.bfloat16)
     for name, tensor in given.items():
-        if tensor is not None and tensor.shape != (x.shape[1],):
+        if tensor is None:
+            continue
+        if tensor.shape != (x.shape[1],):
             raise RuntimeError(f"{name} should contain {x.shape[1]} elements, not {list(tensor.shape)}")
+        if tensor.dtype != x.dtype and not (half and tensor.dtype == torch.float32):
+            raise RuntimeError(f"{name} of {tensor.dtype} does not fit an input of {x.dtype}")
 
 
 class _Norm(nn.Module):
