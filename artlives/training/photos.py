@@ -4,10 +4,8 @@ import logging
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from artlives import images
 from artlives.errors import ArtlivesError
@@ -39,11 +37,11 @@ class Photos:
                 f"{folder} holds no pictures to train on; give a folder of photographs with --photos"
             )
 
-    def crops(self, count: int, size: int, generator: np.random.Generator) -> Tensor:
-        """`count` crops of `size` pixels a side, half of them mirrored: (count, 3, size, size) uint8."""
-        return torch.stack([self._crop(size, generator) for _ in range(count)])
+    def crops(self, count: int, size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
+        """`count` crops of `size` pixels a side, half of them mirrored: (count, size, size, 3)."""
+        return np.stack([self._crop(size, generator) for _ in range(count)])
 
-    def _crop(self, size: int, generator: np.random.Generator) -> Tensor:
+    def _crop(self, size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
         photo = self._photo(int(generator.integers(len(self.files))))
         zoom, x, y, mirrored = generator.random(4)
         scale = size * ZOOM**zoom / min(photo.size)
@@ -53,7 +51,7 @@ class Photos:
         box = tuple(edge / scale for edge in (left, top, left + size, top + size))
         box = (box[0], box[1], min(box[2], photo.width), min(box[3], photo.height))
         pixels = np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))
-        return torch.from_numpy(pixels[:, ::-1].copy() if mirrored < 0.5 else pixels.copy()).permute(2, 0, 1)
+        return pixels[:, ::-1] if mirrored < 0.5 else pixels
 
     def _photo(self, index: int) -> Image.Image:
         """The photo of that index, or the next one that can be read."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from artlives import images
 from artlives.errors import ArtlivesError
@@ -172,8 +172,12 @@ class Trainer:
         """What the style's metadata say of its training."""
         return {**asdict(self.recipe), "photos": len(self.photos.files)}
 
-    def _batch(self, step: int) -> tuple[Tensor, tuple[int, int]]:
-        """Step `step`'s photos (N, 3, size + SHIFT, size + SHIFT) uint8 and the second window's shift."""
+    def _batch(self, step: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+        """Step `step`'s photos (N, size + SHIFT, size + SHIFT, 3) and the second window's shift.
+
+        Without torch, since this runs in a thread of its own: torch would start further threads for it, which
+        take the processors from those that train.
+        """
         recipe = self.recipe
         generator = np.random.default_rng((recipe.seed, step))
         part = float(generator.choice(CROPS))
@@ -182,11 +186,11 @@ class Trainer:
         down, right = (int(n) for n in generator.integers(0, SHIFT + 1, 2))
         return self.photos.crops(count, size + SHIFT, generator), (down, right)
 
-    def _train(self, crops: Tensor, shift: tuple[int, int]) -> dict[str, float]:
+    def _train(self, batch: NDArray[np.uint8], shift: tuple[int, int]) -> dict[str, float]:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * one_cycle(self.step / recipe.steps)
-        crops = crops.to(self.device).float()
+        crops = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2).float()
         size, (down, right) = crops.shape[-1] - SHIFT, shift
         photos = crops[:, :, :size, :size]
         # The steadiness of half the batch is enough.
