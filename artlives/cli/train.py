@@ -49,6 +49,13 @@ from artlives.cli.options import device_option, perceptual_option
     help="More is more like the photo.",
 )
 @click.option(
+    "--steadiness-weight",
+    type=click.FloatRange(0),
+    default=40.0,
+    show_default=True,
+    help="More takes away a grid in even areas, and flicker in videos.",
+)
+@click.option(
     "--holdout",
     type=click.IntRange(0),
     default=0,
