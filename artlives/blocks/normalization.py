@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from artlives.blocks.arguments import check_tensor
+
 
 def instance_norm(
     input: Tensor,
@@ -203,9 +205,10 @@ def _check(
     bias: Tensor | None,
 ) -> None:
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
-    for name, tensor in {"input": x, **given}.items():
-        if not isinstance(tensor, Tensor) and (tensor is not None or name == "input"):
-            raise TypeError(f"{name} must be a Tensor, not {type(tensor).__name__}")
+    check_tensor(x, "input")
+    for name, tensor in given.items():
+        if tensor is not None:
+            check_tensor(tensor, name)
     if not x.dtype.is_floating_point:
         raise NotImplementedError(f"normalization is not implemented for {x.dtype}")
     if x.ndim < 3:
