@@ -12,7 +12,8 @@ SHIPPED = styles.available()
 def row(style: styles.Style) -> str:
     """What models/README.md says of a style."""
     card = [style.name, style.painting, style.painter, style.year]
-    recipe = [style.training["steps"], f"{style.training['style_weight']:g}"]
+    weights = (style.training[f"{loss}_weight"] for loss in ("style", "content", "steadiness"))
+    recipe = [style.training["steps"], " : ".join(f"{weight:g}" for weight in weights)]
     distances = [f"{style.measured[figure]:.2f}" for figure in ("style", "content")]
     decibels = [f"{style.measured[figure]:.1f}" for figure in ("shift", "border", "flicker")]
     return " | ".join(map(str, ["", *card, *recipe, *distances, *decibels, ""])).strip()
