@@ -34,16 +34,24 @@ def optimize(
     photo: Tensor, loss: Callable[[Tensor], Tensor], iterations: int, goal: float
 ) -> tuple[int | None, float, float]:
     """Iterations until `goal` is reached (None if it is not), the last loss, and the seconds it took."""
-    picture = photo.clone().requires_grad_()
+    picture = (
+        (photo / 255).contiguous().requires_grad_()
+    )  # in 0..1, where L-BFGS's first step has a sensible length
     optimizer = torch.optim.LBFGS(
-        [picture], max_iter=iterations, history_size=50, line_search_fn="strong_wolfe"
+        [picture],
+        max_iter=iterations,
+        max_eval=10 * iterations,
+        tolerance_grad=0,
+        tolerance_change=0,
+        history_size=50,
+        line_search_fn="strong_wolfe",
     )
     best = float("inf")
 
     def closure() -> Tensor:
         nonlocal best
         optimizer.zero_grad()
-        value = loss(picture)
+        value = loss(picture * 255)
         value.backward()
         best = min(best, value.item())
         if best <= goal:
