@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import Module, Parameter
 
+from artlives.blocks.arguments import check_tensor
+
 
 def tanh(input: Tensor) -> Tensor:
     """Hyperbolic tangent, `(e^x - e^-x) / (e^x + e^-x)`, in (-1, 1); integers become floats, as in torch.
@@ -150,8 +152,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     tensor([[-1.0000, -0.5000,  3.0000]])
     """
     _check("prelu", input)
-    if not isinstance(weight, Tensor):
-        raise TypeError(f"prelu(): weight must be a Tensor, not {type(weight).__name__}")
+    check_tensor(weight, "weight")
     if weight.dtype != input.dtype:
         raise RuntimeError(f"prelu(): input is {input.dtype}, but weight is {weight.dtype}")
     _check("prelu", input, floating=True)
@@ -295,8 +296,7 @@ class Swish(Module):
 
 
 def _check(name: str, input: Tensor, floating: bool = False) -> None:
-    if not isinstance(input, Tensor):
-        raise TypeError(f"{name}(): input must be a Tensor, not {type(input).__name__}")
+    check_tensor(input, "input")
     if input.is_complex() or (floating and not input.is_floating_point()):
         raise NotImplementedError(f"{name}() is not implemented for {input.dtype}")
 

@@ -37,10 +37,15 @@ def batched(x: Tensor, name: str) -> Tensor:
     return x if x.ndim == 4 else x.unsqueeze(0)
 
 
+def memory_format(x: Tensor) -> torch.memory_format:
+    """The format that a result of `x` is given: channels-last where `x` lies so, else contiguous."""
+    channels_last = x.ndim == 4 and x.stride(1) == 1 and not x.is_contiguous()
+    return torch.channels_last if channels_last else torch.contiguous_format
+
+
 def formatted(y: Tensor, x: Tensor) -> Tensor:
     """`y` (N, C, H, W) dense in the memory format of `x`, without the batch axis where `x` had none."""
-    channels_last = x.ndim == 4 and x.stride(1) == 1 and not x.is_contiguous()
-    y = y.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    y = y.contiguous(memory_format=memory_format(x))
     return y if x.ndim == 4 else y.squeeze(0)
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from artlives.blocks.arguments import memory_format
+
 Margins = tuple[int, int, int, int]  # left, right, top, bottom, as torch.nn.functional.pad takes them
 
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -70,12 +72,11 @@ class _Pad(Function):
         ctx.padding, ctx.mode = padding, mode
         left, right, top, bottom = padding
         n, c, h, w = x.shape
-        channels_last = x.stride(1) == 1 and not x.is_contiguous()
         padded = torch.empty(
             (n, c, h + top + bottom, w + left + right),
             dtype=x.dtype,
             device=x.device,
-            memory_format=torch.channels_last if channels_last else torch.contiguous_format,
+            memory_format=memory_format(x),
         )
         if mode == "zeros":
             padded.zero_()

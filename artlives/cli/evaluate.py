@@ -41,14 +41,17 @@ def evaluate(
     device: str,
 ) -> None:
     """Measure how good the pictures of STYLE are, on one photo or on those in a folder."""
-    from artlives import devices, styles
-    from artlives.training.evaluation import FIGURES
+    from artlives import styles
+
+    found = styles.find(style)  # before what takes long to import
+
+    from artlives import devices
     from artlives.training.evaluation import evaluate as measure
+    from artlives.training.evaluation import table
     from artlives.training.objective import Objective
     from artlives.training.perceptual import Perceptual
     from artlives.training.photos import Photos
 
-    found = styles.find(style)
     files = Photos(photos).files if photos.is_dir() else [photos]
     where = devices.pick(device)
     objective = Objective(Perceptual(perceptual, where), painting, found.training.get("style_size", 512))
@@ -56,5 +59,4 @@ def evaluate(
     if as_json:
         click.echo(json.dumps({figure: round(value, 4) for figure, value in figures.items()}))
         return
-    for figure, meaning in FIGURES.items():
-        click.echo(f"{figure:8} {figures[figure]:8.3f}  {meaning}")
+    click.echo(table(figures))

@@ -90,19 +90,22 @@ def train(
     Checkpoints, a log and previews go to runs/NAME. Ctrl-C stops after the current step; the same command with
     --resume goes on from there.
     """
+    from artlives import styles
+
+    try:
+        styles.check_name(name)  # before what takes long to import
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--name") from error
+
     from tqdm import tqdm
 
-    from artlives import devices, styles
+    from artlives import devices
     from artlives.architecture import STYLE_NETWORK
-    from artlives.training.evaluation import FIGURES, evaluate
+    from artlives.training.evaluation import evaluate, table
     from artlives.training.perceptual import Perceptual
     from artlives.training.photos import Photos
     from artlives.training.trainer import Interrupted, Progress, Recipe, Trainer
 
-    try:
-        styles.check_name(name)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--name") from error
     output = output or Path(f"{name}.safetensors")
     recipe = Recipe(**options)
     where = devices.pick(device)
@@ -125,9 +128,10 @@ def train(
             click.echo(f"{stop}; the same command with --resume goes on from there", err=True)
             sys.exit(128 + stop.signum)
     held_out = photos.held_out[-10:]
-    measured = evaluate(trainer.average, trainer.objective, held_out, size=512) if held_out else {}
-    for figure, value in measured.items():
-        click.echo(f"{figure:8} {value:8.3f}  {FIGURES[figure]}")
+    measured = {}
+    if held_out:
+        measured = evaluate(trainer.average, trainer.objective, held_out, size=512)
+        click.echo(table(measured))
     styles.save(
         output,
         trainer.average.state_dict(),

@@ -67,6 +67,11 @@ def evaluate(
     return {figure: sum(row[figure] for row in rows) / len(rows) for figure in FIGURES}
 
 
+def table(figures: dict[str, float]) -> str:
+    """A line for each of the `FIGURES`: name, value and meaning."""
+    return "\n".join(f"{name:8} {figures[name]:8.3f}  {meaning}" for name, meaning in FIGURES.items())
+
+
 def psnr(a: Tensor, b: Tensor) -> float:
     """Peak signal-to-noise ratio of two pictures in 0..255, in dB; at most 100."""
     error = ((a - b) / 255).square().mean().item()

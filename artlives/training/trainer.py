@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -97,8 +98,7 @@ class Trainer:
         self.recent: list[dict[str, float]] = []  # the last 50 steps' losses
         torch.manual_seed(recipe.seed)
         self.network = StyleNetwork().to(self.device)
-        self.average = StyleNetwork().to(self.device).eval()
-        self.average.load_state_dict(self.network.state_dict())
+        self.average = deepcopy(self.network).eval()
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
 
     def run(self, report: Callable[[Progress], None]) -> dict[str, float]:
