@@ -62,6 +62,18 @@ from artlives.cli.options import device_option, perceptual_option
     show_default=True,
     help="Leave out the last N photos by name; the style is measured on ten of them in the end.",
 )
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=3e-3,
+    show_default=True,
+    help="At its peak.",
+)
+@click.option(
+    "--start",
+    metavar="STYLE",
+    help="Begin with this style's weights instead of random ones: fewer steps are needed.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @perceptual_option
 @click.option("--title", help="The painting's title, for the style's card. [default: NAME]")

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+FRAME = 16  # pixels
+
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference of two pictures' features over the target's mean square.
@@ -46,13 +48,16 @@ def steadiness_loss(first: Tensor, second: Tensor, shift: tuple[int, int]) -> Te
     """Mean squared difference, in units of 255, of paintings of one photo from two windows onto it.
 
     `second`'s window lies `shift` (down, right) pixels, each >= 0, from that of `first`; both are (N, 3, H, W) in
-    0..255. This keeps the network from painting a grid of its own, or a frame, since one window's border lies inside
-    the other; and it steadies video.
+    0..255. This keeps the network from painting a grid of its own, and it steadies video. It keeps it from painting a
+    frame too, since one window's border lies inside the other: half of the loss is that of the outer `FRAME` pixels.
     """
     down, right = shift
     h, w = first.shape[2:]
     common, other = first[:, :, down:, right:], second[:, :, : h - down, : w - right]
-    return ((common - other) / 255).square().mean()
+    error = ((common - other) / 255).square()
+    inner = error[:, :, FRAME:-FRAME, FRAME:-FRAME]
+    frame = (error.sum() - inner.sum()) / (error.numel() - inner.numel())
+    return (error.mean() + frame) / 2
 
 
 def total_variation(x: Tensor) -> Tensor:

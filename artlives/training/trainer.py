@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from artlives import images
+from artlives import images, styles
+from artlives.architecture import STYLE_NETWORK
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
 from artlives.network import StyleNetwork
@@ -26,7 +27,7 @@ from artlives.training.objective import Objective, tensor
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
 
-SHIFT = 16  # pixels, at most, between the two windows that have to be painted alike
+SHIFT = 32  # pixels, at most, between the two windows that have to be painted alike
 NOISE = 2.0  # grey levels, standard deviation, of the second window
 # Crops of several sizes, in parts of `size`, so that large pictures get large strokes too; as many pixels a batch.
 CROPS = (0.75, 1.0, 1.5)
@@ -40,7 +41,8 @@ class Recipe:
 
     `size` is the middle crop's side in pixels, `batch_size` the number of such crops a step, `style_size` the
     painting's longer side in pixels, which sets the strokes' size. The weights multiply the losses of
-    `artlives.training.losses`.
+    `artlives.training.losses`. `start` is the name or file of the style whose weights to begin with; None begins
+    with random ones.
     """
 
     steps: int = 1000
@@ -53,6 +55,7 @@ class Recipe:
     style_weight: float = 1.0
     steadiness_weight: float = 40.0
     tv_weight: float = 1e-5
+    start: str | None = None
 
 
 class Progress(NamedTuple):
@@ -98,8 +101,15 @@ class Trainer:
         self.recent: list[dict[str, float]] = []  # the last 50 steps' losses
         torch.manual_seed(recipe.seed)
         self.network = StyleNetwork().to(self.device)
+        if recipe.start is not None:
+            self._begin_with(styles.find(recipe.start))
         self.average = deepcopy(self.network).eval()
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
+
+    def _begin_with(self, style: styles.Style) -> None:
+        if style.layers != STYLE_NETWORK:
+            raise ArtlivesError(f"{style.path} holds a network of another shape: start from another style")
+        self.network.load_state_dict(styles.load_network(style, self.device).state_dict())
 
     def run(self, report: Callable[[Progress], None]) -> dict[str, float]:
         """Trains to the last step and returns the last losses, averaged over the last 50 steps.

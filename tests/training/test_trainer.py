@@ -8,8 +8,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from artlives import styles
+from artlives.architecture import Layer
 from artlives.cli.train import train
 from artlives.errors import ArtlivesError
+from artlives.network import StyleNetwork
 from artlives.training import trainer as module
 from artlives.training.photos import Photos
 from artlives.training.trainer import Interrupted, Recipe, Trainer, one_cycle
@@ -126,3 +128,18 @@ def test_usage_errors(painting, photos_folder, options):
     result = CliRunner().invoke(train, [str(painting), *arguments])
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+def test_training_can_start_from_a_style(new, style_file, metadata, tmp_path):
+    trainer = new(recipe=replace(RECIPE, start=str(style_file)))
+    weights = styles.load_network(styles.read(style_file)).state_dict()
+    for network in (trainer.network, trainer.average):
+        torch.testing.assert_close(dict(network.state_dict()), dict(weights))
+
+    other = StyleNetwork((Layer("output", 3, 3, kernel=5),))
+    path = tmp_path / "other.safetensors"
+    styles.save(
+        path, other.state_dict(), name="other", **{**metadata, "layers": (Layer("output", 3, 3, kernel=5),)}
+    )
+    with pytest.raises(ArtlivesError, match="another shape"):
+        new(recipe=replace(RECIPE, start=str(path)))
