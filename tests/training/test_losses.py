@@ -47,7 +47,7 @@ def test_steadiness_compares_the_same_places(shift):
     assert steadiness_loss(first, second + 25.5, shift) == pytest.approx(0.01, rel=1e-4)
     framed = second.clone()
     framed[:, :, :8] += 25.5
-    assert steadiness_loss(first, framed, shift) > 1.5 * (framed - second).square().mean() / 255**2
+    assert steadiness_loss(first, framed, shift) > 1.1 * (framed - second).square().mean() / 255**2
 
 
 def test_total_variation():
