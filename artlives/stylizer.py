@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -50,16 +51,29 @@ class Stylizer:
         strength: float = 1.0,
         keep_colors: bool = False,
     ) -> None:
+        self._set(size, strength, keep_colors)
+        self.style = style if isinstance(style, styles.Style) else styles.find(style)
+        self.device = devices.pick(device)
+        self._network = styles.load_network(self.style, self.device)
+
+    def variant(
+        self, *, size: int | None = None, strength: float = 1.0, keep_colors: bool = False
+    ) -> Stylizer:
+        """A stylizer with other settings that shares this one's network.
+
+        Raises:
+            ValueError: as the constructor does.
+        """
+        other = copy(self)
+        other._set(size, strength, keep_colors)
+        return other
+
+    def _set(self, size: int | None, strength: float, keep_colors: bool) -> None:
         if size is not None and size < SMALLEST:
             raise ValueError(f"size must be at least {SMALLEST} pixels, not {size}")
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be within 0 and 1, not {strength}")
-        self.style = style if isinstance(style, styles.Style) else styles.find(style)
-        self.device = devices.pick(device)
-        self.size = size
-        self.strength = strength
-        self.keep_colors = keep_colors
-        self._network = styles.load_network(self.style, self.device)
+        self.size, self.strength, self.keep_colors = size, strength, keep_colors
 
     @overload
     def __call__(self, picture: Image.Image) -> Image.Image: ...

@@ -272,3 +272,15 @@ def test_a_shipped_style_repaints_a_photo(style, pixels):
     out = Stylizer(style, device="cpu")(pixels).astype(int)
     assert np.abs(out - pixels).mean() > 10
     assert out.std() > 10
+
+
+def test_a_variant_shares_the_network(style_file, pixels):
+    stylizer = Stylizer(style_file)
+    np.testing.assert_array_equal(stylizer.variant(strength=0)(pixels), pixels)
+    np.testing.assert_array_equal(stylizer.variant()(pixels), stylizer(pixels))
+    np.testing.assert_array_equal(
+        stylizer.variant(keep_colors=True)(pixels), Stylizer(style_file, keep_colors=True)(pixels)
+    )
+    assert max(stylizer.variant(size=32)(pixels).shape) == 32
+    with pytest.raises(ValueError, match="strength"):
+        stylizer.variant(strength=2)
