@@ -8,16 +8,17 @@ import json
 from typing import NamedTuple
 
 KINDS = ("convolution", "residual", "upsampling", "output")
+ACTIVATIONS = ("tanh", "sigmoid", "relu", "leaky-relu", "prelu", "swish")
 
 
 class Layer(NamedTuple):
     """One layer.
 
     Kinds, each of which pads by reflection:
-    - "convolution": convolution, instance normalization, ReLU;
-    - "residual": x + (convolution, normalization, ReLU, convolution, normalization), channels and size unchanged;
-    - "upsampling": transposed convolution by `stride`, instance normalization, ReLU;
-    - "output": convolution with bias, then 150 * tanh + 127.5.
+    - "convolution": convolution, instance normalization, activation;
+    - "residual": x + (convolution, normalization, activation, convolution, normalization), channels and size unchanged;
+    - "upsampling": transposed convolution by `stride`, instance normalization, activation;
+    - "output": convolution with bias, then 150 * tanh + 127.5, whatever `activation` is.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Layer(NamedTuple):
     outputs: int
     kernel: int
     stride: int = 1
+    activation: str = "relu"
 
 
 # About 0.8 million weights and 20,000 multiply-adds a pixel. Nothing leads around the bottleneck: additive skips at
@@ -43,6 +45,11 @@ STYLE_NETWORK = (
     Layer("upsampling", 24, 16, kernel=4, stride=2),
     Layer("output", 16, 3, kernel=5),
 )
+
+
+def activated(layers: tuple[Layer, ...], activation: str) -> tuple[Layer, ...]:
+    """`layers` with another activation, one of `ACTIVATIONS`."""
+    return tuple(layer._replace(activation=activation) for layer in layers)
 
 
 def reduction(layers: tuple[Layer, ...]) -> int:
@@ -72,8 +79,9 @@ def from_json(text: str) -> tuple[Layer, ...]:
         raise ValueError("a network without layers")
     channels, scale = 3, 1.0
     for layer in layers:
-        numbers = layer[1:]
-        if layer.kind not in KINDS or not all(type(n) is int and 0 < n <= 4096 for n in numbers):
+        numbers = (layer.inputs, layer.outputs, layer.kernel, layer.stride)
+        known = layer.kind in KINDS and layer.activation in ACTIVATIONS
+        if not known or not all(type(n) is int and 0 < n <= 4096 for n in numbers):
             raise ValueError(f"unknown layer {tuple(layer)}")
         if layer.inputs != channels or (layer.kind == "residual" and layer.outputs != channels):
             raise ValueError(f"layer {tuple(layer)} does not fit the {channels} channels before it")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from artlives.architecture import STYLE_NETWORK, Layer, reduction
-from artlives.blocks.activation import relu, tanh
+from artlives.blocks.activation import LeakyReLU, PReLU, ReLU, Sigmoid, Swish, Tanh, tanh
 from artlives.blocks.convolution import Conv2d
 from artlives.blocks.initialization import kaiming_normal_, normal_
 from artlives.blocks.normalization import InstanceNorm2d
@@ -23,27 +23,36 @@ from artlives.blocks.transposed_convolution import ConvTranspose2d
 SMALLEST = 16  # pixels a side; below, reflection at 1/8 has nothing to reflect
 
 
+def activation(layer: Layer) -> nn.Module:
+    """The layer's activation; PReLU learns a slope for each channel."""
+    if layer.activation == "prelu":
+        return PReLU(layer.outputs)
+    return {"tanh": Tanh, "sigmoid": Sigmoid, "relu": ReLU, "leaky-relu": LeakyReLU, "swish": Swish}[
+        layer.activation
+    ]()
+
+
 class Convolution(nn.Module):
-    """Convolution padded by reflection, instance normalization and, unless it is left out, ReLU."""
+    """Convolution padded by reflection, instance normalization and, unless it is left out, the activation."""
 
     def __init__(self, layer: Layer, activated: bool = True) -> None:
         super().__init__()
-        _, inputs, outputs, kernel, stride = layer
+        _, inputs, outputs, kernel, stride, _ = layer
         # No bias: the normalization would take it away.
         self.conv = Conv2d(
             inputs, outputs, kernel, stride, padding=kernel // 2, bias=False, padding_mode="reflect"
         )
         self.norm = InstanceNorm2d(outputs, affine=True)
-        self.activated = activated
+        self.activation = activation(layer) if activated else None
         kaiming_normal_(self.conv.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.norm(self.conv(x))  # (N, outputs, H / stride, W / stride)
-        return relu(x) if self.activated else x
+        return self.activation(x) if self.activation else x
 
 
 class Residual(nn.Module):
-    """x plus what two convolutions make of it (He et al. 2016); no ReLU after the sum."""
+    """x plus what two convolutions make of it (He et al. 2016); no activation after the sum."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
@@ -55,7 +64,7 @@ class Residual(nn.Module):
 
 
 class Upsampling(nn.Module):
-    """Transposed convolution, instance normalization, ReLU.
+    """Transposed convolution, instance normalization, activation.
 
     The kernel is a multiple of the stride, and starts as the profile of linear interpolation times a random number
     for each pair of channels, so that there is no checkerboard to begin with.
@@ -63,12 +72,13 @@ class Upsampling(nn.Module):
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
-        _, inputs, outputs, kernel, stride = layer
+        _, inputs, outputs, kernel, stride, _ = layer
         # One pixel of reflection around the input is `stride` pixels of the output, to be cropped.
         self.conv = ConvTranspose2d(
             inputs, outputs, kernel, stride, padding=(kernel - stride) // 2 + stride, bias=False
         )
         self.norm = InstanceNorm2d(outputs, affine=True)
+        self.activation = activation(layer)
         with torch.no_grad():
             centre = (kernel - 1) / 2
             profile = 1 - (torch.arange(kernel) - centre).abs() / stride  # (1/4, 3/4, 3/4, 1/4) for 4 and 2
@@ -78,7 +88,7 @@ class Upsampling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(pad(x, (1, 1, 1, 1), "reflect"))  # (N, outputs, H * stride, W * stride)
-        return relu(self.norm(x))
+        return self.activation(self.norm(x))
 
 
 class Output(nn.Module):
@@ -86,7 +96,7 @@ class Output(nn.Module):
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
-        _, inputs, outputs, kernel, _ = layer
+        _, inputs, outputs, kernel, _, _ = layer
         self.conv = Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode="reflect")
         normal_(self.conv.weight, std=0.01)
         with torch.no_grad():

@@ -18,7 +18,12 @@ def torch_blocks() -> Iterator[None]:
         ConvTranspose2d=nn.ConvTranspose2d,
         InstanceNorm2d=nn.InstanceNorm2d,
         pad=functional.pad,
-        relu=partial(functional.relu, inplace=True),
+        LeakyReLU=nn.LeakyReLU,
+        PReLU=nn.PReLU,
+        ReLU=partial(nn.ReLU, inplace=True),
+        Sigmoid=nn.Sigmoid,
+        Swish=nn.SiLU,
+        Tanh=nn.Tanh,
         tanh=functional.tanh,
     ):
         yield

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from artlives.architecture import STYLE_NETWORK, Layer, from_json, reduction, to_json
+from artlives.architecture import ACTIVATIONS, STYLE_NETWORK, Layer, activated, from_json, reduction, to_json
 from artlives.network import StyleNetwork, Upsampling
 from benchmarks.reference import torch_blocks
 
@@ -28,12 +28,13 @@ def test_what_is_no_picture_is_refused(network, shape):
         network(torch.zeros(shape))
 
 
-@pytest.mark.parametrize("size", [(48, 64), (37, 50)])
-def test_equals_the_network_of_torchs_modules(size):
+@pytest.mark.parametrize(("size", "activation"), [((48, 64), "relu"), *(((37, 50), a) for a in ACTIVATIONS)])
+def test_equals_the_network_of_torchs_modules(size, activation):
     x = torch.rand(2, 3, *size, dtype=torch.float64) * 255
-    ours = StyleNetwork().double()
+    layers = activated(STYLE_NETWORK, activation)
+    ours = StyleNetwork(layers).double()
     with torch_blocks():
-        theirs = StyleNetwork().double()
+        theirs = StyleNetwork(layers).double()
         theirs.load_state_dict(ours.state_dict())
         expected = theirs(x)
         expected.square().mean().backward()
@@ -76,6 +77,7 @@ def test_description_survives_json():
         '[{"kind": "output"}]',
         to_json((Layer("output", 4, 3, 5),)),
         to_json((Layer("output", 3, 3, 4),)),
+        to_json((Layer("output", 3, 3, 5, activation="exp"),)),
         to_json((Layer("pooling", 3, 3, 3), Layer("output", 3, 3, 5))),
         to_json((Layer("convolution", 3, 3, 3, 2), Layer("output", 3, 3, 5))),
         to_json((Layer("residual", 3, 4, 3), Layer("output", 4, 3, 5))),
