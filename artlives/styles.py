@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import platformdirs
+
 from artlives import architecture
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
@@ -66,13 +68,23 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(models_folder().glob("*.safetensors"))}
 
 
+def user_folder() -> Path:
+    """Where `artlives train` puts the styles that a user trains; it need not be there."""
+    return platformdirs.user_data_path("artlives", appauthor=False) / "styles"
+
+
+def files() -> dict[str, Path]:
+    """The files of all styles, by name: those that come with artlives, then the user's own."""
+    return shipped() | {path.stem: path for path in sorted(user_folder().glob("*.safetensors"))}
+
+
 def available() -> list[Style]:
-    """The styles that come with artlives, by name.
+    """The styles that come with artlives and then the user's own, each by name.
 
     Raises:
         ArtlivesError: if a file among them is not a style.
     """
-    return [read(path) for path in shipped().values()]
+    return [read(path) for path in files().values()]
 
 
 def find(name: str | Path) -> Style:
@@ -82,7 +94,7 @@ def find(name: str | Path) -> Style:
         ArtlivesError: if there is no such style (the message lists those there are and the nearest
             name), or if the file cannot be read or is not a style.
     """
-    paths = shipped()
+    paths = files()
     if name in paths:
         return read(paths[str(name)])
     path = Path(name)

@@ -1,5 +1,6 @@
 """Fixtures that more than one test file uses. No test needs a trained model."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ def metadata() -> dict[str, Any]:
         "layers": STYLE_NETWORK,
         "training": {"steps": 0},
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_user(tmp_path_factory) -> Iterator[None]:
+    """Nobody's own styles and settings are seen or changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp("user")))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ import pytest
 
 from artlives import styles
 
-SHIPPED = styles.available()
+SHIPPED = [styles.read(path) for path in styles.shipped().values()]
 
 
 def row(style: styles.Style) -> str:

@@ -220,8 +220,24 @@ def test_an_interrupted_save_leaves_the_file_that_was_there(tmp_path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["style.safetensors"]
 
 
-@pytest.mark.parametrize("style", styles.available(), ids=lambda style: style.name)
-def test_styles_that_come_with_artlives(style):
+@pytest.mark.usefixtures("shipped")
+def test_the_users_own_styles_are_found_too(tmp_path, monkeypatch, network, metadata):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    folder = styles.user_folder()
+    assert folder.is_relative_to(tmp_path)
+    folder.mkdir(parents=True)
+    for name in ("alps", "dots"):
+        styles.save(folder / f"{name}.safetensors", network.state_dict(), name=name, **metadata)
+    assert styles.find("alps").path == folder / "alps.safetensors"
+    assert styles.find("dots").path == folder / "dots.safetensors"  # before one that comes with artlives
+    assert [style.name for style in styles.available()] == ["dots", "stripes", "alps"]
+    with pytest.raises(ArtlivesError, match="did you mean 'alps'"):
+        styles.find("alp")
+
+
+@pytest.mark.parametrize("path", styles.shipped().values(), ids=lambda path: path.stem)
+def test_styles_that_come_with_artlives(path):
+    style = styles.read(path)
     assert style.name == style.path.stem
     assert style.path.stat().st_size <= 3_000_000
     assert all((style.painting, style.painter, style.year, style.licence))

@@ -10,7 +10,7 @@ from artlives import styles as registry
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print all that is known of each as JSON.")
 def styles(as_json: bool) -> None:
-    """List the styles that come with artlives: name, painting, painter and year."""
+    """List the styles that come with artlives and your own: name, painting, painter and year."""
     found = registry.available()
     if as_json:
         fields = ("name", "painting", "painter", "year", "licence", "training", "measured")
