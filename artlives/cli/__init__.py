@@ -16,6 +16,7 @@ COMMANDS = {
     "styles": "List the styles there are.",
     "train": "Train a style on a painting of your own.",
     "evaluate": "Measure how good a style's pictures are.",
+    "export": "Write a style as an ONNX model.",
     "check": "Check the building blocks on this machine.",
 }  # name: help; the command is `artlives.cli.NAME.NAME`
 

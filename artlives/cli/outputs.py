@@ -1,4 +1,4 @@
-"""What commands check before they write a picture, without NumPy or torch."""
+"""What commands check before they write a file, without NumPy or torch."""
 
 import os
 import stat
@@ -15,15 +15,20 @@ def check_target(target: str | Path, overwrite: bool, photos: Collection[tuple[i
     `photos` are the `identity` of files that are never replaced, others are with `overwrite`.
     """
     images.format_of(target)
+    there = identity(target)
+    if there and there in photos:
+        raise ArtlivesError(f"{target} is itself one of the photos: choose another name with -o")
+    check_file(target, overwrite)
+
+
+def check_file(target: str | Path, overwrite: bool) -> None:
+    """Raise ArtlivesError unless a file may be written to `target`, which is replaced with `overwrite` alone."""
     folder = Path(target).parent
     if not is_folder(folder):
         raise ArtlivesError(f"{target} cannot be written: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
         raise ArtlivesError(f"{target} cannot be written: no permission in the folder {folder}")
-    there = identity(target)
-    if there and there in photos:
-        raise ArtlivesError(f"{target} is itself one of the photos: choose another name with -o")
-    if there and not overwrite:
+    if identity(target) and not overwrite:
         raise ArtlivesError(f"{target} is there already: give --overwrite to replace it")
 
 

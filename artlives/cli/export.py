@@ -1,0 +1,38 @@
+"""`artlives export`: a style for other programs."""
+
+from pathlib import Path
+
+import click
+
+from artlives.cli.outputs import check_file
+
+
+@click.command()
+@click.argument("style", metavar="NAME")
+@click.option(
+    "--onnx",
+    "output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Write an ONNX model to this file.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the file if it is there already.")
+def export(style: str, output: Path, overwrite: bool) -> None:
+    """Write the style NAME (a name or a .safetensors file) as a model that ONNX Runtime and others run.
+
+    Its input "photo" and its output "painting" are RGB pictures (N, 3, H, W) in fp32, 0..255. N, H and W are free; H
+    and W are at least 16. Needs the package onnx: pip install 'artlives[onnx]'.
+
+    \b
+    artlives export wave --onnx wave.onnx
+    """
+    from artlives import styles
+
+    found = styles.find(style)
+    check_file(output, overwrite)
+
+    from artlives.export import export_onnx
+
+    export_onnx(found, output)
+    click.echo(click.format_filename(output))

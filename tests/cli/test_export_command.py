@@ -1,0 +1,38 @@
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="needs the package onnx")
+
+
+def test_writes_a_model(run, style_file, tmp_path):
+    out = tmp_path / "dots.onnx"
+    result = run("export", style_file, "--onnx", out)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"{out}\n", "")
+    onnx.checker.check_model(out, full_check=True)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_an_existing_file_is_left_alone(run, tmp_path):
+    out = tmp_path / "dots.onnx"
+    out.write_bytes(b"mine")
+    result = run("export", "dots", "--onnx", out)
+    assert result.exit_code == 1
+    assert result.stderr == f"artlives: {out} is there already: give --overwrite to replace it\n"
+    assert out.read_bytes() == b"mine"
+    assert run("export", "dots", "--onnx", out, "--overwrite").exit_code == 0
+    onnx.load(out)
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(
+    ("style", "output", "status", "message"),
+    [
+        ("dot", "dots.onnx", 1, "did you mean 'dots'"),
+        ("dots", "none/dots.onnx", 1, "there is no folder"),
+        ("dots", ".", 2, "is a directory"),
+    ],
+)
+def test_bad_input(run, tmp_path, style, output, status, message):
+    result = run("export", style, "--onnx", tmp_path / output)
+    assert result.exit_code == status
+    assert message in result.stderr
+    assert not list(tmp_path.iterdir())
