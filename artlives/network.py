@@ -80,11 +80,15 @@ class Upsampling(nn.Module):
         self.norm = InstanceNorm2d(outputs, affine=True)
         self.activation = activation(layer)
         with torch.no_grad():
-            centre = (kernel - 1) / 2
-            profile = 1 - (torch.arange(kernel) - centre).abs() / stride  # (1/4, 3/4, 3/4, 1/4) for 4 and 2
-            profile = profile.clamp(min=0)
             amplitude = normal_(torch.empty(inputs, outputs, 1, 1), std=(2 / inputs) ** 0.5)
-            self.conv.weight.copy_(amplitude * profile * profile[:, None])
+            self.conv.weight.copy_(amplitude * self.profile(kernel, stride))
+
+    @staticmethod
+    def profile(kernel: int, stride: int) -> Tensor:
+        """Linear interpolation as a kernel (kernel, kernel): the products of (1/4, 3/4, 3/4, 1/4) for 4 and 2."""
+        distance = (torch.arange(kernel) - (kernel - 1) / 2).abs()
+        side = (1 - distance / stride).clamp(min=0)
+        return side * side[:, None]
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(pad(x, (1, 1, 1, 1), "reflect"))  # (N, outputs, H * stride, W * stride)
