@@ -8,6 +8,8 @@ from pathlib import Path
 
 from artlives.errors import ArtlivesError
 
+TEMPORARY = ".artlives-"  # what the names of files begin with that are being written
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -21,7 +23,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
             where `path` is there and is not a regular file.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".artlives-{secrets.token_hex(6)}")
+    temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
     try:
         if target.exists() and not target.is_file():
             raise ArtlivesError(f"{path} is not a regular file: choose another name to write to")

@@ -3,22 +3,26 @@
 All are relative to what they are compared with, so that their weights mean the same for every painting.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 FRAME = 16  # pixels
+BINS = 32
+COSTS = {"l1": torch.abs, "mse": torch.square}
 
 
-def content_loss(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of two pictures' features over the target's mean square.
+def content_loss(features: Tensor, target: Tensor, cost: str = "mse") -> Tensor:
+    """Mean squared difference of two pictures' features over the target's mean square; "l1": of absolute values.
 
     `features` and `target` are (N, C, H, W) of one perceptual layer; a number >= 0 in fp32, 0 for equal pictures,
     about 1 for unrelated ones. Johnson et al. 2016, equation 2, but relative.
     """
+    size = COSTS[cost]
     target = target.float()
-    return (features.float() - target).square().mean() / target.square().mean()
+    return size(features.float() - target).mean() / size(target).mean()
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -31,16 +35,83 @@ def gram_matrix(features: Tensor) -> Tensor:
     return (pixels.transpose(1, 2) @ pixels).float() / (h * w)
 
 
-def style_loss(features: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
-    """Squared Frobenius distance of Gram matrices over the target's squared norm, averaged over the layers.
+class Distributions(NamedTuple):
+    """How often each channel of a painting's features is how strong.
 
-    `features` holds (N, C, H, W) by layer, `targets` the painting's Gram matrices (1, C, C). A number >= 0, 0 for
-    equal statistics, 1 for a picture without features. Johnson et al. 2016, equation 4, but relative.
+    `shares` (C, BINS) sum to 1 for each channel. The bins reach from 0 to `top` (C,), the largest value there is.
+    """
+
+    shares: Tensor
+    top: Tensor
+
+
+def distributions(features: Tensor, top: Tensor) -> Tensor:
+    """The shares (N, C, BINS) of values in `features` (N, C, H, W) >= 0 near 0, ..., near `top` (C,) and above it.
+
+    A value between two bins counts for both in parts, so that there is a derivative.
+    """
+    n, c = features.shape[:2]
+    position = features.float().flatten(2) / top.clamp(min=1e-6)[:, None] * (BINS - 1)
+    position = position.clamp(max=BINS - 1)
+    below = position.detach().floor().clamp(max=BINS - 2)
+    part, index = position - below, below.long()  # (N, C, H * W)
+    counts = features.new_zeros(n, c, BINS, dtype=torch.float32)
+    counts = counts.scatter_add(2, index, 1 - part).scatter_add(2, index + 1, part)
+    return counts / part.shape[2]
+
+
+def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
+    """The sum of p * log(p / q) over the last axis (Kullback & Leibler 1951); 0 for equal distributions.
+
+    A thousandth is spread evenly over both, so that it stays finite where q is 0.
+    """
+    p, q = (0.999 * x + 0.001 / x.shape[-1] for x in (p, q))
+    return (p * (p / q).log()).sum(-1)
+
+
+def js_divergence(p: Tensor, q: Tensor) -> Tensor:
+    """The mean of both distributions' KL divergence from their mean (Lin 1991); between 0 and log 2, symmetric."""
+    mean = (p + q) / 2
+    return (kl_divergence(p, mean) + kl_divergence(q, mean)) / 2
+
+
+DIVERGENCES = {"kl": kl_divergence, "js": js_divergence}
+
+
+def style_target(paintings: Sequence[Tensor], cost: str = "mse") -> Tensor | Distributions:
+    """What `style_loss` compares with: one layer's features (1, C, H, W) of each painting, averaged over them.
+
+    That is Gram matrices (1, C, C) for the costs "l1" and "mse", `Distributions` for "kl" and "js".
+    """
+    if cost in COSTS:
+        return torch.stack([gram_matrix(features) for features in paintings]).mean(0)
+    top = torch.stack([features.float().amax((0, 2, 3)) for features in paintings]).amax(0)
+    return Distributions(
+        torch.stack([distributions(features, top)[0] for features in paintings]).mean(0), top
+    )
+
+
+def style_loss(
+    features: Mapping[str, Tensor], targets: Mapping[str, Tensor | Distributions], cost: str = "mse"
+) -> Tensor:
+    """How far pictures' features are from the painter's, averaged over the layers; >= 0, and 0 for equal statistics.
+
+    "mse": squared Frobenius distance of Gram matrices over the target's squared norm, 1 for a picture without
+    features (Johnson et al. 2016, equation 4, but relative); "l1": the same of absolute values. "kl" and "js":
+    divergence of each channel's distribution from the painting's, averaged over the channels. That one knows how
+    strong each feature is how often, but not which go together.
+
+    `features` holds (N, C, H, W) by layer, `targets` what `style_target` made of the paintings.
     """
     losses = []
     for layer, target in targets.items():
-        difference = (gram_matrix(features[layer]) - target).square().sum((1, 2))
-        losses.append((difference / target.square().sum()).mean())
+        if isinstance(target, Distributions):
+            found = distributions(features[layer], target.top)
+            losses.append(DIVERGENCES[cost](target.shares, found).mean())
+        else:
+            size = COSTS[cost]
+            difference = size(gram_matrix(features[layer]) - target).sum((1, 2))
+            losses.append((difference / size(target).sum()).mean())
     return torch.stack(losses).mean()
 
 

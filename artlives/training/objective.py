@@ -1,6 +1,6 @@
 """What training minimizes, and what a painting is measured by: its distance from the photo and from the painter."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from artlives import images
-from artlives.training.losses import content_loss, gram_matrix, halved, style_loss
+from artlives.training.losses import content_loss, halved, style_loss, style_target
 from artlives.training.perceptual import Perceptual
 
 CONTENT_LAYER = "conv3_3"
@@ -25,25 +25,41 @@ class Distances(NamedTuple):
 
 
 class Objective:
-    """Measures pictures against photos and one painting.
+    """Measures pictures against photos and a painter.
 
     Args:
         perceptual: the features to compare by.
-        painting: its file.
-        style_size: the longer side, in pixels, that the painting is reduced to; it sets the strokes' size.
+        paintings: the painting's file, or several paintings' files, whose statistics are averaged.
+        style_size: the longer side, in pixels, that a painting is reduced to; it sets the strokes' size.
+        content_cost, style_cost: "l1" or "mse", and for style also "kl" or "js"; see `artlives.training.losses`.
 
     Raises:
-        ArtlivesError: the painting cannot be read.
+        ArtlivesError: a painting cannot be read.
     """
 
-    def __init__(self, perceptual: Perceptual, painting: Path, style_size: int) -> None:
-        self.perceptual = perceptual
-        pixels = tensor(images.fit(images.load(painting), style_size).pixels, perceptual.mean.device)
+    def __init__(
+        self,
+        perceptual: Perceptual,
+        paintings: Path | Sequence[Path],
+        style_size: int,
+        content_cost: str = "mse",
+        style_cost: str = "mse",
+    ) -> None:
+        self.perceptual, self.content_cost, self.style_cost = perceptual, content_cost, style_cost
+        files = [paintings] if isinstance(paintings, Path) else paintings
         with torch.no_grad():
-            self.targets = [
-                {layer: gram_matrix(f) for layer, f in perceptual(scaled, STYLE_LAYERS).items()}
-                for scaled in _scales(pixels)
-            ]
+            features = [self._style_features(images.fit(images.load(file), style_size)) for file in files]
+        self.targets = [
+            {
+                layer: style_target([painting[i][layer] for painting in features], style_cost)
+                for layer in STYLE_LAYERS
+            }
+            for i in range(len(SCALE_WEIGHTS))
+        ]
+
+    def _style_features(self, painting: images.Photo) -> list[dict[str, Tensor]]:
+        pixels = tensor(painting.pixels, self.perceptual.mean.device)
+        return [self.perceptual(scaled, STYLE_LAYERS) for scaled in _scales(pixels)]
 
     def content_of(self, photos: Tensor) -> Tensor:
         """What `distances` wants kept of photos (N, 3, H, W) in 0..255."""
@@ -55,9 +71,9 @@ class Objective:
         style = content_distance = torch.zeros((), device=painted.device)
         for i, scaled in enumerate(_scales(painted)):
             features = self.perceptual(scaled, {*STYLE_LAYERS, CONTENT_LAYER} if i == 0 else STYLE_LAYERS)
-            style = style + SCALE_WEIGHTS[i] * style_loss(features, self.targets[i])
+            style = style + SCALE_WEIGHTS[i] * style_loss(features, self.targets[i], self.style_cost)
             if i == 0:
-                content_distance = content_loss(features[CONTENT_LAYER], content)
+                content_distance = content_loss(features[CONTENT_LAYER], content, self.content_cost)
         return Distances(content_distance, style)
 
 

@@ -18,15 +18,17 @@ log = logging.getLogger(__name__)
 class Photos:
     """The picture files of a folder and of the folders in it, by name, without the last `holdout` ones.
 
-    One that cannot be read is skipped, with one warning.
+    With `nested` false, the folder's own alone. One that cannot be read is skipped, with one warning.
 
     Raises:
         ArtlivesError: no picture is there.
     """
 
-    def __init__(self, folder: Path, holdout: int = 0) -> None:
+    def __init__(self, folder: Path, holdout: int = 0, nested: bool = True) -> None:
         files = sorted(
-            path for path in folder.rglob("*") if path.suffix.lower() in images.SUFFIXES and path.is_file()
+            path
+            for path in (folder.rglob("*") if nested else folder.glob("*"))
+            if path.suffix.lower() in images.SUFFIXES and path.is_file()
         )
         kept = max(0, len(files) - holdout)
         self.files, self.held_out = files[:kept], files[kept:]
@@ -37,13 +39,20 @@ class Photos:
                 f"{folder} holds no pictures to train on; give a folder of photographs with --photos"
             )
 
-    def crops(self, count: int, size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-        """`count` crops of `size` pixels a side, half of them mirrored: (count, size, size, 3)."""
-        return np.stack([self._crop(size, generator) for _ in range(count)])
+    def crops(
+        self, count: int, size: int, generator: np.random.Generator, share: slice = slice(None)
+    ) -> NDArray[np.uint8]:
+        """`count` crops of `size` pixels a side, half of them mirrored: (count, size, size, 3).
 
-    def _crop(self, size: int, generator: np.random.Generator) -> NDArray[np.uint8]:
-        photo = self._photo(int(generator.integers(len(self.files))))
-        zoom, x, y, mirrored = generator.random(4)
+        With `share`, those of them alone; `generator` moves on by all of them.
+        """
+        drawn = [(int(generator.integers(len(self.files))), *generator.random(4)) for _ in range(count)]
+        return np.stack([self._crop(size, *draw) for draw in drawn[share]])
+
+    def _crop(
+        self, size: int, index: int, zoom: float, x: float, y: float, mirrored: float
+    ) -> NDArray[np.uint8]:
+        photo = self._photo(index)
         scale = size * ZOOM**zoom / min(photo.size)
         w, h = (max(size, round(side * scale)) for side in photo.size)
         left, top = int(x * (w - size + 1)), int(y * (h - size + 1))

@@ -1,14 +1,13 @@
 """Training: a style network learns to paint any photo in one pass (Johnson et al. 2016, section 3)."""
 
-import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -16,46 +15,31 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from artlives import images, styles
-from artlives.architecture import STYLE_NETWORK
+from artlives.architecture import STYLE_NETWORK, activated
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
 from artlives.network import StyleNetwork
-from artlives.training.losses import steadiness_loss, total_variation
+from artlives.training.choices import OPTIMIZERS, initialize
+from artlives.training.losses import COSTS, steadiness_loss, total_variation
 from artlives.training.objective import Objective, tensor
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
+from artlives.training.processes import Processes
+from artlives.training.recipe import Recipe
+from artlives.training.record import Record
 
 SHIFT = 32  # pixels, at most, between the two windows that have to be painted alike
 NOISE = 2.0  # grey levels, standard deviation, of the second window
 # Crops of several sizes, in parts of `size`, so that large pictures get large strokes too; as many pixels a batch.
 CROPS = (0.75, 1.0, 1.5)
 AVERAGE = 0.99  # what the running average of the weights keeps of itself each step
-CHECKPOINT_EVERY, PREVIEW_EVERY, LOG_EVERY = 50, 250, 10  # steps
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What decides the outcome of a training; kept in its checkpoint and in the style's metadata.
-
-    `size` is the middle crop's side in pixels, `batch_size` the number of such crops a step, `style_size` the
-    painting's longer side in pixels, which sets the strokes' size. The weights multiply the losses of
-    `artlives.training.losses`. `start` is the name or file of the style whose weights to begin with; None begins
-    with random ones.
-    """
-
-    steps: int = 1000
-    size: int = 256
-    batch_size: int = 4
-    seed: int = 0
-    learning_rate: float = 3e-3
-    style_size: int = 512
-    content_weight: float = 1.0
-    style_weight: float = 1.0
-    steadiness_weight: float = 40.0
-    tv_weight: float = 1e-5
-    start: str | None = None
+CHECKPOINT_EVERY, LOG_EVERY = 50, 10  # steps
+PREVIEWS = 8  # in a whole training
+LACK_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # in torch's errors, by device
 
 
 class Progress(NamedTuple):
@@ -63,6 +47,14 @@ class Progress(NamedTuple):
 
     step: int
     losses: dict[str, float]
+
+
+class Batch(NamedTuple):
+    """This process's crops (n, size + SHIFT, size + SHIFT, 3), of how many, and the second window's shift."""
+
+    crops: NDArray[np.uint8]
+    total: int
+    shift: tuple[int, int]
 
 
 class Interrupted(Exception):
@@ -76,38 +68,56 @@ class Interrupted(Exception):
 class Trainer:
     """Trains one style in `folder`, where its checkpoint, log and previews are.
 
+    Of several `processes`, each takes its part of every batch, so that together they do what one would do. The first
+    alone writes files.
+
     Raises:
-        ArtlivesError: the painting, the photos or the checkpoint cannot be read, or do not fit.
+        ArtlivesError: a painting, the photos or the checkpoint cannot be read, or do not fit.
     """
 
     def __init__(
         self,
-        painting: Path,
+        paintings: Path | Sequence[Path],
         photos: Photos,
         recipe: Recipe,
         perceptual: Perceptual,
         folder: Path,
         device: torch.device | str = "cpu",
+        processes: Processes | None = None,
     ) -> None:
         self.photos, self.recipe = photos, recipe
-        self.objective = Objective(perceptual, painting, recipe.style_size)
+        self.objective = Objective(
+            perceptual, paintings, recipe.style_size, recipe.content_cost, recipe.style_cost
+        )
         self.folder, self.device = folder, torch.device(device)
+        self.processes = processes or Processes()
+        fewest = min(_crops(recipe, part)[1] for part in CROPS)
+        if fewest < self.processes.count:
+            raise ArtlivesError(
+                f"{self.processes.count} processes are too many for --batch-size {recipe.batch_size}, of which the "
+                f"largest crops are {fewest} a step: give more or start fewer"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ArtlivesError(f"{folder} cannot be made: {error.strerror}") from error
-        self.checkpoint = folder / "checkpoint.pt"
+        self.checkpoint, self.record = folder / "checkpoint.pt", Record(folder)
         self.step = 0
         self.recent: list[dict[str, float]] = []  # the last 50 steps' losses
+        self.layers = activated(STYLE_NETWORK, recipe.activation)
         torch.manual_seed(recipe.seed)
-        self.network = StyleNetwork().to(self.device)
+        self.network = StyleNetwork(self.layers)
+        initialize(self.network, recipe.init)
+        self.network.to(self.device)
         if recipe.start is not None:
             self._begin_with(styles.find(recipe.start))
         self.average = deepcopy(self.network).eval()
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
+        self.optimizer = OPTIMIZERS[recipe.optimizer](self.network.parameters(), lr=recipe.learning_rate)
+        # Its backward pass averages the gradients of all processes.
+        self._together = DistributedDataParallel(self.network) if self.processes.count > 1 else self.network
 
     def _begin_with(self, style: styles.Style) -> None:
-        if style.layers != STYLE_NETWORK:
+        if style.layers != self.layers:
             raise ArtlivesError(f"{style.path} holds a network of another shape: start from another style")
         self.network.load_state_dict(styles.load_network(style, self.device).state_dict())
 
@@ -116,9 +126,11 @@ class Trainer:
 
         Raises:
             Interrupted: by SIGINT or SIGTERM; the checkpoint holds all that was done.
-            ArtlivesError: a loss is not finite; the last checkpoint before is kept.
+            ArtlivesError: a loss is not finite, or a step needs more memory than there is; the last checkpoint
+                before is kept.
         """
-        recipe = self.recipe
+        recipe, writes = self.recipe, self.processes.rank == 0
+        previews = {round(recipe.steps * part / PREVIEWS) for part in range(1, PREVIEWS + 1)}
         with ThreadPoolExecutor(1) as executor, _signals() as caught:
             upcoming = executor.submit(self._batch, self.step)
             while self.step < recipe.steps:
@@ -126,18 +138,20 @@ class Trainer:
                 if self.step + 1 < recipe.steps:
                     upcoming = executor.submit(self._batch, self.step + 1)
                 started = time.perf_counter()
-                losses = self._train(*batch)
+                losses = self._train(batch)
                 self.step += 1
+                done = self.step == recipe.steps
                 self.recent = [*self.recent[-49:], losses]
                 report(Progress(self.step, losses))
-                if self.step % LOG_EVERY == 0:
-                    self._log(_mean(self.recent[-LOG_EVERY:]), time.perf_counter() - started)
-                if self.step % PREVIEW_EVERY == 0 or self.step == recipe.steps:
+                stopped = self.processes.sum(torch.tensor(len(caught), device=self.device)).item() > 0
+                if writes and (self.step % LOG_EVERY == 0 or done):
+                    self._log(time.perf_counter() - started)
+                if writes and self.step in previews:
                     self._preview()
-                if self.step % CHECKPOINT_EVERY == 0 or self.step == recipe.steps or caught:
+                if writes and (self.step % CHECKPOINT_EVERY == 0 or done or stopped):
                     self.save()
-                if caught and self.step < recipe.steps:
-                    raise Interrupted(caught[0], self.step)
+                if stopped and not done:
+                    raise Interrupted(caught[0] if caught else signal.SIGTERM, self.step)
         return _mean(self.recent)
 
     def save(self) -> None:
@@ -154,7 +168,7 @@ class Trainer:
             torch.save(state, file)
 
     def resume(self) -> None:
-        """Goes on from the checkpoint.
+        """Goes on from the checkpoint, whatever number of processes it was written by.
 
         Raises:
             ArtlivesError: there is none, it cannot be read, or it is of another recipe.
@@ -162,10 +176,11 @@ class Trainer:
         try:
             state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
             differing = [k for k, v in asdict(self.recipe).items() if state["recipe"].get(k) != v]
-            self.network.load_state_dict(state["network"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.recent = state["step"], state["recent"]
+            if not differing:
+                self.network.load_state_dict(state["network"])
+                self.average.load_state_dict(state["average"])
+                self.optimizer.load_state_dict(state["optimizer"])
+                self.step, self.recent = state["step"], state["recent"]
         except FileNotFoundError:
             raise ArtlivesError(f"{self.checkpoint} is not there: start without --resume") from None
         except Exception as error:  # torch.load raises many kinds for a damaged file
@@ -177,76 +192,128 @@ class Trainer:
                 f"{self.checkpoint} was made with other options ({', '.join(differing)}): give the same, or start "
                 "without --resume"
             )
+        if self.processes.rank == 0:
+            self.record.forget_after(self.step)
+
+    def restart(self) -> None:
+        """Removes what an earlier training left in the folder.
+
+        Raises:
+            ArtlivesError: it cannot be removed.
+        """
+        if self.processes.rank == 0:
+            try:
+                self.checkpoint.unlink(missing_ok=True)
+            except OSError as error:
+                raise ArtlivesError(f"{self.checkpoint} cannot be removed: {error.strerror}") from error
+            self.record.forget_after(0)
 
     def card(self) -> dict[str, Any]:
         """What the style's metadata say of its training."""
         return {**asdict(self.recipe), "photos": len(self.photos.files)}
 
-    def _batch(self, step: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-        """Step `step`'s photos (N, size + SHIFT, size + SHIFT, 3) and the second window's shift.
+    def _batch(self, step: int) -> Batch:
+        """Step `step`'s photos.
 
         Without torch, since this runs in a thread of its own: torch would start further threads for it, which
         take the processors from those that train.
         """
-        recipe = self.recipe
-        generator = np.random.default_rng((recipe.seed, step))
-        part = float(generator.choice(CROPS))
-        size = max(64, round(recipe.size * part / 16) * 16)
-        count = max(1, round(recipe.batch_size * (recipe.size / size) ** 2))
+        generator = np.random.default_rng((self.recipe.seed, step))
+        size, count = _crops(self.recipe, float(generator.choice(CROPS)))
         down, right = (int(n) for n in generator.integers(0, SHIFT + 1, 2))
-        return self.photos.crops(count, size + SHIFT, generator), (down, right)
+        crops = self.photos.crops(count, size + SHIFT, generator, self.processes.share(count))
+        return Batch(crops, count, (down, right))
 
-    def _train(self, batch: NDArray[np.uint8], shift: tuple[int, int]) -> dict[str, float]:
+    def _train(self, batch: Batch) -> dict[str, float]:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate * one_cycle(self.step / recipe.steps)
-        crops = torch.from_numpy(batch).to(self.device).permute(0, 3, 1, 2).float()
-        size, (down, right) = crops.shape[-1] - SHIFT, shift
-        photos = crops[:, :, :size, :size]
-        # The steadiness of half the batch is enough.
-        again = crops[: (len(crops) + 1) // 2, :, down : down + size, right : right + size]
-        generator = torch.Generator(self.device).manual_seed(recipe.seed * 1_000_003 + self.step)
-        noise = torch.randn(again.shape, generator=generator, device=self.device) * NOISE
-        painted, painted_again = self.network(torch.cat([photos, again + noise])).split(
-            [len(photos), len(again)]
-        )
-
-        content, style = self.objective.distances(painted, self.objective.content_of(photos))
-        steadiness = steadiness_loss(painted[: len(again)], painted_again, shift)
-        variation = total_variation(painted)
-        loss = (
-            recipe.content_weight * content
-            + recipe.style_weight * style
-            + recipe.steadiness_weight * steadiness
-            + recipe.tv_weight * variation
-        )
-        self.optimizer.zero_grad()
-        loss.backward()
+        losses = self._losses_and_gradients(batch)
+        if losses is None:
+            raise ArtlivesError(self._memory_advice())
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         if not norm.isfinite():
+            saved = f"; {self.checkpoint} holds the last good state" if self.checkpoint.exists() else ""
             raise ArtlivesError(
-                f"the loss is no longer finite at step {self.step}; {self.checkpoint} holds the last good state"
+                f"the loss is no longer finite at step {self.step}: give a smaller --learning-rate{saved}"
             )
         self.optimizer.step()
         with torch.no_grad():
             for kept, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 kept.lerp_(new, 1 - min(AVERAGE, (1 + self.step) / (10 + self.step)))
-        return {
-            "loss": loss.item(),
-            "style": style.item(),
-            "content": content.item(),
-            "steadiness": -10 * math.log10(max(steadiness.item(), 1e-12)),  # PSNR in dB
-            "variation": variation.item(),
-        }
+        return losses
 
-    def _log(self, losses: dict[str, float], seconds: float) -> None:
-        entry = {
-            "step": self.step,
-            **{k: round(v, 4) for k, v in losses.items()},
-            "seconds": round(seconds, 2),
-        }
-        with (self.folder / "log.jsonl").open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+    def _losses_and_gradients(self, batch: Batch) -> dict[str, float] | None:
+        """The whole batch's losses, and the gradients in the network's parameters; None if memory does not suffice."""
+        recipe, processes = self.recipe, self.processes
+        self.optimizer.zero_grad()
+        try:
+            style, content, steadiness, variation = parts = self._parts(batch)
+            loss = (
+                recipe.content_weight * content
+                + recipe.style_weight * style
+                + recipe.steadiness_weight * steadiness
+                + recipe.tv_weight * variation
+            )
+            (loss * processes.count).backward()  # for the processes' gradients are averaged, not added up
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, MemoryError) or any(words in str(error) for words in LACK_OF_MEMORY):
+                return None
+            raise
+        sums = processes.sum(torch.stack([loss, *parts]).detach()).tolist()
+        losses = dict(zip(("loss", "style", "content", "steadiness", "variation"), sums, strict=True))
+        losses["steadiness"] = -10 * math.log10(max(losses["steadiness"], 1e-12))  # PSNR in dB
+        return losses
+
+    def _parts(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Style, content, steadiness and variation of this process's crops, which over all processes add up to the
+        batch's: means over samples, times the share of the samples that are here.
+        """
+        processes = self.processes
+        crops = torch.from_numpy(batch.crops).to(self.device).permute(0, 3, 1, 2).float()
+        size, (down, right) = crops.shape[-1] - SHIFT, batch.shift
+        photos = crops[:, :, :size, :size]
+        # The steadiness of half the batch is enough. Every process draws all of its noise, to take its own.
+        half = (batch.total + 1) // 2
+        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + self.step)
+        noise = torch.randn((half, 3, size, size), generator=generator, device=self.device) * NOISE
+        noise = noise[processes.share(half)]
+        again = crops[: len(noise), :, down : down + size, right : right + size] + noise
+        painted, painted_again = self._together(torch.cat([photos, again])).split([len(photos), len(again)])
+
+        features = self.objective.content_of(photos)
+        content, style = self.objective.distances(painted, features)
+        magnitude = COSTS[self.recipe.content_cost](features.float()).sum()  # what content is relative to
+        share = len(photos) / batch.total
+        steadiness = (
+            steadiness_loss(painted[: len(again)], painted_again, batch.shift) * (len(again) / half)
+            if len(again)
+            else painted.new_zeros(())
+        )
+        return (
+            style * share,
+            content * (magnitude / processes.sum(magnitude)),
+            steadiness,
+            total_variation(painted) * share,
+        )
+
+    def _memory_advice(self) -> str:
+        recipe = self.recipe
+        problem = f"{recipe.batch_size} crops of {recipe.size} px a step need more memory than there is"
+        if self.processes.count > 1:  # they would have to try together
+            return f"{problem}: give a smaller --batch-size"
+        batch_size = recipe.batch_size
+        while batch_size > 1:
+            batch_size //= 2
+            size, count = _crops(replace(recipe, batch_size=batch_size), max(CROPS))
+            crops = np.full((count, size + SHIFT, size + SHIFT, 3), 128, np.uint8)
+            if self._losses_and_gradients(Batch(crops, count, (0, 0))) is not None:
+                return f"{problem}: --batch-size {batch_size} fits"
+        return f"{problem}, and so does a single one: give a smaller --size"
+
+    def _log(self, seconds: float) -> None:
+        losses = {name: round(loss, 4) for name, loss in _mean(self.recent[-LOG_EVERY:]).items()}
+        self.record.add({"step": self.step, **losses, "seconds": round(seconds, 2)})
 
     def _preview(self) -> None:
         """A picture of two photos and what the network makes of them by now."""
@@ -259,7 +326,7 @@ class Trainer:
             tiles.append(np.hstack([photo, pixels]))
         width = max(tile.shape[1] for tile in tiles)
         sheet = np.vstack([np.pad(tile, ((0, 0), (0, width - tile.shape[1]), (0, 0))) for tile in tiles])
-        images.save(images.Photo(sheet), self.folder / f"preview-{self.step:05}.jpg")
+        self.record.add_preview(self.step, images.Photo(sheet))
 
 
 def one_cycle(progress: float) -> float:
@@ -270,6 +337,12 @@ def one_cycle(progress: float) -> float:
     if progress < 0.1:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / 0.1)) / 2
     return (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2
+
+
+def _crops(recipe: Recipe, part: float) -> tuple[int, int]:
+    """The side in pixels of crops that are `part` of the recipe's, and how many are a batch."""
+    size = max(64, round(recipe.size * part / 16) * 16)
+    return size, max(1, round(recipe.batch_size * (recipe.size / size) ** 2))
 
 
 def _mean(entries: list[dict[str, float]]) -> dict[str, float]:

@@ -1,0 +1,48 @@
+"""The lecture's choices for a training, by the names that `artlives train` knows them by."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from artlives.blocks.initialization import kaiming_normal_, normal_, trunc_normal_, uniform_, xavier_normal_
+from artlives.blocks.optimization import SGD, Adadelta, Adagrad, Adam, RMSprop
+from artlives.network import Convolution, StyleNetwork, Upsampling
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": SGD,
+    "momentum": partial(SGD, momentum=0.9),
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+    "adam": Adam,
+}
+# The first three have the usual fixed width; the others fit theirs to the fans.
+INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
+    "uniform": partial(uniform_, a=-0.05, b=0.05),
+    "normal": partial(normal_, std=0.05),
+    "truncated-normal": partial(trunc_normal_, std=0.05, a=-0.1, b=0.1),
+    "xavier": xavier_normal_,
+    "kaiming": kaiming_normal_,
+}
+
+
+def initialize(network: StyleNetwork, init: str) -> None:
+    """Draws the weights of `network` by one of the `INITIALIZERS`, from torch's own generator.
+
+    What a transposed convolution draws is a number for each pair of channels, times the profile of linear
+    interpolation; see `artlives.network.Upsampling`. The output layer keeps its small weights, with which every
+    training begins from a grey picture.
+    """
+    draw = INITIALIZERS[init]
+    for layer in network.layers:
+        for part in layer.modules():
+            if isinstance(part, Convolution):
+                draw(part.conv.weight)
+        if isinstance(layer, Upsampling):
+            inputs, outputs, kernel, _ = layer.conv.weight.shape
+            amplitude = draw(torch.empty(outputs, inputs, 1, 1)).transpose(0, 1)
+            with torch.no_grad():
+                layer.conv.weight.copy_(amplitude * layer.profile(kernel, layer.conv.stride[0]))
