@@ -13,9 +13,12 @@ from artlives.errors import ArtlivesError
 COMMANDS = {
     "stylize": "Repaint photos in a style.",
     "sheet": "Show a photo in all styles side by side.",
+    "selfie": "Open the page that paints you, live.",
+    "serve": "Serve that page and its API, without a browser.",
     "styles": "List the styles there are.",
     "train": "Train a style on a painting of your own.",
     "evaluate": "Measure how good a style's pictures are.",
+    "explain": "Show what the layers of a style do to a photo.",
     "export": "Write a style as an ONNX model.",
     "check": "Check the building blocks on this machine.",
 }  # name: help; the command is `artlives.cli.NAME.NAME`

@@ -1,0 +1,51 @@
+"""`artlives serve`: the selfie page and its service, without opening a browser."""
+
+import click
+
+from artlives.cli.options import device_option
+
+HOST, PORT = "127.0.0.1", 8000
+
+
+def server_options(command):
+    """The options of `artlives serve` and `artlives selfie`."""
+    options = (
+        click.option(
+            "--host",
+            default=HOST,
+            show_default=True,
+            help="Address to listen on; 0.0.0.0 for the whole network.",
+        ),
+        click.option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            default=PORT,
+            show_default=True,
+            help="Port to listen on; 0 takes a free one.",
+        ),
+        click.option(
+            "--https", is_flag=True, help="Encrypt, with a certificate made for this run: phones need it."
+        ),
+        click.option("--no-token", is_flag=True, help="Let everybody in who can reach --host."),
+        device_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@server_options
+def serve(host: str, port: int, https: bool, no_token: bool, device: str) -> None:
+    """Serve the selfie page and its API, to this machine alone unless --host says otherwise.
+
+    Nothing that it is shown is kept. The API is described at /docs.
+    """
+    from artlives.web.server import serve as run
+
+    run(host, port, device=device, need_token=not no_token, https=https, announce=say)
+
+
+def say(link: str) -> None:
+    click.echo(link)
+    click.echo("Ctrl-C stops it. Pictures stay on this machine and are not kept.", err=True)

@@ -1,0 +1,12 @@
+"""The selfie page and the service behind it: FastAPI on uvicorn, on the user's own machine.
+
+app.py          the routes
+settings.py     what a request may ask for
+uploads.py      a request's picture, within limits
+studio.py       the styles in memory, the queue, painting off the event loop
+live.py         the camera's stream, painted
+guard.py        who may ask: Host, Origin, token, rate; the headers that every answer carries
+problems.py     errors as application/problem+json
+server.py       the socket, the link, the server's life; certificate.py for --https
+static/         the page
+"""

@@ -1,0 +1,131 @@
+"""The camera's stream, painted: frames come and go over one WebSocket, and the newest wins.
+
+The client sends its settings as JSON text, then frames as binary JPEG, PNG or WebP; each painted frame
+comes back as binary JPEG. While one is painted, a newer frame takes the place of one that waits: none
+pile up. What is wrong with settings or a frame is answered as JSON text, {"detail": ...}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import anyio
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from artlives import images
+from artlives.errors import ArtlivesError
+from artlives.web import uploads
+from artlives.web.problems import Problem
+from artlives.web.settings import LiveSettings, parse
+from artlives.web.studio import Job, Studio, find
+
+MAX_SESSIONS = 8
+MAX_FRAME_BYTES = 1_000_000
+MAX_FRAME_PIXELS = 2_000_000
+FRAME_SIDE = 1024  # pixels of the longer side; a larger frame is reduced
+QUALITY = 85
+IDLE_SECONDS = 60
+CLOSED_IDLE, CLOSED_FULL = 1001, 1013
+
+
+class Live:
+    """The live sessions of a studio."""
+
+    def __init__(self, studio: Studio, sessions: int = MAX_SESSIONS) -> None:
+        self.studio = studio
+        self.free = sessions
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One session, from its handshake to its end."""
+        await socket.accept()
+        if not self.free:
+            await socket.close(CLOSED_FULL, "Too many live sessions: try again later.")
+            return
+        self.free -= 1
+        try:
+            await Session(socket, self.studio).run()
+        finally:
+            self.free += 1
+
+
+class Session:
+    def __init__(self, socket: WebSocket, studio: Studio) -> None:
+        self.socket = socket
+        self.studio = studio
+        self.settings: LiveSettings | None = None
+        self.frame: bytes | None = None  # the newest that is not painted yet
+        self.arrived = asyncio.Event()
+
+    async def run(self) -> None:
+        painting = asyncio.create_task(self._paint())
+        try:
+            await self._receive()
+        finally:
+            painting.cancel()
+
+    async def _receive(self) -> None:
+        while True:
+            try:
+                with anyio.fail_after(IDLE_SECONDS):
+                    message = await self.socket.receive()
+            except TimeoutError:
+                await self.socket.close(CLOSED_IDLE, "No frame came for a minute.")
+                return
+            if message["type"] == "websocket.disconnect":
+                return
+            if message.get("text") is not None:
+                await self._settle(message["text"])
+            else:
+                self.frame = message["bytes"]
+                self.arrived.set()
+
+    async def _settle(self, text: str) -> None:
+        try:
+            settings = parse(LiveSettings, _json_object(text))
+            find(settings.style)
+            self.settings = settings
+        except Problem as problem:
+            await self._say(problem)
+
+    async def _paint(self) -> None:
+        while True:
+            await self.arrived.wait()
+            self.arrived.clear()
+            frame, self.frame = self.frame, None
+            try:
+                painted = await self._painted(frame or b"")
+                await self.socket.send_bytes(painted)
+            except Problem as problem:
+                await self._say(problem)
+            except (WebSocketDisconnect, RuntimeError):  # it closed while its frame was painted
+                return
+
+    async def _painted(self, frame: bytes) -> bytes:
+        if self.settings is None:
+            raise Problem(422, "Send the settings as JSON text before the first frame.")
+        if len(frame) > MAX_FRAME_BYTES:
+            raise Problem(413, f"A frame may have {MAX_FRAME_BYTES // 1000} kB.")
+        settings, on_files = self.settings, self.studio.on_files
+        photo = await on_files(uploads.decode, frame, MAX_FRAME_PIXELS)
+        photo = await on_files(images.fit, photo, FRAME_SIDE)
+        job = Job(photo, find(settings.style), settings.strength, settings.keep_colors)
+        try:
+            painting = await self.studio.paint(job)
+        except ArtlivesError as error:
+            raise Problem(422, str(error)) from None
+        data, _ = await on_files(uploads.encode, painting, "jpeg", QUALITY)
+        return data
+
+    async def _say(self, problem: Problem) -> None:
+        await self.socket.send_text(json.dumps({"detail": problem.detail}))
+
+
+def _json_object(text: str) -> dict:
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise Problem(422, "Settings are a JSON object.")
+    return given

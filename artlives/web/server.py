@@ -1,0 +1,97 @@
+"""The server's life: its socket, its link, its certificate, and an orderly end."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from artlives.errors import ArtlivesError
+
+GRACE = 30  # seconds that running requests get after SIGTERM
+
+
+def serve(
+    host: str,
+    port: int,
+    *,
+    device: str,
+    need_token: bool,
+    https: bool,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish the running requests.
+
+    Args:
+        host: address or name to listen on.
+        port: 0 takes a free one.
+        device: as `Stylizer` takes it.
+        need_token: ask for a random token where other machines can reach `host`.
+        https: with a self-signed certificate, made for this run.
+        announce: called with the link as soon as it can be opened.
+
+    Raises:
+        ArtlivesError: if it cannot listen there, or there is no such device.
+    """
+    listener = _listen(host, port)
+    address, port = listener.getsockname()[:2]
+    public = not ipaddress.ip_address(address).is_loopback
+    token = secrets.token_urlsafe(16) if public and need_token else None
+    here = _own_address() if public else address
+    names = frozenset({host.lower(), socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"})
+
+    import uvicorn  # these take seconds, and a port that is taken is told at once
+
+    from artlives import devices
+    from artlives.web.app import create_app
+
+    devices.pick(device)
+    app = create_app(device=device, names=names if public else frozenset(), public=public, token=token)
+    with ExitStack() as stack:
+        certificate = None
+        if https:
+            from artlives.web.certificate import self_signed
+
+            certificate = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "certificate.pem"
+            certificate.write_bytes(self_signed({"localhost", "127.0.0.1", "::1", here, *names}))
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws_max_size=2**20,
+            ws_per_message_deflate=False,  # JPEG does not get smaller
+            timeout_graceful_shutdown=GRACE,
+            ssl_certfile=certificate,
+        )
+        query = f"?token={token}" if token else ""
+        bracketed = f"[{here}]" if ":" in here else here
+        announce(f"http{'s' if https else ''}://{bracketed}:{port}/{query}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except socket.gaierror as error:
+        raise ArtlivesError(f"there is no address of the name {host}: choose another --host") from error
+    except OSError as error:
+        raise ArtlivesError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}; choose another --port"
+        ) from error
+
+
+def _own_address() -> str:
+    """This machine's address in its network: the one that a packet to elsewhere would leave from. None is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return probe.getsockname()[0]
+        except OSError:
+            return socket.gethostname()

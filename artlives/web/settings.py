@@ -1,0 +1,110 @@
+"""What a request may ask for, in a form, a query or a live message; and how OpenAPI is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from artlives.web.problems import Problem
+
+MAX_SIDE = 4096  # pixels of the longer side that is painted; a larger picture is reduced
+
+Strength = Annotated[
+    float, Field(ge=0, le=1, allow_inf_nan=False, description="Blend: 0 is the photo, 1 the painting.")
+]
+KeepColors = Annotated[bool, Field(description="Keep the photo's colours, take the painting's luminance.")]
+Size = Annotated[
+    int, Field(ge=64, le=MAX_SIDE, description="Pixels of the longer side: smaller means broader strokes.")
+]
+Format = Annotated[Literal["jpeg", "jpg", "png", "webp"], Field(description="What the answer is.")]
+
+
+class LiveSettings(BaseModel):
+    """How the frames that follow are painted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    style: Annotated[str, Field(description="A style's name: /api/styles lists them.")]
+    strength: Strength = 1.0
+    keep_colors: KeepColors = False
+
+
+class StylizeSettings(LiveSettings):
+    """How a picture is painted and answered."""
+
+    size: Size = MAX_SIDE
+    format: Format = "jpeg"
+
+
+class SheetSettings(BaseModel):
+    """How a sheet of all styles is made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    strength: Strength = 1.0
+    keep_colors: KeepColors = False
+    size: Annotated[int, Field(ge=64, le=1024, description="Longer side of each picture, pixels.")] = 640
+    columns: Annotated[int, Field(ge=1, le=12, description="Pictures side by side.")] = 3
+    format: Format = "jpeg"
+
+
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
+
+
+def parse(model: type[AnySettings], given: Mapping[str, Any]) -> AnySettings:
+    """`given` as `model`, or a Problem that names each setting that is wrong."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        wrong = "; ".join(_sentence(model, entry) for entry in error.errors())
+        raise Problem(422, f"Settings are wrong: {wrong}.") from None
+
+
+def _sentence(model: type[BaseModel], error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"])[:40] or "settings"
+    if error["type"] == "extra_forbidden":
+        return f"there is no {name!r}, there are {', '.join(model.model_fields)}"
+    return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def describe(model: type[BaseModel]) -> dict[str, Any]:
+    """OpenAPI of a request with a picture: settings in the query or in the form, the picture as file or body."""
+    schema = model.model_json_schema()
+    properties, required = schema["properties"], schema.get("required", [])
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    form = {
+        "type": "object",
+        "properties": {"file": {"type": "string", "format": "binary"}, **properties},
+        "required": ["file", *required],
+    }
+    return {
+        "parameters": [
+            {"name": name, "in": "query", "schema": {k: v for k, v in value.items() if k != "title"}}
+            for name, value in properties.items()
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": form}, "image/jpeg": binary, "image/png": binary},
+        },
+        "responses": {
+            "200": {
+                "description": "The picture; its steps' times are in the header Server-Timing.",
+                "content": {f"image/{kind}": binary for kind in ("jpeg", "png", "webp")},
+            },
+            **{
+                status: {"description": text, "content": {"application/problem+json": {}}}
+                for status, text in ERRORS
+            },
+        },
+    }
+
+
+ERRORS = (
+    ("408", "The upload took too long."),
+    ("413", "The picture has too many bytes or pixels."),
+    ("415", "It is not a picture."),
+    ("422", "The picture is damaged, or a setting is wrong."),
+    ("503", "The queue is full: try again after Retry-After seconds."),
+)

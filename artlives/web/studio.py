@@ -1,0 +1,185 @@
+"""The studio: every style once in memory, one painting at a time on all cores, a bounded queue before it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from artlives import styles
+from artlives.errors import ArtlivesError
+from artlives.images import Photo
+from artlives.stylizer import Stylizer
+from artlives.web.problems import Problem
+
+PLACES = 32  # requests that are waited for; each may hold an upload and a decoded picture in memory
+MAX_BATCH = 8
+RETRY_AFTER = 2  # seconds
+
+Result = TypeVar("Result")
+
+
+@dataclass(eq=False)
+class Job:
+    """A picture that waits to be painted; cancelling `done` takes it out of the queue.
+
+    Attributes:
+        photo: the picture at the size it is painted at.
+        started, ended: when it was painted, in seconds of `time.perf_counter`.
+    """
+
+    photo: Photo
+    style: styles.Style
+    strength: float
+    keep_colors: bool
+    done: asyncio.Future[Photo] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    started: float = 0
+    ended: float = 0
+
+    @property
+    def kind(self) -> tuple[Path, tuple[int, ...]]:
+        """What jobs have in common that are painted as one batch."""
+        return self.style.path, self.photo.pixels.shape
+
+
+class Studio:
+    """Paints pictures in the order they came, off the event loop; use it within `open()`.
+
+    Args:
+        device: as `Stylizer` takes it.
+        places: how many requests may be in work or waiting; others are answered 503.
+    """
+
+    def __init__(self, device: str = "auto", places: int = PLACES) -> None:
+        self.device = device
+        self.places = places
+        self._taken = 0
+        self._jobs: deque[Job] = deque()
+        self._arrived = asyncio.Event()
+        self._stylizers: dict[Path, tuple[int, Stylizer]] = {}
+        # The network uses every core by itself; files are decoded and encoded beside it.
+        self._painter = ThreadPoolExecutor(1, "paint")
+        self._clerks = ThreadPoolExecutor(2, "files")
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Paint until the body is through; the shipped styles are loaded meanwhile."""
+        self._painter.submit(self._load_all)
+        work = asyncio.create_task(self._work())
+        try:
+            yield
+        finally:
+            work.cancel()
+            for pool in (self._painter, self._clerks):
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one of the places, or raise a Problem if all are taken."""
+        if self._taken >= self.places:
+            raise Problem(
+                503,
+                f"Too many pictures are being painted: try again in {RETRY_AFTER} seconds.",
+                {"Retry-After": str(RETRY_AFTER)},
+            )
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
+
+    async def on_files(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a function that decodes or encodes on a thread for that."""
+        return await asyncio.get_running_loop().run_in_executor(self._clerks, function, *arguments)
+
+    async def paint(self, job: Job) -> Photo:
+        """The painting of a job. If the caller is cancelled before its turn, it is not painted.
+
+        Raises:
+            ArtlivesError: as `Stylizer` does.
+        """
+        self._jobs.append(job)
+        self._arrived.set()
+        return await job.done
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._arrived.wait()
+            batch = self._next_batch()
+            if not batch:
+                self._arrived.clear()
+                continue
+            outcomes = await loop.run_in_executor(self._painter, self._paint_batch, batch)
+            for job, outcome in zip(batch, outcomes, strict=True):
+                if job.done.cancelled():
+                    continue
+                if isinstance(outcome, Exception):
+                    job.done.set_exception(outcome)
+                elif outcome is not None:
+                    job.done.set_result(outcome)
+
+    def _next_batch(self) -> list[Job]:
+        """The jobs to paint next: the oldest, and those that wait with it for the same style and size."""
+        waiting = [job for job in self._jobs if not job.done.cancelled()]
+        batch = [job for job in waiting if job.kind == waiting[0].kind][:MAX_BATCH]
+        self._jobs = deque(job for job in waiting if job not in batch)
+        return batch
+
+    def _paint_batch(self, batch: list[Job]) -> list[Photo | Exception | None]:
+        return [self._paint_one(job) for job in batch]
+
+    def _paint_one(self, job: Job) -> Photo | Exception | None:
+        if job.done.cancelled():  # its client went away while the ones before it were painted
+            return None
+        job.started = time.perf_counter()
+        try:
+            stylizer = self._stylizer(job.style)
+            return stylizer.variant(strength=job.strength, keep_colors=job.keep_colors)(job.photo)
+        except Exception as error:
+            return error
+        finally:
+            job.ended = time.perf_counter()
+
+    def _stylizer(self, style: styles.Style) -> Stylizer:
+        """The style's stylizer, loaded when it is first asked for and when its file has changed."""
+        changed = style.path.stat().st_mtime_ns
+        known = self._stylizers.get(style.path)
+        if known and known[0] == changed:
+            return known[1]
+        stylizer = Stylizer(style, device=self.device)
+        self._stylizers[style.path] = changed, stylizer
+        return stylizer
+
+    def _load_all(self) -> None:
+        for style in catalogue().values():
+            with suppress(ArtlivesError, OSError):  # whoever asks for it is told
+                self._stylizer(style)
+
+
+def catalogue() -> dict[str, styles.Style]:
+    """The styles there are by name, without those whose file is damaged."""
+    found = {}
+    for path in styles.files().values():
+        with suppress(ArtlivesError):
+            style = styles.read(path)
+            found[style.name] = style
+    return found
+
+
+def find(name: str) -> styles.Style:
+    """The style of that name: never a path, which a request could point anywhere.
+
+    Raises:
+        Problem: there is none.
+    """
+    found = catalogue()
+    if name not in found:
+        raise Problem(422, f"There is no style {name[:40]!r}; the styles are: {', '.join(found)}.")
+    return found[name]

@@ -1,0 +1,114 @@
+"""A request's picture and settings: read into memory, never to disk, and refused before it can cost anything."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+
+import anyio
+from PIL import Image, UnidentifiedImageError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from artlives import images
+from artlives.errors import ArtlivesError
+from artlives.images import Photo
+from artlives.web.problems import Problem, of_picture
+from artlives.web.settings import AnySettings, parse
+
+MAX_BYTES = 25_000_000
+MAX_PIXELS = 50_000_000
+SECONDS = 60  # for the whole upload
+
+
+class InMemoryParser(MultiPartParser):
+    """Starlette's parser, which would write what is larger than 1 MB to a temporary file."""
+
+    spool_max_size = MAX_BYTES + 1
+
+
+async def read(request: Request, model: type[AnySettings]) -> tuple[bytes, AnySettings]:
+    """The bytes of a request's picture, and its settings of the kind `model`.
+
+    A multipart form has the picture in the field `file` and settings in the other fields; any other
+    body is the picture. Settings may stand in the query in both.
+
+    Raises:
+        Problem: the body is too large or too slow, holds no picture, or a setting is wrong.
+    """
+    given = {name: value for name, value in request.query_params.items() if name != "token"}
+    try:
+        with anyio.fail_after(SECONDS):
+            if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+                data, fields = await _form(request)
+                given |= fields
+            else:
+                data = b"".join([chunk async for chunk in _limited(request.stream())])
+    except TimeoutError:
+        raise Problem(408, f"The upload took longer than {SECONDS} seconds.") from None
+    if not data:
+        raise Problem(422, "There is no picture: send it in the form's field 'file', or as the body.")
+    return data, parse(model, given)
+
+
+async def _form(request: Request) -> tuple[bytes, dict[str, str]]:
+    parser = InMemoryParser(request.headers, _limited(request.stream()), max_files=1, max_fields=20)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise Problem(422, f"The form cannot be read: {error.message}") from None
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        return b"", fields
+    return await file.read(), fields
+
+
+async def _limited(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    length = 0
+    async for chunk in stream:
+        length += len(chunk)
+        if length > MAX_BYTES:
+            raise Problem(413, f"The picture is larger than {MAX_BYTES // 10**6} MB: make it smaller first.")
+        yield chunk
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
+    """The picture in `data`. Its header is looked at first: a picture that is too large is never decoded.
+
+    Raises:
+        Problem: it is no picture, too large, damaged or cut short.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=images.READ) as image:
+                width, height = image.size
+    except Image.DecompressionBombError:
+        raise _too_many(max_pixels) from None
+    except Exception:  # a parser that is fed garbage may raise anything; `load` says for people what it is
+        width = height = 0
+    if width * height > max_pixels:
+        raise _too_many(max_pixels)
+    try:
+        return images.load(io.BytesIO(data))
+    except ArtlivesError as error:
+        foreign = error.__cause__ is None or isinstance(error.__cause__, UnidentifiedImageError)
+        raise of_picture(error, 415 if foreign else 422) from None
+
+
+def _too_many(max_pixels: int) -> Problem:
+    return Problem(
+        413, f"The picture has more than {max_pixels // 10**6} million pixels: make it smaller first."
+    )
+
+
+def encode(photo: Photo, format: str, quality: int = 92) -> tuple[bytes, str]:
+    """A picture's bytes in that format, and their media type."""
+    kind = "JPEG" if format == "jpg" else format.upper()
+    buffer = io.BytesIO()
+    images.save(replace(photo, format=kind), buffer, quality=quality)
+    return buffer.getvalue(), f"image/{kind.lower()}"

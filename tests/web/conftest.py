@@ -1,0 +1,50 @@
+import threading
+
+import pytest
+from PIL import Image
+
+from artlives.web import studio
+from artlives.web.app import create_app
+from tests.web.connection import connect, picture_bytes
+
+
+@pytest.fixture
+def client(shipped):
+    """A client of a service with the styles `dots` and `stripes`."""
+    with connect(create_app(device="cpu")) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def png(pixels) -> bytes:
+    return picture_bytes(Image.fromarray(pixels), "PNG")
+
+
+@pytest.fixture(scope="session")
+def jpeg(pixels) -> bytes:
+    return picture_bytes(Image.fromarray(pixels), "JPEG")
+
+
+@pytest.fixture
+def easel(monkeypatch):
+    """In place of `Stylizer` in the studio: it waits until it is let paint, and notes what it painted."""
+    easel = Easel()
+    monkeypatch.setattr(studio, "Stylizer", lambda style, device: easel)
+    yield easel
+    easel.go.set()
+
+
+class Easel:
+    def __init__(self):
+        self.go = threading.Event()
+        self.started = threading.Semaphore(0)
+        self.painted = []
+
+    def variant(self, **settings):
+        return self
+
+    def __call__(self, photo):
+        self.painted.append(photo.pixels.shape)
+        self.started.release()
+        assert self.go.wait(20)
+        return photo

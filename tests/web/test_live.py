@@ -1,0 +1,118 @@
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.websockets import WebSocketDisconnect
+
+from artlives import Stylizer, images
+from artlives.web.live import CLOSED_FULL, CLOSED_IDLE, MAX_FRAME_BYTES, MAX_SESSIONS
+from tests.web.connection import live, picture_bytes
+
+
+def frame(width, height=40):
+    return picture_bytes(Image.new("RGB", (width, height), "teal"), "JPEG")
+
+
+def settings(**values):
+    return json.dumps({"style": "dots", **values})
+
+
+def test_frames_come_back_painted(client, jpeg, style_file):
+    expected = Stylizer(style_file, device="cpu")(images.load(io.BytesIO(jpeg)).pixels)
+    with live(client) as socket:
+        socket.send_text(settings())
+        for _ in range(3):
+            socket.send_bytes(jpeg)
+            painted = np.asarray(Image.open(io.BytesIO(socket.receive_bytes())))
+            assert painted.shape == (40, 56, 3)
+            assert np.abs(painted.astype(int) - expected).mean() < 12
+
+
+def test_settings_change_on_the_way(client, jpeg):
+    with live(client) as socket:
+        frames = []
+        for strength in (0, 1):
+            socket.send_text(settings(strength=strength))
+            socket.send_bytes(jpeg)
+            frames.append(np.asarray(Image.open(io.BytesIO(socket.receive_bytes()))).astype(int))
+    photo = np.asarray(Image.open(io.BytesIO(jpeg)))
+    assert np.abs(frames[0] - photo).mean() < 5
+    assert np.abs(frames[1] - photo).mean() > 10
+
+
+def test_the_newest_frame_wins_and_none_pile_up(shipped, easel, client):
+    with live(client) as socket:
+        socket.send_text(settings())
+        socket.send_bytes(frame(50))
+        assert easel.started.acquire(timeout=20)
+        for width in (60, 70, 80, 90):
+            socket.send_bytes(frame(width))
+        socket.send_text("no settings")
+        assert "JSON object" in socket.receive_json()["detail"]  # so the frames before it have arrived
+        easel.go.set()
+        sizes = [Image.open(io.BytesIO(socket.receive_bytes())).width for _ in range(2)]
+    assert sizes == [50, 90]
+    assert [shape[1] for shape in easel.painted] == [50, 90]
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "sentence"),
+    [
+        (None, "frame", "settings"),
+        ("[1]", None, "JSON object"),
+        ("[" * 5000, None, "JSON object"),
+        (settings(strength=3), None, "strength"),
+        (settings(style="../dots"), None, "no style"),
+        (settings(size=3), None, "no 'size'"),
+        (settings(), b"no picture", "not a picture"),
+        (settings(), b"", "empty"),
+        (settings(), bytes(MAX_FRAME_BYTES + 1), "kB"),
+        (settings(), "tiny", "too small"),
+        (settings(), "large", "million pixels"),
+    ],
+)
+def test_what_is_wrong_is_said_and_the_session_goes_on(client, text, data, sentence):
+    large = picture_bytes(Image.new("1", (2000, 2000)), "PNG")
+    data = {"frame": frame(50), "tiny": frame(3, 3), "large": large}.get(data, data)
+    with live(client) as socket:
+        if text is not None:
+            socket.send_text(text)
+        if data is not None:
+            socket.send_bytes(data)
+        assert sentence in socket.receive_json()["detail"]
+        socket.send_text(settings())
+        socket.send_bytes(frame(50))
+        assert Image.open(io.BytesIO(socket.receive_bytes())).width == 50
+
+
+def test_sessions_are_few(client):
+    sockets = [live(client) for _ in range(MAX_SESSIONS)]
+    for socket in sockets:
+        socket.__enter__()
+    with live(client) as socket, pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_text()
+    assert closed.value.code == CLOSED_FULL
+    for socket in sockets:
+        socket.close()
+        socket.__exit__(None, None, None)
+    with live(client) as socket:
+        socket.send_text("{}")
+        assert "style" in socket.receive_json()["detail"]
+
+
+def test_a_session_without_frames_ends(client, monkeypatch):
+    monkeypatch.setattr("artlives.web.live.IDLE_SECONDS", 0.05)
+    with live(client) as socket, pytest.raises(WebSocketDisconnect) as closed:
+        socket.receive_text()
+    assert closed.value.code == CLOSED_IDLE
+
+
+def test_leaving_while_a_frame_is_painted_harms_nobody(easel, client, jpeg):
+    with live(client) as socket:
+        socket.send_text(settings())
+        socket.send_bytes(jpeg)
+        assert easel.started.acquire(timeout=20)
+    easel.go.set()
+    assert client.post("/api/stylize?style=dots", content=jpeg).status_code == 200

@@ -1,0 +1,190 @@
+"""The queue: what waits, what is painted together, what is dropped."""
+
+import asyncio
+import threading
+
+import pytest
+from PIL import Image
+
+from artlives.web import app as app_module
+from artlives.web import uploads
+from artlives.web.app import create_app
+from artlives.web.studio import Studio
+from tests.web.connection import connect, picture_bytes
+
+PATIENCE = 20  # seconds
+
+
+def sized(width, height=40):
+    return picture_bytes(Image.new("RGB", (width, height)), "PNG")
+
+
+class Requests:
+    """Requests that run side by side, each on a thread, against one service."""
+
+    def __init__(self, client):
+        self.client = client
+        self.answers = []
+        self.threads = []
+
+    def post(self, data, style="dots", path="/api/stylize"):
+        def ask():
+            self.answers.append(self.client.post(path, params={"style": style}, content=data).status_code)
+
+        self.threads.append(threading.Thread(target=ask))
+        self.threads[-1].start()
+
+    def finish(self):
+        for thread in self.threads:
+            thread.join(PATIENCE)
+        return sorted(self.answers)
+
+
+def until(condition):
+    async def poll():
+        while not condition():
+            await asyncio.sleep(0.005)
+
+    asyncio.run(asyncio.wait_for(poll(), PATIENCE))
+
+
+@pytest.fixture
+def studio(shipped, easel, monkeypatch):
+    """The studio of the service in the fixture `busy`."""
+    made = []
+    monkeypatch.setattr(app_module, "Studio", lambda *arguments: made.append(Studio(*arguments)) or made[0])
+    return made
+
+
+@pytest.fixture
+def busy(studio, easel):
+    """A service of four places that is painting, until `easel.go` is set, the picture of one request."""
+    with connect(create_app(device="cpu", places=4)) as client:
+        requests = Requests(client)
+        requests.post(sized(50))
+        assert easel.started.acquire(timeout=PATIENCE)
+        yield requests
+        easel.go.set()
+        requests.finish()
+
+
+def waiting(studio):
+    return len(studio[0]._jobs)
+
+
+def test_a_full_queue_answers_503_and_when_to_come_back(busy, studio, easel):
+    for _ in range(3):
+        busy.post(sized(50))
+    until(lambda: waiting(studio) == 3)
+    response = busy.client.post("/api/stylize", params={"style": "dots"}, content=sized(50))
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert response.headers["content-type"] == "application/problem+json"
+    assert busy.client.get("/healthz").status_code == 200
+    easel.go.set()
+    assert busy.finish() == [200] * 4
+    assert busy.client.post("/api/stylize", params={"style": "dots"}, content=sized(50)).status_code == 200
+
+
+def test_the_same_style_and_size_are_one_batch(busy, studio, easel, monkeypatch):
+    batches = []
+    paint = studio[0]._paint_batch
+    monkeypatch.setattr(studio[0], "_paint_batch", lambda jobs: batches.append(len(jobs)) or paint(jobs))
+    for width in (60, 70, 60):
+        busy.post(sized(width))
+        until(lambda: waiting(studio) == len(busy.threads) - 1)
+    easel.go.set()
+    assert busy.finish() == [200] * 4
+    assert batches == [2, 1]
+    assert [shape[1] for shape in easel.painted] == [50, 60, 60, 70]
+
+
+def test_one_that_fails_leaves_the_rest_of_its_batch(busy, studio, easel, monkeypatch):
+    for width in (10, 60, 60):
+        busy.post(sized(width))
+    until(lambda: waiting(studio) == 3)
+    outcomes = iter([ValueError("no"), *[None] * 9])
+
+    def paint(self, photo):
+        if (error := next(outcomes)) is not None:
+            raise error
+        return photo
+
+    monkeypatch.setattr(type(easel), "__call__", paint)
+    easel.go.set()
+    assert busy.finish() == [200, 200, 200, 500]
+
+
+def test_whoever_goes_away_is_not_painted(busy, studio, easel):
+    answers = busy.client.portal.call(ask_and_leave, busy.client.app, sized(60), lambda: waiting(studio) == 1)
+    assert [message.get("status") for message in answers[:1]] == [499]
+    easel.go.set()
+    assert busy.finish() == [200]
+    assert busy.client.post("/api/stylize", params={"style": "dots"}, content=sized(80)).status_code == 200
+    assert [shape[1] for shape in easel.painted] == [50, 80]
+
+
+async def ask_and_leave(app, body, is_waiting):
+    """Send a request, and close the connection once it waits; what was answered into the void."""
+
+    async def messages():
+        yield {"type": "http.request", "body": body, "more_body": False}
+        while not is_waiting():
+            await asyncio.sleep(0.005)
+        yield {"type": "http.disconnect"}
+
+    return await ask(app, messages())
+
+
+async def ask(app, messages):
+    """What the application answers to these messages of the server that runs it."""
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/api/stylize",
+        "query_string": b"style=dots",
+        "headers": [(b"host", b"127.0.0.1")],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8000),
+        "scheme": "http",
+    }
+    answers = []
+
+    async def send(message):
+        answers.append(message)
+
+    await asyncio.wait_for(app(scope, lambda: anext(messages), send), PATIENCE)
+    return answers
+
+
+def test_whoever_goes_away_while_uploading_gives_the_place_back(busy, studio):
+    async def messages():
+        yield {"type": "http.request", "body": b"half of a pic", "more_body": True}
+        yield {"type": "http.disconnect"}
+
+    busy.client.portal.call(ask, busy.client.app, messages())
+    assert studio[0]._taken == 1
+
+
+def test_a_slow_upload_is_given_up(busy, studio, monkeypatch):
+    async def messages():
+        yield {"type": "http.request", "body": b"half of a pic", "more_body": True}
+        await asyncio.sleep(PATIENCE)
+
+    monkeypatch.setattr(uploads, "SECONDS", 0.05)
+    answers = busy.client.portal.call(ask, busy.client.app, messages())
+    assert answers[0]["status"] == 408
+    assert studio[0]._taken == 1
+
+
+def test_what_takes_too_long_is_given_up(busy, studio, monkeypatch):
+    monkeypatch.setattr(app_module, "SECONDS", 0.05)
+    response = busy.client.post("/api/stylize", params={"style": "dots"}, content=sized(60))
+    assert response.status_code == 503
+    assert "smaller size" in response.json()["detail"]
+
+
+def test_the_event_loop_answers_while_it_paints(busy):
+    assert busy.client.get("/healthz").status_code == 200
+    assert len(busy.client.get("/api/styles").json()) == 2
+    assert busy.answers == []
