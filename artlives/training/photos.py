@@ -18,18 +18,21 @@ log = logging.getLogger(__name__)
 class Photos:
     """The picture files of a folder and of the folders in it, by name, without the last `holdout` ones.
 
-    With `nested` false, the folder's own alone. One that cannot be read is skipped, with one warning.
+    Where `holdout` is None, these are ten if there are a hundred or more, else none. With `nested` false, the
+    folder's own pictures alone. One that cannot be read is skipped, with one warning.
 
     Raises:
         ArtlivesError: no picture is there.
     """
 
-    def __init__(self, folder: Path, holdout: int = 0, nested: bool = True) -> None:
+    def __init__(self, folder: Path, holdout: int | None = 0, nested: bool = True) -> None:
         files = sorted(
             path
             for path in (folder.rglob("*") if nested else folder.glob("*"))
             if path.suffix.lower() in images.SUFFIXES and path.is_file()
         )
+        if holdout is None:
+            holdout = 10 if len(files) >= 100 else 0
         kept = max(0, len(files) - holdout)
         self.files, self.held_out = files[:kept], files[kept:]
         self.folder = folder

@@ -8,7 +8,7 @@ from artlives.architecture import ACTIVATIONS
 # The peak learning rate of each optimizer that lowered the loss best in `python -m benchmarks.compare_training`.
 LEARNING_RATES = {
     "sgd": 1.0,
-    "momentum": 0.1,
+    "momentum": 0.03,
     "rmsprop": 1e-3,
     "adagrad": 1e-2,
     "adadelta": 1.0,

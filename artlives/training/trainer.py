@@ -1,5 +1,6 @@
 """Training: a style network learns to paint any photo in one pass (Johnson et al. 2016, section 3)."""
 
+import io
 import math
 import signal
 import time
@@ -164,8 +165,10 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        with replacing(self.checkpoint) as temporary, temporary.open("wb") as file:
-            torch.save(state, file)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)  # to a full disk, torch's own writing fails with an error of its own
+        with replacing(self.checkpoint) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
 
     def resume(self) -> None:
         """Goes on from the checkpoint, whatever number of processes it was written by.
@@ -194,6 +197,14 @@ class Trainer:
             )
         if self.processes.rank == 0:
             self.record.forget_after(self.step)
+
+    def is_unfinished(self) -> bool:
+        """Whether the folder holds the checkpoint of a training that has not come to its last step."""
+        try:
+            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            return state["step"] < state["recipe"]["steps"]
+        except Exception:  # none, or a damaged one: torch.load raises many kinds
+            return False
 
     def restart(self) -> None:
         """Removes what an earlier training left in the folder.

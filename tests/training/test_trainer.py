@@ -1,20 +1,18 @@
-import json
+import errno
 import signal
 from dataclasses import replace
 
 import pytest
 import torch
-from click.testing import CliRunner
-from PIL import Image
 
 from artlives import styles
 from artlives.architecture import Layer
-from artlives.cli.train import train
 from artlives.errors import ArtlivesError
 from artlives.network import StyleNetwork
 from artlives.training import trainer as module
 from artlives.training.photos import Photos
-from artlives.training.trainer import Interrupted, Recipe, Trainer, one_cycle
+from artlives.training.recipe import CHOICES, LEARNING_RATES, Recipe
+from artlives.training.trainer import Interrupted, Trainer, one_cycle
 
 RECIPE = Recipe(steps=6, size=64, batch_size=2, style_size=80)
 
@@ -82,6 +80,88 @@ def test_resuming_needs_a_checkpoint_of_the_same_recipe(new):
         new().resume()
 
 
+def test_a_new_training_forgets_the_old_one(new):
+    trainer = new()
+    assert not trainer.is_unfinished()
+    trainer.save()
+    assert trainer.is_unfinished()
+    trainer.run(lambda report: None)
+    assert not trainer.is_unfinished()
+    (trainer.folder / ".artlives-of-a-killed-process").touch()
+    again = new(recipe=replace(RECIPE, seed=1))
+    again.restart()
+    assert [path.name for path in again.folder.iterdir()] == ["log.jsonl"]
+    assert again.record.entries() == []
+
+
+def test_resuming_forgets_what_came_after_the_checkpoint(new):
+    trainer = new()
+    trainer.save()
+    trainer.run(lambda report: None)
+    again = new("other")
+    again.save()
+    again.checkpoint.replace(trainer.checkpoint)
+    new().resume()
+    assert not trainer.record.previews()
+    assert not trainer.record.entries()
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_checkpoint(new, monkeypatch):
+    trainer = new()
+    trainer.save()
+    before = trainer.checkpoint.read_bytes()
+
+    def full(path, data):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(ArtlivesError, match=r"checkpoint\.pt cannot be written: No space left"):
+        trainer.save()
+    assert trainer.checkpoint.read_bytes() == before
+    assert [path.name for path in trainer.folder.iterdir()] == ["checkpoint.pt"]
+
+
+@pytest.mark.parametrize(("fitting", "advice"), [(3, "--batch-size 2 fits"), (0, "smaller --size")])
+def test_too_little_memory_is_answered_by_the_batch_size_that_fits(new, monkeypatch, fitting, advice):
+    trainer = new(recipe=replace(RECIPE, size=96, batch_size=8))
+    content_of = trainer.objective.content_of
+
+    def limited(photos):
+        if (
+            photos[:, 0].numel() > fitting * 96 * 96 * 1.2
+        ):  # crops of other sizes are not quite as many pixels
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return content_of(photos)
+
+    monkeypatch.setattr(trainer.objective, "content_of", limited)
+    with pytest.raises(ArtlivesError, match=rf"^8 crops of 96 px .*{advice}$"):
+        trainer.run(lambda report: None)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory(new, monkeypatch):
+    trainer = new()
+    monkeypatch.setattr(trainer.objective, "content_of", lambda photos: photos @ photos.new_zeros(1))
+    with pytest.raises(RuntimeError, match="size"):
+        trainer.run(lambda report: None)
+
+
+CHOSEN = [
+    (field, name)
+    for field, names in CHOICES.items()
+    for name in names
+    if (field, name) == ("optimizer", "adam") or name != getattr(Recipe, field)  # all defaults once
+]
+
+
+@pytest.mark.parametrize(("field", "name"), CHOSEN)
+def test_every_choice_of_the_lectures_trains(new, field, name):
+    rate = LEARNING_RATES[name] if field == "optimizer" else 3e-3
+    trainer = new(recipe=replace(RECIPE, steps=8, learning_rate=rate, steadiness_weight=1.0, **{field: name}))
+    losses = losses_of(trainer)
+    assert sum(losses[-3:]) < sum(losses[:3])
+
+
 def test_learning_rate_rises_and_falls():
     rates = [one_cycle(step / 100) for step in range(100)]
     assert max(rates) == rates[10] == 1
@@ -91,43 +171,12 @@ def test_learning_rate_rises_and_falls():
     assert 0 < rates[-1] < 0.01
 
 
-def test_the_command_writes_a_style_that_paints(
-    painting, photos_folder, perceptual_file, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    arguments = [painting, "--photos", photos_folder, "--name", "waves", "--perceptual", perceptual_file]
-    options = ["--steps", 3, "--size", 64, "--batch-size", 1, "--painter", "Nobody", "--device", "cpu"]
-    result = CliRunner().invoke(train, [str(a) for a in arguments + options])
-    assert result.exit_code == 0, result.output
-    style = styles.read(tmp_path / "waves.safetensors")
-    assert (style.name, style.painter, style.training["steps"]) == ("waves", "Nobody", 3)
-    assert style.training["photos"] == 4
-    network = styles.load_network(style)
-    assert network(torch.rand(1, 3, 32, 32) * 255).isfinite().all()
-    assert Image.open(tmp_path / "runs/waves/preview-00003.jpg").size[0] > 100
-
-    resumed = CliRunner().invoke(train, [str(a) for a in [*arguments, *options, "--resume"]])
-    assert resumed.exit_code == 0, resumed.output
-
-
 def test_the_log_holds_the_losses(new):
     trainer = new(recipe=replace(RECIPE, steps=10))
     trainer.run(lambda report: None)
-    entry = json.loads((trainer.folder / "log.jsonl").read_text().splitlines()[-1])
+    entry = trainer.record.entries()[-1]
     assert entry["step"] == 10
     assert {"style", "content", "steadiness", "loss"} <= entry.keys()
-
-
-@pytest.mark.parametrize("options", [["--name", "../up"], ["--steps", "0"], ["--photos", "nowhere"], []])
-def test_usage_errors(painting, photos_folder, options):
-    defaults = {"--photos": str(photos_folder), "--name": "waves"}
-    given = dict(zip(options[::2], options[1::2], strict=True))
-    if not options:
-        defaults.pop("--photos")
-    arguments = [part for pair in {**defaults, **given}.items() for part in pair]
-    result = CliRunner().invoke(train, [str(painting), *arguments])
-    assert result.exit_code == 2
-    assert "Traceback" not in result.output
 
 
 def test_training_can_start_from_a_style(new, style_file, metadata, tmp_path):
