@@ -24,11 +24,16 @@ def run():
 
 
 @pytest.fixture(scope="session")
-def python():
-    """Run Python in a process of its own, on the code or `-m module` that is given."""
+def environment() -> dict[str, str]:
+    """For processes of their own: artlives can be imported, and takes one thread."""
     root = str(Path(artlives.__file__).parent.parent)
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="session")
+def python(environment):
+    """Run Python in a process of its own, on the code or `-m module` that is given."""
 
     def start(*arguments, **options):
         command = [sys.executable, *map(str, arguments)]

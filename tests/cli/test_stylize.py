@@ -1,7 +1,10 @@
 import io
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -197,12 +200,19 @@ def test_a_photo_is_not_overwritten_by_another(stylize, photo_file):
     assert names(photo_file.parent) == ["photo-dots-dots.jpg", "photo-dots.jpg", "photo.jpg"]
 
 
-def test_two_photos_with_one_name_are_refused_before_work(stylize, photo_file, tmp_path):
+def test_of_two_photos_with_one_name_the_first_is_painted(stylize, photo_file, tmp_path):
     (tmp_path / "more").mkdir()
-    shutil.copy(photo_file, tmp_path / "more")
-    result = stylize(photo_file, tmp_path / "more" / "photo.jpg", "-o", tmp_path / "out")
-    assert one_line(result, photo_file, tmp_path / "more" / "photo.jpg", "would both be written to")
-    assert not (tmp_path / "out").exists()
+    other = shutil.copy(photo_file, tmp_path / "more")
+    for summary in ("1 painted, 1 failed", "0 painted, 1 there already, 1 failed"):
+        result = stylize(photo_file, other, "-o", tmp_path / "out")
+        assert result.exit_code == 1
+        first, last = result.stderr.splitlines()
+        assert first.startswith(
+            f"artlives: {other} would be written to {tmp_path / 'out' / 'photo-dots.jpg'}"
+        )
+        assert str(photo_file) in first
+        assert last == summary
+    assert names(tmp_path / "out") == ["photo-dots.jpg"]
 
 
 def test_one_photo_named_twice_is_painted_once(stylize, photo_file):
@@ -232,15 +242,105 @@ def test_folder(stylize, album):
 
 
 @pytest.mark.usefixtures("shipped")
-def test_folder_again_does_not_paint_paintings(stylize, run, album):
+def test_folder_again_goes_on_where_it_was(stylize, run, album):
     stylize(album)
-    before = names(album)
+    (album / "b-dots.png").unlink()
+    (album / "a-dots.jpg").write_bytes(b"done")
     result = stylize(album)
-    assert (result.exit_code, names(album)) == (1, before)
-    assert result.stderr.count("is there already") == 3
-    assert "0 painted, 3 failed" in result.stderr
+    assert (result.exit_code, result.stdout) == (0, f"{album / 'b-dots.png'}\n")
+    assert result.stderr == "1 painted, 2 there already, 0 failed\n"
+    assert (album / "a-dots.jpg").read_bytes() == b"done"
+    assert stylize(album, "--overwrite").stderr == "3 painted, 0 failed\n"
+    assert images.load(album / "a-dots.jpg").pixels.shape == (40, 56, 3)
     assert run("stylize", album, "--style", "stripes").stderr == "3 painted, 0 failed\n"
     assert not [name for name in names(album) if "dots-stripes" in name and not name.startswith("big")]
+
+
+def test_subfolders_keep_their_places(stylize, album, photo_file):
+    for folder in ("summer/beach", ".trash"):
+        (album / folder).mkdir(parents=True)
+        shutil.copy(photo_file, album / folder / "a.jpg")
+    assert stylize(album, "-o", album / "out").stderr == "4 painted, 0 failed\n"
+    painted = sorted(path.relative_to(album / "out").as_posix() for path in (album / "out").rglob("*.*"))
+    assert painted == ["a-dots.jpg", "b-dots.png", "big-dots-dots.jpg", "summer/beach/a-dots.jpg"]
+    assert stylize(album, "-o", album / "out").stderr == "0 painted, 4 there already, 0 failed\n"
+    assert stylize(album).stderr.startswith("8 painted")  # now those in out/ are photos like any other
+
+
+def test_report_of_what_failed(stylize, album, tmp_path):
+    report = tmp_path / "failed.jsonl"
+    (album / "empty.png").touch()
+    result = stylize(album, "-o", tmp_path / "out", "--report", report)
+    assert result.exit_code == 1
+    (line,) = report.read_text().splitlines()
+    source, target = album / "empty.png", tmp_path / "out" / "empty-dots.png"
+    error = f"{source} is empty"
+    assert json.loads(line) == {
+        "source": str(source),
+        "target": str(target),
+        "status": "failed",
+        "error": error,
+    }
+    assert f"artlives: {error}\n" in result.stderr
+    (album / "empty.png").unlink()
+    assert stylize(album, "-o", tmp_path / "out", "--report", report).exit_code == 0
+    assert report.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("report", "status", "message"),
+    [("a.jpg", 2, ".jsonl"), ("none/r.jsonl", 1, "none/r.jsonl cannot be written"), (".", 2, "--report")],
+)
+def test_reports_that_cannot_be(stylize, album, monkeypatch, report, status, message):
+    monkeypatch.chdir(album)
+    before = (album / "a.jpg").read_bytes()
+    result = stylize(album, "-o", album / "out", "--report", report)
+    assert result.exit_code == status
+    assert message in result.stderr
+    assert (album / "a.jpg").read_bytes() == before
+    assert not list(album.rglob("*-dots.png"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_behind_the_report(stylize, album, tmp_path):
+    (tmp_path / "failed.jsonl").symlink_to("/dev/full")
+    (album / "empty.png").touch()
+    result = stylize(album, "-o", tmp_path / "out", "--report", tmp_path / "failed.jsonl")
+    assert result.exit_code == 1
+    assert "failed.jsonl cannot be written: No space left" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_killed_in_the_middle_a_second_run_ends_with_the_same_files(
+    python, environment, style_file, tmp_path, pixels
+):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(60):
+        Image.fromarray(np.roll(pixels, i, 1)).resize((96 + i % 7, 80)).save(photos / f"{i:02}.png")
+    arguments = ["-u", "-m", "artlives", "stylize", str(photos), "--style", str(style_file), "-o"]
+    assert python(*arguments, tmp_path / "whole").returncode == 0
+
+    command = [sys.executable, *arguments, str(tmp_path / "out")]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        for _ in range(10):
+            assert process.stdout.readline()
+        process.kill()
+    done = {path.name for path in (tmp_path / "out").glob("*-dots.png")}
+    assert 10 <= len(done) < 60
+    for name in done:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    for path in (tmp_path / "out").glob(".artlives-*"):
+        os.utime(path, (0, 0))  # left for as long as it takes to be sure that nobody writes it
+
+    summary = python(*arguments, tmp_path / "out").stderr.decode().splitlines()[-1]
+    assert summary == f"{60 - len(done)} painted, {len(done)} there already, 0 failed"
+    assert names(tmp_path / "out") == names(tmp_path / "whole")
+    for path in (tmp_path / "out").iterdir():
+        assert path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
 
 
 def test_in_a_folder_with_broken_files_the_others_get_done(stylize, album, photo_file, tmp_path):

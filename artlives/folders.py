@@ -1,0 +1,159 @@
+"""Whole folders of photos: which pictures there are in them, and all of them painted.
+
+While the network paints a picture, those after it are decoded and those before it are encoded and written. Only as
+many are in memory as that takes, however many there are.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from artlives import images
+from artlives.errors import ArtlivesError
+from artlives.files import TEMPORARY
+
+if TYPE_CHECKING:
+    from artlives.images import Photo
+    from artlives.stylizer import Stylizer
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WORKERS = min(16, os.cpu_count() or 1)  # threads that decode and encode
+ABANDONED = 60  # seconds after its last change; no picture takes so long to write
+
+
+class Job(NamedTuple):
+    """A photo, and the file that its painting is written to."""
+
+    source: str
+    target: str
+
+
+class Outcome(NamedTuple):
+    """What became of a job.
+
+    Attributes:
+        error: why it failed, a sentence that names the file; None if it is painted.
+        notes: a line for each oddity that was passed over.
+    """
+
+    job: Job
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def painting_name(photo: str, style: str) -> str:
+    """The name of the painting of a photo, in the photo's format where that is one that is written, else PNG."""
+    name = Path(photo)
+    suffix = name.suffix if name.suffix.lower() in images.WRITTEN else ".png"
+    return f"{name.stem}-{style}{suffix}"
+
+
+def files_in(folder: Path, without: Path | None = None) -> list[str]:
+    """The files in a folder and its subfolders, as paths in it; hidden subfolders and `without` are left out.
+
+    Links to folders are not followed.
+
+    Raises:
+        ArtlivesError: if the folder cannot be read. A subfolder that cannot be read counts as empty.
+    """
+
+    def give_up(error: OSError) -> None:
+        if error.filename == str(folder):
+            raise ArtlivesError(f"{folder} cannot be read: {error.strerror or error}") from error
+
+    found = []
+    left_out = without and without.resolve()
+    for path, folders, names in os.walk(folder, onerror=give_up):
+        here = Path(path)
+        folders[:] = [name for name in folders if name[0] != "." and (here / name).resolve() != left_out]
+        found += [(here / name).relative_to(folder).as_posix() for name in names]
+    return found
+
+
+def photos_among(paths: Iterable[str], styles: Collection[str]) -> list[str]:
+    """Of the files in a folder, by their paths in it, the photos in order.
+
+    Left out are hidden files, and paintings by one of `styles` of another file: PHOTO-STYLE beside PHOTO.
+    """
+    pictures = [
+        path
+        for path in map(PurePosixPath, paths)
+        if path.suffix.lower() in images.SUFFIXES and not any(part[0] == "." for part in path.parts)
+    ]
+    paintings = {(path.parent, f"{path.stem}-{style}") for path in pictures for style in styles}
+    return sorted(str(path) for path in pictures if (path.parent, path.stem) not in paintings)
+
+
+def paint(stylizer: Stylizer, jobs: Iterable[Job], quality: int = 92) -> Iterator[Outcome]:
+    """Paint photos, and tell of each in their order what became of it.
+
+    A painting appears whole or not at all. `quality` is that of JPEG and WebP, 1 to 100.
+    """
+
+    def load(job: Job) -> Photo | ArtlivesError:
+        try:
+            photo = images.load(job.source)
+            return photo if stylizer.size is None else images.fit(photo, stylizer.size)
+        except ArtlivesError as error:
+            return error
+
+    def painted(photo: Photo | ArtlivesError, job: Job) -> Photo | ArtlivesError:
+        if isinstance(photo, ArtlivesError):
+            return photo
+        try:
+            return stylizer(photo)
+        except ArtlivesError as error:
+            return ArtlivesError(f"{job.source}: {error}")
+
+    def save(item: tuple[Job, Photo | ArtlivesError]) -> Outcome:
+        job, painting = item
+        try:
+            if isinstance(painting, ArtlivesError):
+                raise painting
+            images.save(painting, job.target, quality=quality)
+            return Outcome(job, notes=painting.notes)
+        except ArtlivesError as error:
+            return Outcome(job, str(error))
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(WORKERS, "pictures") as pool:
+        warnings.simplefilter("ignore")  # once: threads that do so each for itself undo each other's
+        try:
+            photos = _ahead(pool, load, jobs, WORKERS)
+            paintings = ((job, painted(photo, job)) for job, photo in photos)
+            for _, outcome in _ahead(pool, save, paintings, WORKERS):
+                yield outcome
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def sweep(folders: Iterable[Path]) -> None:
+    """Remove what runs that were killed left of files that they were writing."""
+    for folder in folders:
+        for path in folder.glob(f"{TEMPORARY}*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > ABANDONED:
+                    path.unlink()
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], depth: int
+) -> Iterator[tuple[T, R]]:
+    """Each item and what `function` makes of it, in order; up to `depth` items are worked on ahead, in threads."""
+    waiting: deque = deque()
+    for item in items:
+        waiting.append((item, pool.submit(function, item)))
+        if len(waiting) > depth:
+            item, future = waiting.popleft()
+            yield item, future.result()
+    for item, future in waiting:
+        yield item, future.result()
