@@ -47,6 +47,9 @@ STYLE_NETWORK = (
 )
 
 
+SMALLEST = 16  # pixels a side of a picture; below, reflection at 1/8 has nothing to reflect
+
+
 def activated(layers: tuple[Layer, ...], activation: str) -> tuple[Layer, ...]:
     """`layers` with another activation, one of `ACTIVATIONS`."""
     return tuple(layer._replace(activation=activation) for layer in layers)

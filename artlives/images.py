@@ -140,13 +140,18 @@ def to_pil(photo: Photo) -> Image.Image:
     return image
 
 
+def fitted(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """`size` with its longer side reduced to `long_side`; as it is if it is no longer than that."""
+    scale = long_side / max(*size, 1)
+    return size if scale >= 1 else (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+
+
 def fit(photo: Photo, long_side: int) -> Photo:
     """The picture with its longer side reduced to `long_side` pixels; a smaller one as it is."""
     height, width = photo.pixels.shape[:2]
-    scale = long_side / max(height, width)
-    if scale >= 1:
+    size = fitted((width, height), long_side)
+    if size == (width, height):
         return photo
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = from_pil(to_pil(photo).resize(size, Image.Resampling.LANCZOS))
     return replace(photo, pixels=small.pixels, alpha=small.alpha)
 

@@ -12,15 +12,13 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from artlives.architecture import STYLE_NETWORK, Layer, reduction
+from artlives.architecture import SMALLEST, STYLE_NETWORK, Layer, reduction
 from artlives.blocks.activation import LeakyReLU, PReLU, ReLU, Sigmoid, Swish, Tanh, tanh
 from artlives.blocks.convolution import Conv2d
 from artlives.blocks.initialization import kaiming_normal_, normal_
 from artlives.blocks.normalization import InstanceNorm2d
 from artlives.blocks.padding import pad
 from artlives.blocks.transposed_convolution import ConvTranspose2d
-
-SMALLEST = 16  # pixels a side; below, reflection at 1/8 has nothing to reflect
 
 
 def activation(layer: Layer) -> nn.Module:

@@ -24,8 +24,10 @@ from artlives.errors import ArtlivesError
 from artlives.files import replacing
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
+    from artlives.executor import Executor
     from artlives.network import StyleNetwork
 
 FORMAT = "artlives-style-1"
@@ -184,6 +186,27 @@ def save(
         temporary.write_bytes(safetensors.save(weights, metadata))
 
 
+def load_weights(style: Style) -> dict[str, np.ndarray]:
+    """The weights of a style in fp32, by the names of `StyleNetwork`'s state dict.
+
+    Raises:
+        ArtlivesError: if the file cannot be read, or its weights are not finite.
+    """
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        weights = {key: value.astype(np.float32) for key, value in load_file(style.path).items()}
+    except OSError as error:
+        raise ArtlivesError(f"{style.path} cannot be read: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise ArtlivesError(f"{style.path} is damaged: {error}") from error
+    if not all(np.isfinite(value).all() for value in weights.values()):
+        raise ArtlivesError(f"{style.path} is damaged: it holds weights that are not finite")
+    return weights
+
+
 def load_network(style: Style, device: torch.device | str = "cpu") -> StyleNetwork:
     """The network of a style with its weights in fp32, on `device`, in eval mode.
 
@@ -191,27 +214,38 @@ def load_network(style: Style, device: torch.device | str = "cpu") -> StyleNetwo
         ArtlivesError: if the file cannot be read, or its weights are not finite or do not fit its network.
     """
     import torch
-    from safetensors import SafetensorError
-    from safetensors import torch as safetensors
 
     from artlives.network import StyleNetwork
 
-    try:
-        weights = {key: value.float() for key, value in safetensors.load_file(style.path).items()}
-    except OSError as error:
-        raise ArtlivesError(f"{style.path} cannot be read: {error.strerror or error}") from error
-    except SafetensorError as error:
-        raise ArtlivesError(f"{style.path} is damaged: {error}") from error
-    if not all(value.isfinite().all() for value in weights.values()):
-        raise ArtlivesError(f"{style.path} is damaged: it holds weights that are not finite")
+    weights = {key: torch.from_numpy(value) for key, value in load_weights(style).items()}
     with torch.device("meta"):  # the weights take the place of these: nothing is drawn or allocated
         network = StyleNetwork(style.layers)
     try:
         network.load_state_dict(weights, assign=True)
     except RuntimeError as error:
-        what = textwrap.shorten(str(error), 200)
-        raise ArtlivesError(f"{style.path} does not fit the network that it describes: {what}") from error
+        raise ArtlivesError(_misfit(style, error)) from error
     return network.to(device).eval()
+
+
+def load_executor(style: Style) -> Executor | None:
+    """The same network for the CPU and without torch; None where the compiled core is missing or lacks a part of it.
+
+    Raises:
+        ArtlivesError: as `load_network` does.
+    """
+    from artlives.executor import Executor, can_run
+
+    if not can_run(style.layers):
+        return None
+    try:
+        return Executor(style.layers, load_weights(style))
+    except (KeyError, ValueError) as error:
+        raise ArtlivesError(_misfit(style, error)) from error
+
+
+def _misfit(style: Style, error: Exception) -> str:
+    what = textwrap.shorten(str(error), 200)
+    return f"{style.path} does not fit the network that it describes: {what}"
 
 
 def _metadata(path: Path) -> dict[str, str]:

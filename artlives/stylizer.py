@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
-from math import inf
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional
 
 from artlives import devices, images, styles
+from artlives.architecture import SMALLEST
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
-from artlives.network import SMALLEST
 
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R BT.601
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, ITU-R BT.601
+ROWS = 256  # that are blended at a time
+SMALL = 256 << 20  # bytes; a picture that needs no more is painted whole without a look at the memory
+
+Report = Callable[[float], None]
 
 
 class Stylizer:
     """Repaints pictures in a style.
 
         Stylizer("wave")(Image.open("photo.jpg")).save("out.jpg")
+
+    On the CPU the compiled core does the work, and torch is not imported.
 
     Args:
         style: a style's name, the path of its safetensors file, or a `styles.Style`.
@@ -36,6 +43,8 @@ class Stylizer:
             out at that size, with broader brush strokes; a smaller one is painted as it is.
         strength: 0 returns the picture as it was, 1 the painting; between them they are blended.
         keep_colors: take the luminance alone from the painting, hue and saturation from the picture.
+        memory: bytes that the network may use on the CPU besides the pictures; what needs more is painted in
+            strips. By default two thirds of the memory that is free.
 
     Raises:
         ArtlivesError: if there is no such style or device, or the style's file is damaged.
@@ -50,11 +59,15 @@ class Stylizer:
         size: int | None = None,
         strength: float = 1.0,
         keep_colors: bool = False,
+        memory: int | None = None,
     ) -> None:
         self._set(size, strength, keep_colors)
         self.style = style if isinstance(style, styles.Style) else styles.find(style)
-        self.device = devices.pick(device)
-        self._network = styles.load_network(self.style, self.device)
+        self.device = devices.choose(device)
+        self.memory = memory
+        executor = styles.load_executor(self.style) if self.device == "cpu" else None
+        self._executor = executor
+        self._network = None if executor else styles.load_network(self.style, self.device)
 
     def variant(
         self, *, size: int | None = None, strength: float = 1.0, keep_colors: bool = False
@@ -76,14 +89,14 @@ class Stylizer:
         self.size, self.strength, self.keep_colors = size, strength, keep_colors
 
     @overload
-    def __call__(self, picture: Image.Image) -> Image.Image: ...
+    def __call__(self, picture: Image.Image, report: Report = ...) -> Image.Image: ...
     @overload
-    def __call__(self, picture: Photo) -> Photo: ...
+    def __call__(self, picture: Photo, report: Report = ...) -> Photo: ...
     @overload
-    def __call__(self, picture: np.ndarray) -> np.ndarray: ...
+    def __call__(self, picture: np.ndarray, report: Report = ...) -> np.ndarray: ...
     @overload
-    def __call__(self, picture: Tensor) -> Tensor: ...
-    def __call__(self, picture):
+    def __call__(self, picture: Tensor, report: Report = ...) -> Tensor: ...
+    def __call__(self, picture: Any, report: Report = lambda done: None) -> Any:
         """Paint a picture; what comes out is of the kind that went in, and of its size unless `size` is less.
 
         Args:
@@ -93,6 +106,7 @@ class Stylizer:
                 - a NumPy array (H, W, 3) of uint8, sRGB;
                 - a tensor (N, 3, H, W) on any device, of uint8 in 0..255 or of floats in 0..1;
                 - an `images.Photo`.
+            report: called on the CPU with the part of a picture that is done, in 0..1. What it raises ends the work.
 
         Raises:
             ArtlivesError: if a side is below 16 pixels, or the picture is too large for the memory.
@@ -100,77 +114,117 @@ class Stylizer:
             ValueError: if its shape is another, or a float tensor holds values far outside 0..1.
         """
         if isinstance(picture, Image.Image):
-            return images.to_pil(self._photo(images.from_pil(picture)))
+            return images.to_pil(self._photo(images.from_pil(picture), report))
         if isinstance(picture, Photo):
-            return self._photo(picture)
+            return self._photo(picture, report)
         if isinstance(picture, np.ndarray):
             if picture.dtype != np.uint8:
                 raise TypeError(f"expected an array of uint8, but got {picture.dtype}")
             if picture.ndim != 3 or picture.shape[2] != 3:
                 raise ValueError(f"expected an array (H, W, 3), but got {picture.shape}")
-            return self._photo(Photo(picture)).pixels
-        if isinstance(picture, Tensor):
-            return self._tensor(picture)
+            return self._photo(Photo(picture), report).pixels
+        if "torch" in sys.modules and isinstance(picture, sys.modules["torch"].Tensor):
+            return self._tensor(picture, report)
         raise TypeError(f"expected a PIL image, a NumPy array or a tensor, but got {type(picture).__name__}")
 
-    def _photo(self, photo: Photo) -> Photo:
+    def _photo(self, photo: Photo, report: Report) -> Photo:
         if self.size is not None:
             photo = images.fit(photo, self.size)
-        x = torch.from_numpy(np.array(photo.pixels)).permute(2, 0, 1)[None]  # (1, 3, H, W)
-        return replace(photo, pixels=self._tensor(x)[0].permute(1, 2, 0).contiguous().numpy())
+        return replace(photo, pixels=self._painted(np.ascontiguousarray(photo.pixels), report))
 
-    def _tensor(self, x: Tensor) -> Tensor:
+    def _tensor(self, x: Tensor, report: Report) -> Tensor:
+        import torch
+
         if x.dtype != torch.uint8 and not x.is_floating_point():
             raise TypeError(f"expected a tensor of uint8 or floats, but got {x.dtype}")
         if x.ndim != 4 or x.shape[1] != 3:
             raise ValueError(f"expected a tensor (N, 3, H, W), but got {tuple(x.shape)}")
         if x.is_floating_point() and not (x.abs() <= 2).all():
             raise ValueError("expected floats within 0 and 1, but got larger ones or nan")
-        photo = self._fit(x)
+        scale = 1 if x.dtype == torch.uint8 else 255
+        values = x.detach() if scale == 1 else x.detach().float() * scale
+        pictures = np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())  # (N, H, W, 3)
+        if self.size is not None:
+            pictures = (
+                np.stack([*(_resized(picture, self.size) for picture in pictures)]) if len(x) else pictures
+            )
+        if self.strength == 0 and pictures.shape[1:3] == x.shape[2:]:
+            return x
+        painted = [self._painted(picture, report) for picture in pictures]
+        result = torch.from_numpy(np.stack(painted) if painted else pictures).permute(0, 3, 1, 2)
+        return (result if scale == 1 else result / scale).to(x.device, x.dtype)
+
+    def _painted(self, photo: np.ndarray, report: Report) -> np.ndarray:
+        """What becomes of (H, W, 3) in 0..255, uint8 or fp32; the result is like it."""
         if self.strength == 0:
-            return photo
-        height, width = photo.shape[2:]
+            return photo.copy()
+        height, width = photo.shape[:2]
         if min(height, width) < SMALLEST:
             raise ArtlivesError(f"{width}x{height} pixels are too small to paint: each side needs {SMALLEST}")
-        scale = 1 if x.dtype == torch.uint8 else 255
         with _naming_memory(width, height):
-            painting = self._paint(photo.to(self.device, torch.float32) * scale)
-            painting = painting.round() if x.dtype == torch.uint8 else painting / scale
-            return painting.to(x.device, x.dtype)
+            if self._executor:
+                painting = self._executor(photo, photo.dtype, self._allowance(height, width), report)
+            else:
+                painting = self._by_torch(photo)
+            if painting.dtype != np.uint8:
+                painting.clip(0, 255, out=painting)
+            if self.keep_colors or self.strength < 1:
+                self._blend(photo, painting)
+        return painting
 
-    def _fit(self, x: Tensor) -> Tensor:
-        height, width = x.shape[2:]
-        scale = (self.size or inf) / max(height, width, 1)
-        if scale >= 1:
-            return x
-        size = [max(1, round(height * scale)), max(1, round(width * scale))]
-        small = functional.interpolate(x.float(), size, mode="bicubic", antialias=True)
-        return (
-            small.round().clamp(0, 255).to(x.dtype)
-            if x.dtype == torch.uint8
-            else small.clamp(0, 1).to(x.dtype)
-        )
+    def _allowance(self, height: int, width: int) -> int | None:
+        """Bytes that the network may use for such a picture; None if there is no need to ask."""
+        assert self._executor
+        if self.memory is not None or self._executor.needs(height, width) <= SMALL:
+            return self.memory
+        import psutil
 
-    @torch.inference_mode()
-    def _paint(self, photo: Tensor) -> Tensor:
-        """What becomes of (N, 3, H, W) in fp32, 0..255."""
-        painting = self._network(photo).clamp(0, 255)
-        if self.keep_colors:
-            painting = with_colors_of(photo, painting)
-        return torch.lerp(photo, painting, self.strength)
+        return psutil.virtual_memory().available * 2 // 3
+
+    def _by_torch(self, photo: np.ndarray) -> np.ndarray:
+        import torch
+
+        assert self._network
+        with torch.inference_mode():
+            x = torch.from_numpy(photo).to(self.device, torch.float32).permute(2, 0, 1)[None]
+            painting = self._network(x)[0].permute(1, 2, 0)
+            if photo.dtype == np.uint8:
+                painting = painting.clamp(0, 255).round().byte()
+            return painting.contiguous().cpu().numpy()
+
+    def _blend(self, photo: np.ndarray, painting: np.ndarray) -> None:
+        """Turns the painting into what `keep_colors` and `strength` ask for, band by band."""
+        for top in range(0, len(photo), ROWS):
+            before = photo[top : top + ROWS].astype(np.float32)
+            after = painting[top : top + ROWS].astype(np.float32)
+            if self.keep_colors:
+                after = with_colors_of(before, after)
+            mixed = before + (after - before) * np.float32(self.strength)
+            painting[top : top + ROWS] = mixed.round() if photo.dtype == np.uint8 else mixed
 
 
-def with_colors_of(photo: Tensor, painting: Tensor) -> Tensor:
-    """The painting's luminance with the photo's colours, both (N, 3, H, W) in 0..255.
+def with_colors_of(photo: np.ndarray, painting: np.ndarray) -> np.ndarray:
+    """The painting's luminance with the photo's colours, all (H, W, 3) of fp32 in 0..255.
 
     Where a colour does not exist at the new luminance, its saturation gives way, not its hue.
     """
-    weights = photo.new_tensor(LUMA).view(3, 1, 1)
-    luminance = (painting * weights).sum(1, keepdim=True)  # (N, 1, H, W)
-    chroma = photo - (photo * weights).sum(1, keepdim=True)  # (N, 3, H, W)
-    room = torch.where(chroma > 0, 255 - luminance, luminance)
-    fits = (room / chroma.abs().clamp(min=1e-3)).amin(1, keepdim=True).clamp(max=1)
-    return luminance + chroma * fits
+    luminance = (painting * LUMA).sum(2, keepdims=True)  # (H, W, 1)
+    chroma = photo - (photo * LUMA).sum(2, keepdims=True)  # (H, W, 3)
+    room = np.where(chroma > 0, 255 - luminance, luminance)
+    fits = (room / np.maximum(np.abs(chroma), 1e-3)).min(2, keepdims=True)
+    return luminance + chroma * np.clip(fits, 0, 1)
+
+
+def _resized(picture: np.ndarray, long_side: int) -> np.ndarray:
+    """(H, W, 3) of uint8 or fp32 as `images.fit` reduces it."""
+    if picture.dtype == np.uint8:
+        return images.fit(Photo(picture), long_side).pixels
+    height, width = images.fitted((len(picture), picture.shape[1]), long_side)
+    planes = [
+        np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS))
+        for plane in picture.transpose(2, 0, 1)
+    ]
+    return np.ascontiguousarray(np.stack(planes, 2).clip(0, 255))
 
 
 @contextmanager
@@ -182,6 +236,7 @@ def _naming_memory(width: int, height: int) -> Iterator[None]:
         lacks = ("out of memory", "not enough memory", "allocate memory")
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in lacks):
             raise
+        detail = f" ({error})" if isinstance(error, MemoryError) and error.args else ""
         raise ArtlivesError(
-            f"{width}x{height} pixels need more memory than there is: paint it smaller with --size (size=)"
+            f"{width}x{height} pixels need more memory than there is{detail}: paint it smaller with --size (size=)"
         ) from error

@@ -31,7 +31,7 @@ def test_it_is_what_the_package_offers():
 
 def test_the_painting_is_what_the_network_makes_of_the_photo(painted, style_file, pixels, x):
     expected = styles.load_network(styles.find(style_file))(x.float()).clamp(0, 255).round()[0]
-    assert np.array_equal(painted, expected.permute(1, 2, 0).byte().numpy())
+    assert np.abs(painted.astype(int) - expected.permute(1, 2, 0).int().numpy()).max() <= 1
     assert (painted != pixels).mean() > 0.9
 
 
@@ -150,28 +150,28 @@ def test_strength_blends(style_file, pixels, painted):
 # Colours
 
 
-def luminance(x: torch.Tensor) -> torch.Tensor:
-    return (x * torch.tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
+def luminance(x: np.ndarray) -> np.ndarray:
+    return (x * LUMA).sum(2, keepdims=True)
 
 
 def test_keep_colors_takes_luminance_of_the_painting_and_hue_of_the_photo():
-    photo, painting = 255 * torch.rand(2, 1, 3, 30, 30)
+    photo, painting = np.random.default_rng(0).uniform(0, 255, (2, 30, 30, 3)).astype(np.float32)
     out = with_colors_of(photo, painting)
     assert out.min() >= -1e-3
     assert out.max() <= 255 + 1e-3
-    assert torch.allclose(luminance(out), luminance(painting), atol=1e-2)
+    np.testing.assert_allclose(luminance(out), luminance(painting), atol=1e-2)
     before, after = photo - luminance(photo), out - luminance(out)
-    scale = (after * before).sum(1, keepdim=True) / (before * before).sum(1, keepdim=True)
-    assert torch.allclose(after, before * scale, atol=1e-2)
+    scale = (after * before).sum(2, keepdims=True) / (before * before).sum(2, keepdims=True)
+    np.testing.assert_allclose(after, before * scale, atol=1e-2)
     assert scale.min() >= 0
     assert scale.max() <= 1 + 1e-4
 
 
 def test_keep_colors_at_the_ends():
-    photo = torch.tensor([0.0, 255, 128])[None, :, None, None].expand(1, 3, 2, 2)
-    assert torch.equal(with_colors_of(photo, torch.zeros(1, 3, 2, 2)), torch.zeros(1, 3, 2, 2))
-    assert torch.allclose(with_colors_of(photo, torch.full((1, 3, 2, 2), 255.0)), torch.tensor(255.0))
-    assert torch.allclose(with_colors_of(photo, photo), photo, atol=1e-3)
+    photo = np.broadcast_to(np.array([0, 255, 128], np.float32), (2, 2, 3))
+    assert np.array_equal(with_colors_of(photo, np.zeros_like(photo)), np.zeros((2, 2, 3)))
+    np.testing.assert_allclose(with_colors_of(photo, np.full_like(photo, 255)), 255, rtol=1e-5)
+    np.testing.assert_allclose(with_colors_of(photo, photo), photo, atol=1e-3)
 
 
 def test_keep_colors_of_a_gray_photo_is_gray(style_file, pixels):
@@ -217,10 +217,26 @@ def test_options_out_of_range(style_file, options):
 
 @pytest.mark.parametrize("device", ["cuda", "mps", "cuda:99", "toaster"])
 def test_device_that_is_not_there(style_file, device, monkeypatch):
-    if torch.device("cpu" if device == "toaster" else device).type == Stylizer(style_file).device.type:
+    if torch.device("cpu" if device == "toaster" else device).type == Stylizer(style_file).device:
         pytest.skip("it is there")
     with pytest.raises(ArtlivesError, match=f"no device '{device}'"):
         Stylizer(style_file, device=device)
+
+
+@pytest.fixture
+def failing(style_file, monkeypatch):
+    """A stylizer whose network fails as it is told to."""
+
+    def make(failure):
+        def fail(*arguments):
+            raise failure
+
+        stylizer = Stylizer(style_file, device="cpu")
+        monkeypatch.setattr(stylizer, "_executor", None)
+        monkeypatch.setattr(stylizer, "_network", fail)
+        return stylizer
+
+    return make
 
 
 @pytest.mark.parametrize(
@@ -235,30 +251,20 @@ def test_device_that_is_not_there(style_file, device, monkeypatch):
     ],
     ids=["python", "linux", "windows", "cuda"],
 )
-def test_too_little_memory_is_one_line(style_file, pixels, monkeypatch, failure):
-    def fail(x):
-        raise failure
-
-    stylizer = Stylizer(style_file, device="cpu")
-    monkeypatch.setattr(stylizer._network, "forward", fail)
+def test_too_little_memory_is_one_line(failing, pixels, failure):
     with pytest.raises(ArtlivesError, match=r"56x40 pixels need more memory.*--size"):
-        stylizer(pixels)
+        failing(failure)(pixels)
 
 
-def test_other_failures_are_not_called_a_lack_of_memory(style_file, pixels, monkeypatch):
-    def fail(x):
-        raise RuntimeError("unsupported memory format")
-
-    stylizer = Stylizer(style_file, device="cpu")
-    monkeypatch.setattr(stylizer._network, "forward", fail)
+def test_other_failures_are_not_called_a_lack_of_memory(failing, pixels):
     with pytest.raises(RuntimeError, match="memory format"):
-        stylizer(pixels)
+        failing(RuntimeError("unsupported memory format"))(pixels)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_cuda_paints_as_the_cpu(style_file, painted, pixels, x):
     stylizer = Stylizer(style_file)
-    assert stylizer.device.type == "cuda"
+    assert stylizer.device == "cuda"
     assert np.abs(stylizer(pixels).astype(int) - painted).max() <= 1
     assert stylizer(x.cuda()).is_cuda
     assert not stylizer(x).is_cuda

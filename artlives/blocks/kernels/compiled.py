@@ -1,0 +1,351 @@
+"""The compiled core on NumPy arrays, without torch: convolutions with what surrounds them, on the CPU.
+
+`core.c` is built with the wheel where there is a compiler; `instruction_sets` says whether it was. One call computes a `Unit`:
+it reads an activation once (applying the normalization, ReLU, residual addition and padding that come before the
+convolution), convolves, and writes the result once, adding up what the next normalization needs to know of it.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+_TYPES = {np.dtype(np.float32): 0, np.dtype(np.uint8): 1, np.dtype(np.float16): 2, None: 3}
+CHUNKS, LEAST = (
+    4,
+    4,
+)  # pieces of work for each thread, so that none waits long for the others; rows of a piece
+
+
+class _Phase(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int64) for name in ("row", "column", "rows", "columns", "top", "left")]
+    _fields_ += [("weight", ctypes.c_void_p)]
+
+
+class _Unit(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("source", "residual")),
+        *((name, ctypes.c_int64) for name in ("type", "width", "channels")),
+        *((name, ctypes.c_void_p) for name in ("row_of", "column_of")),
+        *((name, ctypes.c_int64) for name in ("margin_top", "margin_left")),
+        *((name, ctypes.c_void_p) for name in ("scale", "shift")),
+        ("relu", ctypes.c_int64),
+        ("sum", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("stride_rows", "stride_columns")),
+        ("phases", ctypes.POINTER(_Phase)),
+        ("phase_count", ctypes.c_int64),
+        ("bias", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("outputs", "fold")),
+        *((name, ctypes.c_float) for name in ("gain", "offset")),
+        ("target", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("target_type", "target_top", "target_rows", "target_width")),
+        *((name, ctypes.c_int64) for name in ("up_rows", "up_columns")),
+    ]
+
+
+_UNIT = ctypes.POINTER(_Unit)
+
+
+class _Instructions(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("lanes", ctypes.c_int64),
+        ("vectors", ctypes.c_int64),
+        ("run", ctypes.CFUNCTYPE(ctypes.c_int, _UNIT, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)),
+        ("settle", ctypes.CFUNCTYPE(ctypes.c_int, _UNIT, ctypes.c_int64, ctypes.c_int64)),
+    ]
+
+
+@cache
+def instruction_sets() -> dict[str, Any]:
+    """Those that the core was compiled for and this processor has, the best first, by name; {} without the core."""
+    try:
+        library = ctypes.CDLL(import_module("artlives.blocks.kernels.core").__file__)
+    except (ImportError, OSError):
+        return {}
+    library.artlives_instructions.restype = ctypes.POINTER(_Instructions)
+    found: dict[str, Any] = {}
+    while entry := library.artlives_instructions(ctypes.c_int64(len(found))):
+        found[entry.contents.name.decode()] = entry.contents
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A convolution's weights in the order in which the core reads them.
+
+    Attributes:
+        phases: where each phase begins (see `core.h`), and its weights.
+        bias: (O,) padded to whole vectors.
+        outputs: channels.
+        stride, up: steps of the input, and output pixels, per step: (vertical, horizontal).
+        fold: see `core.h`.
+    """
+
+    instructions: Any
+    phases: Sequence[tuple[tuple[int, ...], Array]]
+    bias: Array
+    outputs: int
+    stride: tuple[int, int] = (1, 1)
+    up: tuple[int, int] = (1, 1)
+    fold: int = 0
+
+    @property
+    def span(self) -> int:
+        """Rows of the padded input that one step meets."""
+        return max(row + rows for (row, _, rows, *_), _ in self.phases)
+
+
+def convolution(
+    weight: Array, stride: tuple[int, int], bias: Array | None = None, instructions: Any = None
+) -> Kernel:
+    """The kernel of a convolution by `weight` (O, C, kh, kw) and `bias` (O,), in fp32, of a padded input."""
+    instructions = instructions or next(iter(instruction_sets().values()))
+    outputs, _, kh, kw = weight.shape
+    taps = weight.transpose(2, 3, 1, 0).reshape(kh, -1, outputs)
+    phase = (0, 0, kh, kw, 0, 0), _blocks(taps, instructions)
+    return Kernel(instructions, [phase], _bias(bias, outputs, instructions), outputs, stride)
+
+
+def transposed_convolution(
+    weight: Array,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    bias: Array | None = None,
+    instructions: Any = None,
+) -> tuple[Kernel, tuple[int, int]]:
+    """The kernel of a transposed convolution by `weight` (C, O, kh, kw), no side of it below the stride.
+
+    Also the margins (top, left) that the input must have: fewer than `padding` asks for are negative ones there.
+    """
+    instructions = instructions or next(iter(instruction_sets().values()))
+    outputs = weight.shape[1]
+    axes = []
+    for size, s, p in zip(weight.shape[2:], stride, padding, strict=True):
+        # Output s * y + t meets input y + (t + p - k) / s through tap k, where that is whole.
+        axes.append([[k for k in reversed(range(size)) if (t + p - k) % s == 0] for t in range(s)])
+    starts = [
+        [(t + p - taps[0]) // s for t, taps in enumerate(axis)]
+        for axis, s, p in zip(axes, stride, padding, strict=True)
+    ]
+    margins = -min(starts[0]), -min(starts[1])
+    phases = []
+    for top, left in product(range(stride[0]), range(stride[1])):
+        rows, columns = axes[0][top], axes[1][left]
+        taps = weight[:, :, rows][:, :, :, columns].transpose(2, 3, 0, 1).reshape(len(rows), -1, outputs)
+        where = starts[0][top] + margins[0], starts[1][left] + margins[1], len(rows), len(columns), top, left
+        phases.append((where, _blocks(taps, instructions)))
+    kernel = Kernel(instructions, phases, _bias(bias, outputs, instructions), outputs, up=stride)
+    return kernel, margins
+
+
+def folded_convolution(weight: Array, bias: Array, instructions: Any = None) -> Kernel:
+    """The kernel of a convolution with few outputs: its columns take the place of further output channels."""
+    instructions = instructions or next(iter(instruction_sets().values()))
+    outputs, _, kh, kw = weight.shape
+    taps = weight.transpose(2, 1, 3, 0).reshape(kh, -1, kw * outputs)  # (kh, C, kw * O)
+    phase = (0, 0, kh, 1, 0, 0), _blocks(taps, instructions)
+    # Each pixel's sum over the columns takes the bias once.
+    first = np.concatenate([bias, np.zeros((kw - 1) * outputs, np.float32)])
+    return Kernel(instructions, [phase], _bias(first, kw * outputs, instructions), kw * outputs, fold=kw)
+
+
+def _bias(bias: Array | None, outputs: int, instructions: Any) -> Array:
+    padded = np.zeros(-(-outputs // instructions.lanes) * instructions.lanes, np.float32)
+    if bias is not None:
+        padded[:outputs] = bias
+    return padded
+
+
+def _blocks(taps: Array, instructions: Any) -> Array:
+    """`taps` (rows, columns * C, O) as the core reads them: block by block of at most `vectors` vectors."""
+    lanes = instructions.lanes
+    vectors = -(-taps.shape[2] // lanes)
+    padded = np.zeros((*taps.shape[:2], vectors * lanes), np.float32)
+    padded[:, :, : taps.shape[2]] = taps
+    count = -(-vectors // instructions.vectors)
+    edges = [vectors * b // count * lanes for b in range(count + 1)]
+    return np.concatenate([padded[:, :, a:b].ravel() for a, b in pairwise(edges)])
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a convolution reads: relu(source * scale + shift) + residual.
+
+    `source` is (H, W, C) of fp32, fp16 or uint8, dense; `scale` and `shift` are (C,) in fp32; `residual` is like
+    `source`.
+    """
+
+    source: Array
+    scale: Array
+    shift: Array
+    relu: bool = False
+    residual: Array | None = None
+
+
+def padded(size: int, before: int, after: int, reach: int) -> Array:
+    """For each row (or column) of the padded picture, the row of the picture that it repeats, in int64.
+
+    `reach` rows are reflected at each end (the edge row is not repeated); -1, which means zeros, beyond.
+    """
+    index = np.arange(-before, size + after)
+    reflected = size - 1 - np.abs(size - 1 - np.abs(index))
+    return np.where((index < -reach) | (index >= size + reach), -1, reflected)
+
+
+def run(
+    kernel: Kernel,
+    reading: Reading,
+    rows: Array,
+    columns: Array,
+    target: Array | None,
+    size: tuple[int, int],
+    *,
+    steps: tuple[int, int] | None = None,
+    top: int = 0,
+    keep: Array | None = None,
+    totals: bool = False,
+    gain: tuple[float, float] = (1, 0),
+    threads: int = 1,
+) -> Array:
+    """Convolve what `reading` says, and write the result to `target`.
+
+    Args:
+        rows, columns: int64, for each row and column of the padded input that of the source, -1 for zeros; see
+            `padded`.
+        target: (rows, W', O) of fp32 or fp16 (fp32 or uint8 of a folded kernel, with O / fold channels), dense; None
+            where the result's totals alone are wanted.
+        size: (H', W') of the whole output.
+        steps: the first step down and the one after the last; all by default. A step is `kernel.up` rows of output.
+        top: the row of the output that the target begins with.
+        keep: fp32 like the source; what was read is written there, without the padding.
+        totals: whether to add up the output.
+        gain: (factor, offset) of a folded kernel's output, factor * tanh(x) + offset.
+        threads: how many to use.
+
+    Returns:
+        (2, O) in fp64: the sums and the sums of squares of each output channel; zeros without `totals`.
+
+    Raises:
+        MemoryError: there is none.
+    """
+    source = reading.source
+    arrays = [
+        source,
+        reading.scale,
+        reading.shift,
+        rows,
+        columns,
+        kernel.bias,
+        reading.residual,
+        target,
+        keep,
+    ]
+    assert all(array is None or array.flags.c_contiguous for array in arrays)
+    phases = (_Phase * len(kernel.phases))(
+        *(_Phase(*where, weight.ctypes.data) for where, weight in kernel.phases)
+    )
+    margins = (int(np.argmax(table == 0)) for table in (rows, columns)) if keep is not None else (0, 0)
+    first, last = steps or (0, -(-size[0] // kernel.up[0]))
+    edges = _edges(first, last, threads)
+    count = len(edges) - 1
+    sums = np.zeros((count, 2, len(kernel.bias)))
+    unit = _Unit(
+        _address(source),
+        _address(reading.residual),
+        _TYPES[source.dtype],
+        source.shape[1],
+        source.shape[2],
+        _address(rows),
+        _address(columns),
+        *margins,
+        _address(reading.scale),
+        _address(reading.shift),
+        reading.relu,
+        _address(keep),
+        *kernel.stride,
+        phases,
+        len(phases),
+        _address(kernel.bias),
+        kernel.outputs,
+        kernel.fold,
+        *gain,
+        _address(target),
+        _TYPES[None if target is None else target.dtype],
+        top,
+        *size,
+        *kernel.up,
+    )
+    pointer = ctypes.pointer(unit)
+
+    def piece(i: int) -> int:
+        return kernel.instructions.run(pointer, edges[i], edges[i + 1], _address(sums[i]) if totals else None)
+
+    _each(piece, count, threads)
+    return sums.sum(0)[:, : kernel.outputs]
+
+
+def settle(reading: Reading, target: Array, threads: int = 1) -> None:
+    """Write what `reading` says to `target` (H, W, C) of fp16; it may be the source or the residual itself.
+
+    Raises:
+        MemoryError: there is none.
+    """
+    source = reading.source
+    instructions = next(iter(instruction_sets().values()))
+    unit = _Unit(
+        source=_address(source),
+        residual=_address(reading.residual),
+        type=_TYPES[source.dtype],
+        width=source.shape[1],
+        channels=source.shape[2],
+        scale=_address(reading.scale),
+        shift=_address(reading.shift),
+        relu=reading.relu,
+        target=_address(target),
+    )
+    pointer, edges = ctypes.pointer(unit), _edges(0, len(source), threads)
+    _each(lambda i: instructions.settle(pointer, edges[i], edges[i + 1]), len(edges) - 1, threads)
+
+
+def _edges(first: int, last: int, threads: int) -> list[int]:
+    """Where pieces of work begin and end; one has `LEAST` rows or more, since each reads some of its neighbours'."""
+    count = max(1, min((last - first) // LEAST, CHUNKS * threads))
+    return [first + (last - first) * i // count for i in range(count + 1)]
+
+
+def _each(piece: Callable[[int], int], count: int, threads: int) -> None:
+    """Call `piece` with 0 to `count` - 1, this thread and others each taking the next one that is left."""
+    left = iter(range(count))
+
+    def work() -> bool:
+        return all(piece(i) == 0 for i in left)
+
+    others = [_pool(threads).submit(work) for _ in range(min(threads, count) - 1)]
+    if not all([work(), *(other.result() for other in others)]):
+        raise MemoryError("no memory for the compiled core's rows")
+
+
+def _address(array: Array | None) -> int | None:
+    return None if array is None else array.ctypes.data
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "artlives")  # starts threads as they are asked for
+
+
+def default_threads() -> int:
+    """The processors that this process may use, or fewer if OMP_NUM_THREADS says so."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(processors, int(asked)) if asked.isdecimal() and int(asked) > 0 else processors

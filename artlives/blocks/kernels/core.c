@@ -1,0 +1,79 @@
+/* The compiled core: convolution and transposed convolution with what surrounds them, each activation read once and
+   written once. `compiled.py` calls it; `unit.h` is the work itself, compiled for several instruction sets, of which
+   the best that the processor has is taken. */
+
+#define Py_LIMITED_API 0x030A0000
+#include <Python.h>
+
+#include "core.h"
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+
+#define INSTRUCTIONS avx512
+#define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
+#define LANES 16
+#define VECTORS 3
+#define TILE 8
+#include "unit.h"
+
+#define INSTRUCTIONS avx2
+#define TARGET __attribute__((target("avx2,fma")))
+#define LANES 8
+#define VECTORS 3
+#define TILE 4
+#include "unit.h"
+
+#endif
+
+#if defined(__aarch64__)
+#define INSTRUCTIONS neon
+#define TILE 6
+#else
+#define INSTRUCTIONS plain
+#define TILE 2
+#endif
+#define TARGET
+#define LANES 4
+#define VECTORS 4
+#include "unit.h"
+
+typedef struct {
+    const char *name;
+    int64_t lanes, vectors;
+    int (*run)(const Unit *, int64_t, int64_t, double *);
+    int (*settle)(const Unit *, int64_t, int64_t);
+} Instructions;
+
+/* The instruction sets that this processor has, the best one first; `index` past the last gives NULL. */
+const Instructions *artlives_instructions(int64_t index)
+{
+#if defined(__x86_64__)
+    static const Instructions all[] = {
+        {"AVX-512", 16, 3, run_avx512, settle_avx512},
+        {"AVX2", 8, 3, run_avx2, settle_avx2},
+        {"plain", 4, 4, run_plain, settle_plain}};
+    __builtin_cpu_init();
+    int has[] = {__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"),
+                 __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"), 1};
+#elif defined(__aarch64__)
+    static const Instructions all[] = {{"NEON", 4, 4, run_neon, settle_neon}};
+    int has[] = {1};
+#else
+    static const Instructions all[] = {{"plain", 4, 4, run_plain, settle_plain}};
+    int has[] = {1};
+#endif
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (has[i] && index-- == 0)
+            return &all[i];
+    return NULL;
+}
+
+/* An empty module, so that Python finds the library where it is installed. */
+PyMODINIT_FUNC PyInit_core(void)
+{
+    static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "core", "The compiled core.", -1, NULL, NULL, NULL, NULL, NULL};
+    return PyModule_Create(&module);
+}

@@ -1,0 +1,39 @@
+/* What the compiled core and those who call it agree on. All arrays are dense; pictures are (rows, columns, channels).
+   `compiled.py` declares the same structures. */
+
+#include <stdint.h>
+
+enum { FLOAT32, UINT8, FLOAT16, NOTHING }; /* types of an array; NOTHING is not written */
+
+/* A convolution that gives some of the output's pixels: all of a convolution's, or one of the stride * stride phases
+   of a transposed convolution. Its kernel has no stride of its own. */
+typedef struct {
+    int64_t row, column;   /* of its first tap in the padded input, from where a step begins */
+    int64_t rows, columns; /* taps */
+    int64_t top, left;     /* the pixel it gives in each step's square of output pixels */
+    const float *weight;   /* [block][row][column * channels][vectors of the block][LANES] */
+} Phase;
+
+/* One unit of a network: what it reads, the convolution, and what it writes. */
+typedef struct {
+    /* Read: relu(source * scale + shift) + residual, with the margins of the padding. */
+    const void *source, *residual; /* of `type`; no residual: NULL */
+    int64_t type, width, channels;
+    const int64_t *row_of, *column_of; /* of each row and column of the padded input, that of the source; -1: zeros */
+    int64_t margin_top, margin_left;   /* of the padded input */
+    const float *scale, *shift;        /* per channel */
+    int64_t relu;
+    float *sum; /* where to keep what was read, without margins; or NULL */
+    /* Convolve: step (y, x) begins at row y * stride and column x * stride of the padded input. */
+    int64_t stride_rows, stride_columns;
+    const Phase *phases;
+    int64_t phase_count;
+    const float *bias; /* per output channel, padded to whole vectors */
+    int64_t outputs;
+    int64_t fold; /* columns of the kernel, if they lie side by side among the outputs; else 0 */
+    float gain, offset; /* of a folded output: gain * tanh(x) + offset */
+    /* Write: step (y, x) gives the pixels of the square (y * up, x * up) to (y * up + up, x * up + up). */
+    void *target;
+    int64_t target_type, target_top, target_rows, target_width; /* its first row, and its size without that */
+    int64_t up_rows, up_columns;
+} Unit;

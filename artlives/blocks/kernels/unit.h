@@ -1,0 +1,423 @@
+/* The work of a `Unit`, for one instruction set: included once for each, with INSTRUCTIONS (its name), TARGET (the
+   attribute that allows its use), LANES (floats in a vector), VECTORS (of output channels) and TILE (pixels): together
+   they are computed at a time, in VECTORS * TILE registers. */
+
+#define JOINED(a, b) a##_##b
+#define NAMED(a, b) JOINED(a, b)
+#define NAME(a) NAMED(a, INSTRUCTIONS)
+#define INLINE static inline __attribute__((always_inline)) TARGET
+
+#define vec NAME(vec)
+#define half NAME(half)
+#define doubles NAME(doubles)
+#define mask NAME(mask)
+typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef float half __attribute__((vector_size(2 * LANES), aligned(4), may_alias));
+typedef double doubles __attribute__((vector_size(4 * LANES), aligned(8), may_alias));
+typedef int32_t mask __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+/* Memory that one run needs, and how it divides the picture's width. */
+#define Work NAME(Work)
+typedef struct {
+    int64_t vectors, blocks;     /* of all output channels */
+    int64_t span_rows, span_columns; /* of the padded input, that one step meets */
+    int64_t columns;             /* steps side by side that are done at a time */
+    int64_t pattern;             /* values after which scale and shift repeat in whole vectors */
+    int64_t slot;                /* values of one row of `input` */
+    float *scale, *shift;        /* `pattern` values each */
+    float *input;                /* ring of span_rows rows of the padded input, normalized */
+    float *output;               /* one row of a phase's output, all channels padded to whole vectors */
+    double *totals;
+} Work;
+
+/* fp16 without help of the processor, exact to rounding; |x| is limited to the largest number, 65504. */
+INLINE float NAME(from_half)(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, bits = (uint32_t)(h & 0x7fff) << 13;
+    float x;
+    memcpy(&x, &bits, 4);
+    x *= 0x1p112f;
+    memcpy(&bits, &x, 4);
+    bits |= sign;
+    memcpy(&x, &bits, 4);
+    return x;
+}
+
+INLINE uint16_t NAME(to_half)(float x)
+{
+    uint32_t sign, bits;
+    memcpy(&sign, &x, 4);
+    bits = sign & 0x7fffffff;
+    float size;
+    memcpy(&size, &bits, 4);
+    size = size < 65504 ? size : 65504;
+    size *= 0x1p-112f;
+    memcpy(&bits, &size, 4);
+    bits += 0xfff + (bits >> 13 & 1);
+    return (uint16_t)(bits >> 13 | (sign >> 16 & 0x8000));
+}
+
+/* One vector of an array of `type`, from value i on. */
+INLINE vec NAME(load)(const void *array, const int type, int64_t i)
+{
+    vec x;
+    if (type == FLOAT32)
+        return *(const vec *)((const float *)array + i);
+    for (int l = 0; l < LANES; l++)
+        x[l] = type == UINT8 ? (float)((const uint8_t *)array)[i + l] : NAME(from_half)(((const uint16_t *)array)[i + l]);
+    return x;
+}
+
+INLINE float NAME(value)(const void *array, const int type, int64_t i)
+{
+    return type == FLOAT32 ? ((const float *)array)[i]
+           : type == UINT8 ? (float)((const uint8_t *)array)[i]
+                           : NAME(from_half)(((const uint16_t *)array)[i]);
+}
+
+INLINE vec NAME(rectified)(vec x, int64_t relu)
+{
+    return relu ? (vec)((mask)x & (mask)(x > 0)) : x;
+}
+
+/* `count` values of the source from value i on, as the convolution wants them. */
+INLINE void NAME(read)(const Unit *u, const Work *w, const int type, int64_t i, int64_t count, float *to, float *sum)
+{
+    int64_t done = 0;
+    for (; done + w->pattern <= count; done += w->pattern)
+        for (int64_t j = 0; j < w->pattern; j += LANES) {
+            int64_t k = done + j;
+            vec x = NAME(load)(u->source, type, i + k) * *(const vec *)(w->scale + j) + *(const vec *)(w->shift + j);
+            x = NAME(rectified)(x, u->relu);
+            if (u->residual)
+                x += NAME(load)(u->residual, type, i + k);
+            *(vec *)(to + k) = x;
+            if (sum)
+                *(vec *)(sum + k) = x;
+        }
+    for (; done < count; done++) {
+        int64_t j = done % w->pattern;
+        float x = NAME(value)(u->source, type, i + done) * w->scale[j] + w->shift[j];
+        x = u->relu && !(x > 0) ? 0 : x;
+        if (u->residual)
+            x += NAME(value)(u->residual, type, i + done);
+        to[done] = x;
+        if (sum)
+            sum[done] = x;
+    }
+}
+
+/* Row `row` of the padded input, its columns from `left` to `right`, into `to`. What lies within the rows and columns
+   that this run owns is kept in u->sum too. */
+TARGET static void NAME(pack)(const Unit *u, const Work *w, int64_t row, int64_t left, int64_t right, int own_row,
+                              int64_t own_left, int64_t own_right, float *to)
+{
+    int64_t c = u->channels, source_row = u->row_of[row];
+    for (int64_t x = left, next; x < right; x = next) {
+        int64_t column = u->column_of[x];
+        next = x + 1;
+        float *here = to + (x - left) * c;
+        if (source_row < 0 || column < 0) {
+            memset(here, 0, c * sizeof *here);
+            continue;
+        }
+        int owned = u->sum && own_row && x >= own_left && x < own_right;
+        int64_t end = owned ? own_right : x < own_left && own_left < right ? own_left : right;
+        while (next < end && u->column_of[next] == column + next - x)
+            next++;
+        int64_t i = (source_row * u->width + column) * c, count = (next - x) * c;
+        float *sum = owned ? u->sum + i : NULL;
+        if (u->type == FLOAT32)
+            NAME(read)(u, w, FLOAT32, i, count, here, sum);
+        else if (u->type == UINT8)
+            NAME(read)(u, w, UINT8, i, count, here, sum);
+        else
+            NAME(read)(u, w, FLOAT16, i, count, here, sum);
+    }
+}
+
+/* Adds to `pixels` pixels of `out`, `vectors` vectors wide, the product of each one's input and the weights. */
+INLINE void NAME(product)(const int vectors, const int pixels, const float *const *rows, int64_t row_count,
+                          int64_t length, int64_t step, const float *weight, float *out, int64_t out_step)
+{
+    vec sum[TILE][VECTORS];
+#pragma GCC unroll 8
+    for (int p = 0; p < pixels; p++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            sum[p][v] = *(const vec *)(out + p * out_step + v * LANES);
+    for (int64_t r = 0; r < row_count; r++) {
+        const float *in = rows[r];
+        for (int64_t t = 0; t < length; t++, weight += vectors * LANES) {
+            vec k[VECTORS];
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++)
+                k[v] = *(const vec *)(weight + v * LANES);
+#pragma GCC unroll 8
+            for (int p = 0; p < pixels; p++) {
+                float x = in[p * step + t];
+#pragma GCC unroll 8
+                for (int v = 0; v < vectors; v++)
+                    sum[p][v] += x * k[v];
+            }
+        }
+    }
+#pragma GCC unroll 8
+    for (int p = 0; p < pixels; p++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            *(vec *)(out + p * out_step + v * LANES) = sum[p][v];
+}
+
+/* The same for `count` pixels. */
+INLINE void NAME(products)(const int vectors, int64_t count, const float *const *rows, int64_t row_count,
+                           int64_t length, int64_t step, const float *weight, float *out, int64_t out_step)
+{
+    const float *in[16];
+    int64_t x = 0;
+#define STRETCH(pixels)                                                                                                \
+    for (; x + (pixels) <= count; x += (pixels)) {                                                                     \
+        for (int64_t r = 0; r < row_count; r++)                                                                        \
+            in[r] = rows[r] + x * step;                                                                                \
+        NAME(product)(vectors, pixels, in, row_count, length, step, weight, out + x * out_step, out_step);             \
+    }
+    STRETCH(TILE)
+    STRETCH(TILE / 2)
+    STRETCH(1)
+#undef STRETCH
+}
+
+/* One row of a phase's output, before `write`: `count` pixels from the ring's rows on. */
+TARGET static void NAME(convolve)(const Unit *u, const Work *w, const Phase *phase, int64_t y, int64_t count)
+{
+    int64_t width = w->vectors * LANES, length = phase->columns * u->channels, step = u->stride_columns * u->channels;
+    for (int64_t x = 0; x < count; x++)
+        memcpy(w->output + x * width, u->bias, width * sizeof(float));
+    const float *weight = phase->weight;
+    for (int64_t b = 0; b < w->blocks; b++) {
+        int64_t first = w->vectors * b / w->blocks, vectors = w->vectors * (b + 1) / w->blocks - first;
+        /* As many kernel rows at a time as leave their weights in the first-level cache. */
+        int64_t most = 8192 / (length * vectors * LANES);
+        most = most < 1 ? 1 : most > 16 ? 16 : most;
+        for (int64_t r = 0, some; r < phase->rows; r += some, weight += some * length * vectors * LANES) {
+            some = phase->rows - r < most ? phase->rows - r : most;
+            const float *rows[16];
+            for (int64_t i = 0; i < some; i++)
+                rows[i] = w->input + (y * u->stride_rows + phase->row + r + i) % w->span_rows * w->slot +
+                          phase->column * u->channels;
+            float *out = w->output + first * LANES;
+            switch (vectors) {
+            case 1: NAME(products)(1, count, rows, some, length, step, weight, out, width); break;
+            case 2: NAME(products)(2, count, rows, some, length, step, weight, out, width); break;
+            case 3: NAME(products)(3, count, rows, some, length, step, weight, out, width); break;
+#if VECTORS > 3
+            case 4: NAME(products)(4, count, rows, some, length, step, weight, out, width); break;
+#endif
+            }
+        }
+    }
+}
+
+/* Adds the sums and the sums of squares of a row of output to the run's, in double precision. */
+TARGET static void NAME(total)(const Work *w, int64_t count)
+{
+    int64_t width = w->vectors * LANES;
+    for (int64_t c = 0; c < width; c += LANES / 2) {
+        const float *in = w->output + c;
+        doubles *sum = (doubles *)(w->totals + c), *square = (doubles *)(w->totals + width + c);
+        doubles s = *sum, q = *square, s1 = {0}, q1 = {0};
+        for (int64_t x = 0; x + 1 < count; x += 2, in += 2 * width) {
+            doubles a = __builtin_convertvector(*(const half *)in, doubles);
+            doubles b = __builtin_convertvector(*(const half *)(in + width), doubles);
+            s += a, q += a * a, s1 += b, q1 += b * b;
+        }
+        if (count % 2) {
+            doubles a = __builtin_convertvector(*(const half *)in, doubles);
+            s += a, q += a * a;
+        }
+        *sum = s + s1, *square = q + q1;
+    }
+}
+
+/* A row of output to its places in the target. */
+TARGET static void NAME(write)(const Unit *u, const Work *w, int64_t row, int64_t left, int64_t count)
+{
+    int64_t width = w->vectors * LANES, c = u->outputs, apart = u->up_columns * c;
+    int64_t i = ((row - u->target_top) * u->target_width + left) * c;
+    const float *in = w->output;
+    if (u->target_type == FLOAT16) {
+        uint16_t *to = (uint16_t *)u->target + i;
+        for (int64_t x = 0; x < count; x++, to += apart, in += width)
+            for (int64_t k = 0; k < c; k++)
+                to[k] = NAME(to_half)(in[k]);
+        return;
+    }
+    float *to = (float *)u->target + i;
+    for (int64_t x = 0; x < count; x++, to += apart, in += width) {
+        int64_t k = 0;
+        for (; k + LANES <= c; k += LANES)
+            *(vec *)(to + k) = *(const vec *)(in + k);
+        if (k < c && c >= LANES)
+            *(vec *)(to + c - LANES) = *(const vec *)(in + c - LANES);
+        else
+            for (; k < c; k++)
+                to[k] = in[k];
+    }
+}
+
+/* gain * tanh(x) + offset; tanh(x) = 1 - 2 / (exp(2 x) + 1), to 2e-7. */
+INLINE float NAME(bounded)(float x, float gain, float offset)
+{
+    const float rounding = 0x1.8p23f;
+    x = x > 9 ? 9 : x < -9 ? -9 : x;
+    float y = x * 2.8853900817779268f; /* 2 / ln 2 */
+    float whole = (y + rounding) - rounding, z = (y - whole) * 0.6931471805599453f;
+    float power = 1 + z * (1 + z * (1 / 2.f + z * (1 / 6.f + z * (1 / 24.f + z * (1 / 120.f + z / 720)))));
+    int32_t exponent = ((int32_t)whole + 127) << 23;
+    float scale;
+    memcpy(&scale, &exponent, 4);
+    return gain * (1 - 2 / (power * scale + 1)) + offset;
+}
+
+/* A row of folded output: the kernel's columns lie side by side in the channels, those of pixel x at x, x + 1, ... */
+TARGET static void NAME(write_folded)(const Unit *u, const Work *w, int64_t row, int64_t left, int64_t count)
+{
+    int64_t width = w->vectors * LANES, c = u->outputs / u->fold;
+    float *line = w->input + w->span_rows * w->slot; /* spare memory after the ring */
+    for (int64_t x = 0; x < count; x++)
+        for (int64_t k = 0; k < c; k++) {
+            const float *in = w->output + x * width + k;
+            float sum = 0;
+            for (int64_t f = 0; f < u->fold; f++)
+                sum += in[f * (width + c)];
+            line[x * c + k] = sum;
+        }
+    for (int64_t i = 0; i < count * c; i++)
+        line[i] = NAME(bounded)(line[i], u->gain, u->offset);
+    int64_t i = ((row - u->target_top) * u->target_width + left) * c;
+    if (u->target_type == FLOAT32) {
+        memcpy((float *)u->target + i, line, count * c * sizeof(float));
+        return;
+    }
+    uint8_t *to = (uint8_t *)u->target + i;
+    for (int64_t j = 0; j < count * c; j++) {
+        float x = line[j] < 0 ? 0 : line[j] > 255 ? 255 : line[j];
+        to[j] = (uint8_t)(int32_t)((x + 0x1.8p23f) - 0x1.8p23f);
+    }
+}
+
+static int64_t NAME(common)(int64_t a, int64_t b) { return b ? NAME(common)(b, a % b) : a; }
+
+/* Scale and shift, repeated. */
+static void NAME(prepare)(const Unit *u, Work *w)
+{
+    w->shift = w->scale + w->pattern;
+    for (int64_t i = 0; i < w->pattern; i++)
+        w->scale[i] = u->scale[i % u->channels], w->shift[i] = u->shift[i % u->channels];
+}
+
+/* Rows of steps from `first` to `last`. `totals`, if not NULL, gets each output channel's sum and then each one's sum of
+   squares, both padded to whole vectors. Returns 0, or -1 where there is no memory. */
+TARGET static int NAME(run)(const Unit *u, int64_t first, int64_t last, double *totals)
+{
+    Work w = {0};
+    int64_t c = u->channels, steps = u->fold ? u->target_width : (u->target_width + u->up_columns - 1) / u->up_columns;
+    int64_t extra = u->fold ? u->fold - 1 : 0; /* pixels of output beyond the last that the fold meets */
+    w.vectors = (u->outputs + LANES - 1) / LANES;
+    w.blocks = (w.vectors + VECTORS - 1) / VECTORS;
+    for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
+        w.span_rows = p->row + p->rows > w.span_rows ? p->row + p->rows : w.span_rows;
+        w.span_columns = p->column + p->columns > w.span_columns ? p->column + p->columns : w.span_columns;
+    }
+    /* As many columns as keep a row of output and the ring of input in the second-level cache. */
+    int64_t a_column = w.vectors * LANES + w.span_rows * u->stride_columns * c;
+    w.columns = 131072 / a_column < 4 * TILE ? 4 * TILE : 131072 / a_column / TILE * TILE;
+    w.columns = w.columns < steps ? w.columns : steps;
+    w.pattern = c / NAME(common)(c, LANES) * LANES;
+    w.slot = ((w.columns + extra - 1) * u->stride_columns + w.span_columns) * c + LANES;
+    int64_t spare = u->fold ? w.columns * u->outputs : 0;
+    float *memory = malloc((2 * w.pattern + w.span_rows * w.slot + spare + (w.columns + extra) * w.vectors * LANES) *
+                               sizeof(float) + 2 * w.vectors * LANES * sizeof(double));
+    if (!memory)
+        return -1;
+    w.totals = (double *)memory;
+    w.scale = memory + 4 * w.vectors * LANES;
+    NAME(prepare)(u, &w);
+    w.input = w.shift + w.pattern;
+    w.output = w.input + w.span_rows * w.slot + spare;
+    memset(w.totals, 0, 2 * w.vectors * LANES * sizeof(double));
+
+    for (int64_t left = 0; left < steps; left += w.columns) {
+        int64_t columns = steps - left < w.columns ? steps - left : w.columns;
+        int64_t in_left = left * u->stride_columns;
+        int64_t in_right = in_left + (columns + extra - 1) * u->stride_columns + w.span_columns;
+        int64_t own_left = left + u->margin_left, own_right = own_left + columns;
+        int64_t packed = first * u->stride_rows; /* rows before this one are in the ring or no longer needed */
+        for (int64_t y = first; y < last; y++) {
+            int64_t needed = y * u->stride_rows;
+            packed = packed < needed ? needed : packed;
+            for (; packed < needed + w.span_rows; packed++) {
+                int own_row = packed >= first + u->margin_top && packed < last + u->margin_top;
+                NAME(pack)(u, &w, packed, in_left, in_right, own_row, own_left, own_right,
+                           w.input + packed % w.span_rows * w.slot);
+            }
+            for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
+                int64_t row = y * u->up_rows + p->top, column = left * u->up_columns + p->left;
+                int64_t end = (left + columns) * u->up_columns;
+                end = end < u->target_width ? end : u->target_width;
+                if (row >= u->target_rows || column >= end)
+                    continue;
+                int64_t count = (end - column + u->up_columns - 1) / u->up_columns;
+                NAME(convolve)(u, &w, p, y, count + extra);
+                if (totals)
+                    NAME(total)(&w, count);
+                if (u->fold)
+                    NAME(write_folded)(u, &w, row, column, count);
+                else if (u->target_type != NOTHING)
+                    NAME(write)(u, &w, row, column, count);
+            }
+        }
+    }
+    if (totals)
+        memcpy(totals, w.totals, 2 * w.vectors * LANES * sizeof(double));
+    free(memory);
+    return 0;
+}
+
+/* Rows of the source from `first` to `last`, as `read` says, to the target in fp16. */
+TARGET static int NAME(settle)(const Unit *u, int64_t first, int64_t last)
+{
+    Work w = {0};
+    int64_t values = u->width * u->channels;
+    w.pattern = u->channels / NAME(common)(u->channels, LANES) * LANES;
+    w.scale = malloc((2 * w.pattern + values) * sizeof(float));
+    if (!w.scale)
+        return -1;
+    NAME(prepare)(u, &w);
+    float *line = w.shift + w.pattern;
+    for (int64_t y = first; y < last; y++) {
+        if (u->type == FLOAT16)
+            NAME(read)(u, &w, FLOAT16, y * values, values, line, NULL);
+        else
+            NAME(read)(u, &w, FLOAT32, y * values, values, line, NULL);
+        for (int64_t i = 0; i < values; i++)
+            ((uint16_t *)u->target)[y * values + i] = NAME(to_half)(line[i]);
+    }
+    free(w.scale);
+    return 0;
+}
+
+#undef JOINED
+#undef NAMED
+#undef NAME
+#undef INLINE
+#undef vec
+#undef half
+#undef doubles
+#undef mask
+#undef Work
+#undef INSTRUCTIONS
+#undef TARGET
+#undef LANES
+#undef VECTORS
+#undef TILE

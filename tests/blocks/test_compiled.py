@@ -1,0 +1,162 @@
+"""The compiled core against torch's operators, on every instruction set that this processor has."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from artlives.blocks.kernels import compiled
+from artlives.blocks.kernels.compiled import Reading
+
+SETS = compiled.instruction_sets()
+if not SETS:
+    pytest.skip("the compiled core was not built", allow_module_level=True)
+
+
+@pytest.fixture(params=list(SETS))
+def instructions(request):
+    return SETS[request.param]
+
+
+@pytest.fixture
+def draw():
+    generator = np.random.default_rng(0)
+    return lambda *shape: generator.standard_normal(shape).astype(np.float32)
+
+
+def plain(x):
+    return Reading(x, np.ones(x.shape[2], np.float32), np.zeros(x.shape[2], np.float32))
+
+
+def nchw(x):
+    return torch.from_numpy(x).permute(2, 0, 1)[None]
+
+
+def hwc(x):
+    return x[0].permute(1, 2, 0).contiguous().numpy()
+
+
+# (height, width, channels, outputs, kernel, stride): those of the network, odd ones, one pixel, many columns.
+CONVOLUTIONS = [
+    (9, 13, 3, 24, 7, 2),
+    (16, 37, 24, 48, 3, 2),
+    (12, 21, 48, 48, 3, 1),
+    (7, 9, 96, 96, 3, 1),
+    (11, 50, 7, 5, 3, 1),
+    (1, 1, 5, 17, 1, 1),
+    (6, 9, 4, 70, 1, 2),
+    (2, 3000, 3, 8, 3, 1),
+]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_convolution_and_all_that_is_read_with_it(instructions, draw, case, threads):
+    h, w, c, o, k, s = case
+    x, residual, weight, bias = draw(h, w, c), draw(h, w, c), draw(o, c, k, k) / k, draw(o)
+    scale, shift, p = draw(c), draw(c), k // 2
+    read = torch.relu(nchw(x * scale + shift)) + nchw(residual)
+    expected = hwc(
+        functional.conv2d(
+            functional.pad(read, (p,) * 4, "reflect"), torch.tensor(weight), torch.tensor(bias), stride=s
+        )
+    )
+    target = np.full(expected.shape, np.nan, np.float32)
+    keep = np.full(x.shape, np.nan, np.float32) if s == 1 else None
+    totals = compiled.run(
+        compiled.convolution(weight, (s, s), bias, instructions),
+        Reading(x, scale, shift, True, residual),
+        compiled.padded(h, p, p, p),
+        compiled.padded(w, p, p, p),
+        target,
+        expected.shape[:2],
+        keep=keep,
+        totals=True,
+        threads=threads,
+    )
+    np.testing.assert_allclose(target, expected, atol=1e-4)
+    np.testing.assert_allclose(totals[0], target.sum((0, 1), np.float64), rtol=1e-9, atol=1e-4)
+    np.testing.assert_allclose(totals[1], np.square(target, dtype=np.float64).sum((0, 1)), rtol=1e-9)
+    if keep is not None:
+        np.testing.assert_allclose(keep, hwc(read), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [(9, 13, 96, 48, 4, 2, 1), (9, 13, 24, 16, 4, 2, 3), (6, 50, 5, 7, 5, 2, 1), (6, 7, 5, 7, 3, 3, 0)],
+    ids=str,
+)
+def test_transposed_convolution_by_phases(instructions, draw, case):
+    h, w, c, o, k, s, p = case
+    x, weight, bias = draw(h, w, c), draw(c, o, k, k) / k, draw(o)
+    expected = hwc(
+        functional.conv_transpose2d(nchw(x), torch.tensor(weight), torch.tensor(bias), stride=s, padding=p)
+    )
+    kernel, margins = compiled.transposed_convolution(weight, (s, s), (p, p), bias, instructions)
+    # A negative margin leaves out the first rows.
+    rows, columns = (
+        compiled.padded(n, max(m, 0), k, 0)[max(-m, 0) :] for n, m in zip((h, w), margins, strict=True)
+    )
+    target = np.full(expected.shape, np.nan, np.float32)
+    totals = compiled.run(kernel, plain(x), rows, columns, target, expected.shape[:2], totals=True, threads=2)
+    np.testing.assert_allclose(target, expected, atol=1e-4)
+    np.testing.assert_allclose(totals[1], np.square(target, dtype=np.float64).sum((0, 1)), rtol=1e-9)
+
+
+def test_a_folded_convolution_ends_in_tanh(instructions, draw):
+    x, weight, bias = draw(14, 77, 16), draw(3, 16, 5, 5) / 10, draw(3)
+    padded = functional.pad(nchw(x), (2,) * 4, "reflect")
+    expected = hwc(
+        150 * torch.tanh(functional.conv2d(padded, torch.tensor(weight), torch.tensor(bias))) + 127.5
+    )
+    kernel = compiled.folded_convolution(weight, bias, instructions)
+    for dtype, wanted in ((np.float32, expected), (np.uint8, expected.clip(0, 255).round())):
+        target = np.empty(expected.shape, dtype)
+        tables = compiled.padded(14, 2, 2, 2), compiled.padded(77, 2, 2, 2)
+        compiled.run(kernel, plain(x), *tables, target, (14, 77), gain=(150, 127.5))
+        np.testing.assert_allclose(target, wanted, atol=1e-3 if dtype == np.float32 else 1)
+
+
+def test_bytes_are_read_and_halves_are_written_and_read(instructions, draw):
+    x = np.random.default_rng(0).integers(0, 256, (10, 11, 6), np.uint8)
+    kernel = compiled.convolution(draw(9, 6, 3, 3), (1, 1), None, instructions)
+    tables = compiled.padded(10, 1, 1, 0), compiled.padded(11, 1, 1, 0)
+    whole, half = np.empty((10, 11, 9), np.float32), np.empty((10, 11, 9), np.float16)
+    compiled.run(kernel, plain(x.astype(np.float32)), *tables, whole, (10, 11))
+    compiled.run(kernel, plain(x), *tables, half, (10, 11))
+    assert np.array_equal(half, whole.astype(np.float16))
+    of_half = np.empty((10, 11, 6), np.float16)
+    small = compiled.convolution(draw(6, 9, 1, 1), (1, 1), None, instructions)
+    tables = compiled.padded(10, 0, 0, 0), compiled.padded(11, 0, 0, 0)
+    expected = np.empty((10, 11, 6), np.float32)
+    compiled.run(small, plain(half), *tables, of_half, (10, 11))
+    compiled.run(small, plain(half.astype(np.float32)), *tables, expected, (10, 11))
+    assert np.array_equal(of_half, expected.astype(np.float16))
+
+
+def test_every_half_survives(draw):
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    every = every[np.isfinite(every)].reshape(4, -1, 4)
+    target = np.empty_like(every)
+    compiled.settle(plain(every), target, threads=2)
+    assert np.array_equal(target, every)
+    beyond = np.full((1, 1, 4), 1e6, np.float32)
+    compiled.settle(plain(beyond), target := np.empty((1, 1, 4), np.float16))
+    assert (target == 65504).all()
+
+
+def test_settling_in_place(draw):
+    x, residual = draw(5, 6, 24).astype(np.float16), draw(5, 6, 24).astype(np.float16)
+    scale, shift = draw(24), draw(24)
+    expected = np.maximum(x.astype(np.float32) * scale + shift, 0) + residual
+    compiled.settle(Reading(x, scale, shift, True, residual), residual)
+    np.testing.assert_allclose(residual, expected, atol=2e-3, rtol=1e-3)
+
+
+def test_sums_of_a_large_mean_are_exact(instructions):
+    """The variance of 1000 + noise would drown in fp32's rounding."""
+    x = 1000 + np.random.default_rng(0).standard_normal((64, 64, 4)).astype(np.float32) / 100
+    identity = compiled.convolution(np.eye(4, dtype=np.float32)[:, :, None, None], (1, 1), None, instructions)
+    tables = compiled.padded(64, 0, 0, 0), compiled.padded(64, 0, 0, 0)
+    mean, square = compiled.run(identity, plain(x), *tables, None, (64, 64), totals=True, threads=2) / 64**2
+    np.testing.assert_allclose(square - mean**2, x.var((0, 1), np.float64), rtol=1e-3)
