@@ -21,7 +21,7 @@ from artlives.errors import ArtlivesError
 from artlives.images import Photo
 from artlives.sheet import contact_sheet
 from artlives.web import problems, uploads
-from artlives.web.guard import Guard
+from artlives.web.guard import DOCS_CSP, Guard
 from artlives.web.live import Live
 from artlives.web.settings import SheetSettings, StylizeSettings, describe
 from artlives.web.studio import PLACES, Job, Studio, catalogue, find
@@ -148,7 +148,8 @@ def create_app(
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> FileResponse:
-        return FileResponse(STATIC / "docs.html", headers={"Cache-Control": "no-cache"})
+        headers = {"Cache-Control": "no-cache", "Content-Security-Policy": DOCS_CSP}
+        return FileResponse(STATIC / "docs.html", headers=headers)
 
     @app.get("/samples/{name}.jpg", include_in_schema=False)
     async def sample(name: str) -> FileResponse:

@@ -1,0 +1,63 @@
+// The service, as the page sees it: styles, paintings, sheets.
+
+import { Problem } from "./dom.js";
+
+const RETRIES = 5;
+
+/** The styles there are: [{name, painting, painter, year, licence}]. */
+export async function listStyles() {
+  return (await ask("/api/styles")).json();
+}
+
+/** The painting of a picture, as a Blob. Settings: style, strength, keep_colors, size, format. */
+export async function stylize(picture, settings, signal) {
+  return paint("/api/stylize", picture, settings, signal);
+}
+
+/** A picture in every style on one sheet, as a Blob. Settings: size, columns, format. */
+export async function sheet(picture, settings, signal) {
+  return paint("/api/sheet", picture, settings, signal);
+}
+
+async function paint(path, picture, settings, signal) {
+  const body = new FormData();
+  body.append("file", picture, "picture");
+  for (const [name, value] of Object.entries(settings)) body.append(name, value);
+  return (await ask(path, { method: "POST", body, signal })).blob();
+}
+
+async function ask(path, options = {}) {
+  for (let attempt = 1; ; attempt++) {
+    const response = await reach(path, options);
+    if (response.ok) return response;
+    if (response.status !== 503 || attempt === RETRIES) throw new Problem(await sentence(response));
+    await pause(1000 * (Number(response.headers.get("Retry-After")) || 2), options.signal);
+  }
+}
+
+async function reach(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem("The painter does not answer. Is artlives still running in its terminal?");
+  }
+}
+
+async function sentence(response) {
+  try {
+    return (await response.json()).detail;
+  } catch {
+    return `The painter answered with an error (${response.status}).`;
+  }
+}
+
+function pause(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("", "AbortError"));
+    });
+  });
+}

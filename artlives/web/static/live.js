@@ -1,0 +1,120 @@
+// Live mode: the camera's frames go to the service over a WebSocket and come back painted.
+
+import { grab } from "./camera.js";
+import { announce, complain, element, Problem } from "./dom.js";
+import { Pace } from "./pace.js";
+import { toBlob } from "./picture.js";
+
+const IN_FLIGHT = 2; // one is painted while the next is on its way
+const QUALITY = 0.85;
+const screen = element("live");
+const source = document.createElement("canvas");
+let session = null;
+
+/** Paint the camera's frames in this style until `stop`. */
+export function start(style) {
+  if (session) {
+    session.settle(style);
+  } else {
+    session = new Session(style);
+  }
+}
+
+export function stop() {
+  session?.close();
+  session = null;
+  screen.hidden = true;
+  element("rate").hidden = true;
+}
+
+class Session {
+  constructor(style) {
+    this.style = style;
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.socket = new WebSocket(`${scheme}://${location.host}/api/live`);
+    this.socket.binaryType = "blob";
+    this.socket.onopen = () => this.begin();
+    this.socket.onmessage = (event) => this.receive(event.data);
+    this.socket.onclose = (event) => this.lost(event);
+  }
+
+  begin() {
+    this.settle(this.style);
+    this.pace = new Pace(performance.now(), element("video").videoWidth);
+    for (let i = 0; i < IN_FLIGHT; i++) this.send();
+  }
+
+  settle(style) {
+    this.style = style;
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ style }));
+  }
+
+  async send() {
+    await nextFrame();
+    const video = element("video");
+    const scale = this.pace.side / Math.max(video.videoWidth, video.videoHeight);
+    const frame = await toBlob(grab(video.videoWidth * scale, source), "image/jpeg", QUALITY);
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(frame);
+  }
+
+  async receive(data) {
+    if (typeof data === "string") {
+      stop();
+      complain(new Problem(JSON.parse(data).detail));
+      return;
+    }
+    this.send();
+    const bitmap = await createImageBitmap(data);
+    if (session !== this) return;
+    if (screen.width !== bitmap.width || screen.height !== bitmap.height) {
+      screen.width = bitmap.width;
+      screen.height = bitmap.height;
+    }
+    screen.getContext("2d").drawImage(bitmap, 0, 0);
+    bitmap.close();
+    this.shown();
+  }
+
+  shown() {
+    if (screen.hidden) {
+      screen.hidden = false;
+      announce("You are painted live.");
+    }
+    const rate = this.pace.count(performance.now());
+    if (rate === null) return;
+    element("rate").hidden = false;
+    element("rate").textContent = `${rate.toFixed(1)} frames a second at ${screen.width} × ${screen.height}`;
+    element("rate").dataset.rate = rate;
+  }
+
+  lost(event) {
+    if (session !== this) return;
+    stop();
+    const reason = event.reason || "The painter does not answer. Is artlives still running in its terminal?";
+    complain(new Problem(`${reason} Choose a style to go on.`));
+  }
+
+  close() {
+    this.socket.onclose = null;
+    this.socket.close();
+  }
+}
+
+/** The camera's next picture, so that none is painted twice; where the browser does not tell of it, a moment. */
+function nextFrame() {
+  return new Promise((resolve) => {
+    element("video").requestVideoFrameCallback?.(resolve);
+    setTimeout(resolve, 50);
+  });
+}
+
+let paused = null; // the style to go on with when the page is seen again
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && session) {
+    paused = session.style;
+    stop();
+  } else if (!document.hidden && paused) {
+    start(paused);
+    paused = null;
+  }
+});

@@ -1,0 +1,77 @@
+// Saving and sharing: files at the photo's full size, the clipboard, the sheet, the system's share dialog.
+
+import { sheet, stylize } from "./api.js";
+import { announce, element, make, onClick, Problem } from "./dom.js";
+import { draw } from "./picture.js";
+import { chosen, settings } from "./stage.js";
+
+const ENDINGS = { jpeg: "jpg", png: "png" };
+const SHEET_SIDE = 640;
+
+/** What is on the stage as a file of the photo's full size. `format` is "jpeg" or "png". */
+async function painting(format) {
+  const { picture, style } = chosen();
+  const wanted = settings();
+  const painted = await stylize(picture.file, { ...wanted, format });
+  const whole =
+    wanted.size < picture.longSide ? await enlarged(painted, picture.bitmap.width, `image/${format}`) : painted;
+  return new File([whole], `selfie-${style.name}.${ENDINGS[format]}`, { type: `image/${format}` });
+}
+
+/** A painting with a broad brush is painted small: enlarge it to the photo's width. */
+async function enlarged(blob, width, type) {
+  const bitmap = await createImageBitmap(blob);
+  try {
+    return await draw(bitmap, width, type);
+  } finally {
+    bitmap.close();
+  }
+}
+
+function download(file) {
+  const url = URL.createObjectURL(file);
+  make("a", { href: url, download: file.name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  announce(`${file.name} is saved.`);
+}
+
+async function copy() {
+  // The browser waits for the picture by itself: asked later, it would have forgotten the click.
+  const item = new ClipboardItem({ "image/png": painting("png") });
+  try {
+    await navigator.clipboard.write([item]);
+  } catch (error) {
+    throw error.forPeople ? error : new Problem("The browser does not let this page copy: save the picture instead.");
+  }
+  element("copy").textContent = "Copied";
+  setTimeout(() => (element("copy").textContent = "Copy"), 2000);
+  announce("The painting is in the clipboard.");
+}
+
+async function share() {
+  try {
+    await navigator.share({ files: [await painting("jpeg")], title: "Painted by artlives" });
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    throw error.forPeople ? error : new Problem("The system's share dialog did not open: save the picture instead.");
+  }
+}
+
+async function saveSheet() {
+  const { picture } = chosen();
+  const columns = window.innerWidth < 600 ? 2 : 3;
+  const painted = await sheet(await picture.scaled(SHEET_SIDE), { size: SHEET_SIDE, columns });
+  download(new File([painted], "selfie-sheet.jpg", { type: "image/jpeg" }));
+}
+
+/** Follow the buttons, and show those that this browser has a use for. */
+export function build() {
+  onClick(element("save-jpeg"), async () => download(await painting("jpeg")));
+  onClick(element("save-png"), async () => download(await painting("png")));
+  onClick(element("save-sheet"), saveSheet);
+  onClick(element("copy"), copy);
+  onClick(element("share"), share);
+  element("copy").hidden = !(window.ClipboardItem && navigator.clipboard?.write);
+  const example = new File([""], "selfie.jpg", { type: "image/jpeg" });
+  element("share").hidden = !navigator.canShare?.({ files: [example] });
+}
