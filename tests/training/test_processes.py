@@ -1,0 +1,120 @@
+"""Two processes, started as torchrun starts them, train as one does."""
+
+import os
+import signal
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import torch
+
+import artlives
+from artlives.errors import ArtlivesError
+from artlives.training.photos import Photos
+from artlives.training.processes import Processes, joined
+from artlives.training.recipe import Recipe
+from artlives.training.trainer import Interrupted, Trainer
+
+# Adam would make much of a rounding error: it divides each gradient by its size, however small that is.
+RECIPE = Recipe(steps=6, size=64, batch_size=5, style_size=80, optimizer="sgd", learning_rate=0.1)
+OPTIONS = {
+    "steps": 6,
+    "size": 64,
+    "batch-size": 5,
+    "style-size": 80,
+    "optimizer": "sgd",
+    "learning-rate": 0.1,
+}
+LOSSES = ("loss", "style", "content", "steadiness", "variation")
+
+
+@pytest.fixture
+def two_processes(painting, photos_folder, perceptual_file, tmp_path):
+    """Runs `torchrun ... artlives train` and returns the losses of all steps."""
+
+    def run(*arguments):
+        options = [part for name, value in OPTIONS.items() for part in (f"--{name}", value)]
+        paths = os.pathsep.join([str(Path(artlives.__file__).parent.parent), *sys.path])
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2]
+        command += ["-m", "artlives", "train", painting, "--photos", photos_folder, "--name", "waves"]
+        command += [
+            "--perceptual",
+            perceptual_file,
+            "--steadiness-weight",
+            40,
+            "--holdout",
+            1,
+            "--device",
+            "cpu",
+            *options,
+        ]
+        command += ["-o", tmp_path / "waves.safetensors", *arguments]
+        result = subprocess.run(
+            list(map(str, command)),
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.count("wrote") == 1
+        return torch.load(tmp_path / "runs/waves/checkpoint.pt")["recent"]
+
+    return run
+
+
+@pytest.fixture
+def one_process(painting, photos_folder, perceptual, tmp_path):
+    def make(folder):
+        return Trainer(painting, Photos(photos_folder, 1), RECIPE, perceptual, tmp_path / "runs" / folder)
+
+    return make
+
+
+def assert_same(losses, expected):
+    assert len(losses) == len(expected) == RECIPE.steps
+    for found, wanted in zip(losses, expected, strict=True):
+        assert found == pytest.approx(wanted, rel=1e-3)
+
+
+def test_two_processes_train_as_one_does_and_go_on_from_it(two_processes, one_process):
+    whole = one_process("whole")
+    whole.run(lambda report: None)
+    assert_same(two_processes(), whole.recent)
+
+    part = one_process("waves")
+    with pytest.raises(Interrupted):
+        part.run(lambda report: signal.raise_signal(signal.SIGTERM) if report.step == 3 else None)
+    (part.folder.parent.parent / "waves.safetensors").unlink()
+    assert_same(two_processes("--resume"), whole.recent)
+
+    alone = one_process("waves")
+    alone.resume()
+    assert alone.step == RECIPE.steps
+    torch.testing.assert_close(alone.network.state_dict(), whole.network.state_dict(), rtol=1e-3, atol=1e-4)
+
+
+def test_shares_are_disjoint_and_whole():
+    shares = [range(7)[Processes(rank, 3).share(7)] for rank in range(3)]
+    assert sorted(chain(*shares)) == list(range(7))
+
+
+def test_more_processes_than_crops_are_refused(painting, photos_folder, perceptual, tmp_path):
+    with pytest.raises(ArtlivesError, match="3 processes are too many for --batch-size 4"):
+        Trainer(
+            painting,
+            Photos(photos_folder),
+            Recipe(size=96, batch_size=4),
+            perceptual,
+            tmp_path,
+            processes=Processes(0, 3),
+        )
+
+
+def test_a_device_that_processes_cannot_share(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ArtlivesError, match="give --device cpu or cuda"), joined(torch.device("mps")):
+        pass
