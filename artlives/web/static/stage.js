@@ -28,7 +28,7 @@ export function use(newPicture) {
   brush.value = brushes.findIndex(({ side }) => side <= USUAL);
   brush.disabled = brushes.length === 1;
   element("before").src = picture.url;
-  element("compare").style.setProperty("--ratio", picture.ratio);
+  element("stage").style.setProperty("--ratio", picture.ratio);
   describe();
 }
 
