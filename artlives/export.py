@@ -7,11 +7,10 @@ to a picture of any size is in it: the scaling of its values, padding by reflect
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from artlives import styles
 from artlives.architecture import Layer, reduction
@@ -42,14 +41,14 @@ def onnx_model(style: styles.Style) -> onnx.ModelProto:
     at least 16. The painting is clamped to 0..255, not rounded. The model's metadata names style and painting.
 
     Raises:
-        ArtlivesError: if the package onnx is not installed, or the style's weights cannot be read.
+        ArtlivesError: if the package onnx is not installed, or the style's weights cannot be read or do not fit.
     """
     try:
-        from onnx import TensorProto, checker, helper, numpy_helper
+        from onnx import TensorProto, checker, helper, numpy_helper, shape_inference
     except ImportError as error:
         raise ArtlivesError("ONNX models need the package onnx: pip install 'artlives[onnx]'") from error
 
-    graph = _Graph(_weights(style))
+    graph = _Graph(styles.load_weights(style))
     graph.network(style.layers)
     photo, painting = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3, "H", "W"])
@@ -73,17 +72,12 @@ def onnx_model(style: styles.Style) -> onnx.ModelProto:
     )
     about = {name: getattr(style, name) for name in ("painting", "painter", "year", "licence")}
     helper.set_model_props(model, {"style": style.name, **about})
-    checker.check_model(model, full_check=True)
-    return model
-
-
-def _weights(style: styles.Style) -> dict[str, np.ndarray]:
     try:
-        return {name: value.astype(np.float32) for name, value in load_file(style.path).items()}
-    except OSError as error:
-        raise ArtlivesError(f"{style.path} cannot be read: {error.strerror or error}") from error
-    except SafetensorError as error:
-        raise ArtlivesError(f"{style.path} is damaged: {error}") from error
+        checker.check_model(model, full_check=True)
+    except (checker.ValidationError, shape_inference.InferenceError) as error:
+        what = shorten(str(error), 200)
+        raise ArtlivesError(f"{style.path} does not fit the network that it describes: {what}") from error
+    return model
 
 
 class _Graph:

@@ -51,11 +51,24 @@ class Outcome(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class Plan(NamedTuple):
+    """What is to be done: jobs, how many paintings are there already, and what failed before it was begun."""
+
+    jobs: list[Job]
+    there: int
+    failed: list[Outcome]
+
+
 def painting_name(photo: str, style: str) -> str:
     """The name of the painting of a photo, in the photo's format where that is one that is written, else PNG."""
     name = Path(photo)
     suffix = name.suffix if name.suffix.lower() in images.WRITTEN else ".png"
     return f"{name.stem}-{style}{suffix}"
+
+
+def clash(job: Job, other: str) -> str:
+    """Why a job fails whose target is that of the photo `other`, too."""
+    return f"{job.source} would be written to {job.target}, as {other} is: give it another name"
 
 
 def files_in(folder: Path, without: Path | None = None) -> list[str]:
@@ -94,15 +107,20 @@ def photos_among(paths: Iterable[str], styles: Collection[str]) -> list[str]:
     return sorted(str(path) for path in pictures if (path.parent, path.stem) not in paintings)
 
 
-def paint(stylizer: Stylizer, jobs: Iterable[Job], quality: int = 92) -> Iterator[Outcome]:
+def paint(
+    stylizer: Stylizer,
+    jobs: Iterable[Job],
+    load_from: Callable[[str], Photo] = images.load,
+    save_to: Callable[[Photo, str], None] = images.save,
+) -> Iterator[Outcome]:
     """Paint photos, and tell of each in their order what became of it.
 
-    A painting appears whole or not at all. `quality` is that of JPEG and WebP, 1 to 100.
+    `load_from` and `save_to` read sources and write targets, in several threads; both raise ArtlivesError.
     """
 
     def load(job: Job) -> Photo | ArtlivesError:
         try:
-            photo = images.load(job.source)
+            photo = load_from(job.source)
             return photo if stylizer.size is None else images.fit(photo, stylizer.size)
         except ArtlivesError as error:
             return error
@@ -120,7 +138,7 @@ def paint(stylizer: Stylizer, jobs: Iterable[Job], quality: int = 92) -> Iterato
         try:
             if isinstance(painting, ArtlivesError):
                 raise painting
-            images.save(painting, job.target, quality=quality)
+            save_to(painting, job.target)
             return Outcome(job, notes=painting.notes)
         except ArtlivesError as error:
             return Outcome(job, str(error))

@@ -110,3 +110,11 @@ def test_a_damaged_style(style, tmp_path):
     path.write_bytes(data[:-4])
     with pytest.raises(ArtlivesError, match=r"cut\.safetensors is damaged"):
         onnx_model(found)
+
+
+def test_weights_that_do_not_fit(network, metadata, tmp_path):
+    state = network.state_dict()
+    del state["layers.4_residual.first.conv.weight"]
+    styles.save(tmp_path / "dots.safetensors", state, name="dots", **metadata)
+    with pytest.raises(ArtlivesError, match=r"dots\.safetensors does not fit the network"):
+        onnx_model(styles.read(tmp_path / "dots.safetensors"))

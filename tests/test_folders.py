@@ -1,6 +1,7 @@
 import os
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def jobs(tmp_path, pixels):
 
 def test_every_photo_is_painted_as_by_itself(jobs, style_file, tmp_path):
     stylizer = Stylizer(style_file, device="cpu", size=40)
-    outcomes = list(folders.paint(stylizer, jobs, quality=90))
+    outcomes = list(folders.paint(stylizer, jobs, save_to=partial(images.save, quality=90)))
     assert [outcome.job for outcome in outcomes] == jobs
     assert [i for i, outcome in enumerate(outcomes) if outcome.error] == [0, 5, 11]
     for i, (job, outcome) in enumerate(zip(jobs, outcomes, strict=True)):
@@ -133,19 +134,16 @@ def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jo
     jobs = jobs[1:5]
     decoded = [threading.Event() for _ in jobs]
     written = [threading.Event() for _ in jobs]
-    load, save = images.load, images.save
 
-    def loading(source):
-        photo = load(source)
+    def load(source):
+        photo = images.load(source)
         decoded[[job.source for job in jobs].index(source)].set()
         return photo
 
-    def saving(photo, target, **options):
-        save(photo, target, **options)
+    def save(photo, target):
+        images.save(photo, target)
         written[[job.target for job in jobs].index(target)].set()
 
-    monkeypatch.setattr(images, "load", loading)
-    monkeypatch.setattr(images, "save", saving)
     turn = iter(range(4))
 
     def wait():
@@ -155,13 +153,12 @@ def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jo
         if i > 0:
             assert written[i - 1].wait(30)
 
-    assert not any(outcome.error for outcome in folders.paint(Slow(wait), jobs))
+    assert not any(outcome.error for outcome in folders.paint(Slow(wait), jobs, load, save))
 
 
 def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "WORKERS", 2)
     lock, here, most = threading.Lock(), 0, 0
-    load, save = images.load, images.save
 
     def count(change):
         nonlocal here, most
@@ -169,19 +166,17 @@ def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypa
             here += change
             most = max(most, here)
 
-    def loading(source):
+    def load(source):
         count(1)
-        return load(source)
+        return images.load(source)
 
-    def saving(photo, target, **options):
+    def save(photo, target):
         time.sleep(0.002)  # the disk is slower than the network
-        save(photo, target, **options)
+        images.save(photo, target)
         count(-1)
 
-    monkeypatch.setattr(images, "load", loading)
-    monkeypatch.setattr(images, "save", saving)
     jobs = (Job(str(photo_file), str(tmp_path / "out.jpg")) for _ in range(60))
-    assert len(list(folders.paint(Slow(lambda: None), jobs))) == 60
+    assert len(list(folders.paint(Slow(lambda: None), jobs, load, save))) == 60
     assert here == 0
     assert most <= 2 * (folders.WORKERS + 1)
 

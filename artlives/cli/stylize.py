@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from itertools import chain
 from math import isnan
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
@@ -18,7 +21,7 @@ from artlives import folders, images, styles
 from artlives.cli.options import device_option, style_option
 from artlives.cli.outputs import check_target, identity, is_folder
 from artlives.errors import ArtlivesError
-from artlives.folders import Job, Outcome
+from artlives.folders import Job, Outcome, Plan
 
 if TYPE_CHECKING:
     from artlives.stylizer import Stylizer
@@ -66,6 +69,14 @@ STREAM = "-"  # as a photo standard input, as an output standard output
     type=click.Path(path_type=Path, dir_okay=False),
     help="List what failed in this file: a line of JSON each, with source, target, status and error.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="With ray, paint one folder into another (-o), both of them paths or URIs (s3://...), on the cluster that "
+    "RAY_ADDRESS names, else here: pip install 'artlives[ray]'.",
+)
 @click.pass_context
 def stylize(
     ctx: click.Context,
@@ -79,6 +90,7 @@ def stylize(
     device: str,
     quality: int,
     report: Path | None,
+    engine: str,
 ) -> None:
     """Repaint photos in a style.
 
@@ -101,57 +113,85 @@ def stylize(
     if report and report.suffix != ".jsonl":
         raise click.BadParameter(f"{report} does not end in .jsonl", param_hint="--report")
     found = styles.find(style)
-    several = len(photos) > 1 or any(is_folder(photo) for photo in photos)
+    settings = {"device": device, "size": size, "strength": strength, "keep_colors": keep_colors}
+    several = engine == "ray" or len(photos) > 1 or any(is_folder(photo) for photo in photos)
+    if engine == "ray":
+        plan, outcomes = _on_ray(photos, output, found, overwrite, quality, settings)
+    else:
+        plan, outcomes = _here(photos, output, found, several, overwrite, quality, settings)
+
+    painted = failed = 0
+    with _opened(report) as failures:
+        progress = tqdm(outcomes, total=len(plan.jobs), unit="photo", disable=None if several else True)
+        for outcome in chain(plan.failed, progress):
+            for note in outcome.notes:
+                _tell(note)
+            if outcome.error:
+                failed += 1
+                _fail(outcome, failures)
+                continue
+            painted += 1
+            if outcome.job.target != STREAM:
+                tqdm.write(click.format_filename(outcome.job.target))
+    if several:
+        passed_over = f"{plan.there} there already, " if plan.there else ""
+        click.echo(f"{painted} painted, {passed_over}{failed} failed", err=True)
+    if failed:
+        ctx.exit(1)
+
+
+def _on_ray(
+    photos: tuple[str, ...],
+    output: str | None,
+    style: styles.Style,
+    overwrite: bool,
+    quality: int,
+    settings: dict[str, Any],
+) -> tuple[Plan, Iterator[Outcome]]:
+    if len(photos) != 1 or output is None or STREAM in (*photos, output):
+        raise click.UsageError("--engine ray paints one folder into another: give one folder and -o DIR")
+    try:
+        from artlives import ray_engine, storage
+    except ImportError as error:
+        raise ArtlivesError(
+            f"--engine ray needs more packages ({error}): pip install 'artlives[ray]'"
+        ) from error
+    logging.disable(logging.WARNING)  # Ray's own messages, of which there are many
+    source, target = storage.Folder(photos[0]), storage.Folder(output)
+    plan = ray_engine.plan(source, target, style, overwrite)
+    return plan, ray_engine.paint(plan.jobs, source, target, style, quality, **settings)
+
+
+def _here(
+    photos: tuple[str, ...],
+    output: str | None,
+    style: styles.Style,
+    several: bool,
+    overwrite: bool,
+    quality: int,
+    settings: dict[str, Any],
+) -> tuple[Plan, Iterator[Outcome]]:
     if several and STREAM in (*photos, output):
         raise click.UsageError("- stands for one photo: give no folder and no other photo beside it")
     folder = _output_folder(output, several)
     if folder and STREAM in photos:
         raise click.UsageError("a picture from standard input needs a name: give -o FILE")
-    targets = dict(_targets(photos, found, output, folder))
-    places = {Path(target).parent for target in targets.values()}
+    targets = dict(_targets(photos, style, output, folder))
     if folder:
-        _make(places)
+        _make({Path(target).parent for target in targets.values()})
+    plan = _plan(targets, several, overwrite)
 
-    there = painted = 0
-    with _opened(report) as failures:
-        ready = []
-        photo_files = {identity(source) for source in targets}
-        sources: dict[Path, str] = {}
-        for source, target in targets.items():
-            try:
-                _check(source, target, sources)
-                painting = identity(target)
-                if several and not overwrite and painting and painting not in photo_files:
-                    there += 1
-                    continue
-                if target != STREAM:
-                    check_target(target, overwrite, photo_files)
-                ready.append(Job(source, target))
-            except ArtlivesError as error:
-                _fail(Job(source, target), str(error), failures)
-        if ready:
-            from artlives.stylizer import Stylizer
+    def paint() -> Iterator[Outcome]:
+        from artlives.stylizer import Stylizer
 
-            stylizer = Stylizer(found, device=device, size=size, strength=strength, keep_colors=keep_colors)
-            outcomes = (
-                folders.paint(stylizer, ready, quality) if several else _paint(stylizer, ready[0], quality)
-            )
-            for outcome in tqdm(outcomes, total=len(ready), unit="photo", disable=None if several else True):
-                for note in outcome.notes:
-                    _tell(note)
-                if outcome.error:
-                    _fail(outcome.job, outcome.error, failures)
-                    continue
-                painted += 1
-                if outcome.job.target != STREAM:
-                    tqdm.write(click.format_filename(outcome.job.target))
-    failed = len(targets) - there - painted
-    if several:
-        folders.sweep(places)
-        passed_over = f"{there} there already, " if there else ""
-        click.echo(f"{painted} painted, {passed_over}{failed} failed", err=True)
-    if failed:
-        ctx.exit(1)
+        stylizer = Stylizer(style, **settings)
+        if several:
+            yield from folders.paint(stylizer, plan.jobs, save_to=partial(images.save, quality=quality))
+            folders.sweep({Path(job.target).parent for job in plan.jobs})
+        else:
+            yield _paint_one(stylizer, plan.jobs[0], quality)
+
+    return plan, paint() if plan.jobs else iter(())
 
 
 def _output_folder(output: str | None, several: bool) -> Path | None:
@@ -190,22 +230,41 @@ def _make(places: Iterable[Path]) -> None:
             raise ArtlivesError(f"{place} cannot be made a folder: {error.strerror or error}") from error
 
 
-def _check(source: str, target: str, sources: dict[Path, str]) -> None:
-    """Raise ArtlivesError for a photo that is not there, or whose painting another one's would replace.
+def _plan(targets: dict[str, str], several: bool, overwrite: bool) -> Plan:
+    """What is to be done of `targets`, paintings by photos; what can be known to fail fails before anything is painted.
 
-    `sources` are the photos looked at so far by their paintings, to which this one is added.
+    Of several, those that are there already are passed over; a single one that is there fails.
     """
-    if source != STREAM:
+    jobs, failed, there = [], [], 0
+    photo_files = {identity(source) for source in targets}
+    sources: dict[Path, str] = {}
+    for job in map(Job._make, targets.items()):
         try:
-            Path(source).stat()
-        except OSError as error:
-            raise ArtlivesError(f"{source} cannot be read: {error.strerror or error}") from error
-    other = sources.setdefault(Path(target).resolve(), source)
-    if other != source:
-        raise ArtlivesError(f"{source} would be written to {target}, as {other} is: give it another name")
+            if job.source != STREAM:
+                _check_readable(job.source)
+            other = sources.setdefault(Path(job.target).resolve(), job.source)
+            if other != job.source:
+                raise ArtlivesError(folders.clash(job, other))
+            painting = identity(job.target)
+            if several and not overwrite and painting and painting not in photo_files:
+                there += 1
+                continue
+            if job.target != STREAM:
+                check_target(job.target, overwrite, photo_files)
+            jobs.append(job)
+        except ArtlivesError as error:
+            failed.append(Outcome(job, str(error)))
+    return Plan(jobs, there, failed)
 
 
-def _paint(stylizer: Stylizer, job: Job, quality: int) -> Iterator[Outcome]:
+def _check_readable(source: str) -> None:
+    try:
+        Path(source).stat()
+    except OSError as error:
+        raise ArtlivesError(f"{source} cannot be read: {error.strerror or error}") from error
+
+
+def _paint_one(stylizer: Stylizer, job: Job, quality: int) -> Outcome:
     """One photo, from or to a stream if need be."""
     name = "standard input" if job.source == STREAM else job.source
     try:
@@ -218,9 +277,9 @@ def _paint(stylizer: Stylizer, job: Job, quality: int) -> Iterator[Outcome]:
             _write_to_standard_output(painting, quality)
         else:
             images.save(painting, job.target, quality=quality)
-        yield Outcome(job, notes=photo.notes)
+        return Outcome(job, notes=photo.notes)
     except ArtlivesError as error:
-        yield Outcome(job, str(error))
+        return Outcome(job, str(error))
 
 
 def _write_to_standard_output(painting: images.Photo, quality: int) -> None:
@@ -244,16 +303,14 @@ def _opened(report: Path | None) -> AbstractContextManager[IO[bytes] | None]:
         raise ArtlivesError(f"{report} cannot be written: {error.strerror or error}") from error
 
 
-def _fail(job: Job, error: str, report: IO[bytes] | None) -> None:
-    _tell(error)
+def _fail(outcome: Outcome, report: IO[bytes] | None) -> None:
+    _tell(outcome.error or "")
     if report:
-        line = {**job._asdict(), "status": "failed", "error": error}
+        line = {**outcome.job._asdict(), "status": "failed", "error": outcome.error}
         try:
             report.write(json.dumps(line).encode() + b"\n")
-        except OSError as failure:
-            raise ArtlivesError(
-                f"{report.name} cannot be written: {failure.strerror or failure}"
-            ) from failure
+        except OSError as error:
+            raise ArtlivesError(f"{report.name} cannot be written: {error.strerror or error}") from error
 
 
 def _tell(message: str) -> None:

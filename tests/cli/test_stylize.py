@@ -373,6 +373,25 @@ def test_several_photos_into_a_file(stylize, photo_file, album):
     assert one_line(stylize(album, "-o", photo_file), photo_file, "cannot be made a folder")
 
 
+# On Ray; what it paints is tested in test_ray_engine.py
+
+
+@pytest.mark.parametrize(
+    "arguments", [["album"], ["album", "photo.jpg", "-o", "out"], ["-", "-o", "out"], ["album", "-o", "-"]]
+)
+def test_ray_paints_one_folder_into_another(stylize, album, monkeypatch, arguments):
+    monkeypatch.chdir(album.parent)
+    result = stylize(*arguments, "--engine", "ray")
+    assert result.exit_code == 2
+    assert "one folder into another" in result.stderr
+
+
+def test_without_ray_a_line_says_what_to_install(stylize, album, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "artlives.ray_engine", raising=False)
+    assert one_line(stylize(album, "-o", "out", "--engine", "ray"), "pip install 'artlives[ray]'")
+
+
 # Bad input
 
 

@@ -1,0 +1,136 @@
+"""A folder of photos painted by many machines: a Ray Data pipeline whose workers each hold the model.
+
+Jobs go out in blocks to a pool of actors, which read the photos, paint them and write the paintings; what comes back
+is what became of them. An actor that dies is started anew, and its block is done again: a painting appears whole or not
+at all, under a name that depends on the photo's alone, so nothing is lost or doubled.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from functools import partial
+from math import ceil
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import ray
+from ray.data import ActorPoolStrategy, DataContext
+
+from artlives import folders, styles
+from artlives.errors import ArtlivesError
+from artlives.folders import Job, Outcome, Plan
+from artlives.storage import Folder
+
+BLOCK = 16  # jobs that a worker is given at once, and that are done again if it dies
+ATTEMPTS = 3  # at a block whose worker dies
+
+
+def plan(photos: Folder, output: Folder, style: styles.Style, overwrite: bool) -> Plan:
+    """What is to be done to paint the photos of one folder into another, in whose subfolders they lie as in theirs.
+
+    Raises:
+        ArtlivesError: if a folder cannot be read, or there are no photos.
+    """
+    found = folders.photos_among(photos.files(without=output), {style.name, *styles.files()})
+    if not found:
+        raise ArtlivesError(f"{photos.name} holds no pictures")
+    done = set() if overwrite else set(output.files())
+    planned = Plan([], 0, [])
+    there = 0
+    sources: dict[str, str] = {}
+    for path in found:
+        painting = str(PurePosixPath(path).parent / folders.painting_name(path, style.name))
+        job = Job(f"{photos.name}/{path}", f"{output.name}/{painting}")
+        other = sources.setdefault(job.target, job.source)
+        if other != job.source:
+            planned.failed.append(Outcome(job, folders.clash(job, other)))
+        elif painting in done:
+            there += 1
+        else:
+            planned.jobs.append(job)
+    return planned._replace(there=there)
+
+
+def paint(
+    jobs: list[Job], photos: Folder, output: Folder, style: styles.Style, quality: int, **settings: Any
+) -> Iterator[Outcome]:
+    """Paint photos of one folder into another, and tell of each what became of it as soon as that is known.
+
+    The work is done on the cluster that RAY_ADDRESS names, else on this machine. On every machine artlives must be
+    installed and the folders must be in reach; the style's file is sent along.
+
+    Args:
+        quality: of JPEG and WebP, 1 to 100.
+        settings: of `Stylizer`.
+    """
+    if not ray.is_initialized():
+        ray.init(logging_level=logging.ERROR, log_to_driver=False)
+    # Kept here and passed on in a list, for workers that start anew: Ray drops large arguments once they are used.
+    model = ray.put(style.path.read_bytes())
+    arguments = (photos, output, [model], quality, settings)
+    left = dict.fromkeys(jobs)
+    for block in (BLOCK, 1):  # again one by one, lest a photo that workers die of takes others with it
+        for outcome in _paint_in_blocks(list(left), block, arguments, gpu=settings.get("device") != "cpu"):
+            if outcome.job in left:
+                del left[outcome.job]
+                yield outcome
+        if not left:
+            return
+    for job in left:
+        yield Outcome(job, f"{job.source}: the workers that painted it died, every time")
+
+
+def _paint_in_blocks(jobs: list[Job], block: int, arguments: tuple[Any, ...], gpu: bool) -> Iterator[Outcome]:
+    """What became of jobs; of a block whose workers died too often, nothing is told."""
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1  # any number
+    resources = ray.cluster_resources()
+    processors, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0)) if gpu else 0
+    # A GPU is kept busy by all the processors there are for it; without GPUs, each processor paints by itself.
+    workers = gpus or processors
+    blocks = ceil(len(jobs) / block)
+    rows = ray.data.from_items([job._asdict() for job in jobs], override_num_blocks=blocks)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray 2.64 drops `max_task_retries`
+        outcomes = rows.map_batches(
+            Painter,
+            fn_constructor_args=arguments,
+            batch_size=None,  # a block at a time
+            compute=ActorPoolStrategy(size=min(workers, blocks)),
+            num_cpus=max(1, processors // workers),
+            num_gpus=1 if gpus else 0,
+            max_task_retries=ATTEMPTS - 1,
+        )
+    for row in outcomes.iter_rows():
+        job = Job(row["source"], row["target"])
+        yield Outcome(job, row["error"] or None, tuple(row["notes"].splitlines()))
+
+
+class Painter:
+    """A worker: it holds the model, paints blocks of jobs, and tells what became of them."""
+
+    def __init__(
+        self, photos: Folder, output: Folder, model: list[Any], quality: int, settings: dict[str, Any]
+    ) -> None:
+        from artlives.stylizer import Stylizer
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "style.safetensors")
+            path.write_bytes(ray.get(model[0]))
+            self.stylizer = Stylizer(path, **settings)
+        self.load, self.save = photos.load, partial(output.save, quality=quality)
+
+    def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
+        pairs = zip(block["source"], block["target"], strict=True)
+        jobs = [Job(str(source), str(target)) for source, target in pairs]
+        outcomes = list(folders.paint(self.stylizer, jobs, self.load, self.save))
+        return {
+            "source": [outcome.job.source for outcome in outcomes],
+            "target": [outcome.job.target for outcome in outcomes],
+            "error": [outcome.error or "" for outcome in outcomes],
+            "notes": ["\n".join(outcome.notes) for outcome in outcomes],
+        }

@@ -1,0 +1,138 @@
+"""Folders of pictures wherever they are: on this machine, in an object store, or where else fsspec reaches.
+
+pyarrow's own file systems are taken first (paths, file, s3, gs, abfs, hdfs), then those of fsspec. Needs both packages,
+which come with `artlives[ray]`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+import fsspec
+from pyarrow.fs import FileSelector, FileSystem, FileType, FSSpecHandler, LocalFileSystem, PyFileSystem
+
+from artlives import images
+from artlives.errors import ArtlivesError
+from artlives.files import TEMPORARY
+from artlives.images import Photo
+
+T = TypeVar("T")
+
+ATTEMPTS = 3  # at reading or writing a file
+APPEARING_WHOLE = ("s3", "gcs", "abfs")  # stores that show a file only when it is closed
+
+
+class Folder:
+    """A folder by its path or URI; it can be pickled. Files in it are named by its name, a slash and their path in it.
+
+    Raises:
+        ArtlivesError: if there is no such file system.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.name = (uri.partition("?")[0] if "://" in uri else uri).rstrip("/") or "/"
+        self.system: FileSystem
+        if "://" not in uri:
+            self.system, self.root = LocalFileSystem(), os.path.abspath(uri)  # noqa: PTH100
+            return
+        try:
+            try:
+                self.system, root = FileSystem.from_uri(uri)
+            except ValueError:  # a scheme that pyarrow does not know
+                system, root = fsspec.url_to_fs(uri)
+                self.system = PyFileSystem(FSSpecHandler(system))
+        except (OSError, ValueError, ImportError) as error:
+            raise ArtlivesError(f"{uri} cannot be reached: {error}") from error
+        self.root = root.rstrip("/")
+
+    def files(self, without: Folder | None = None) -> list[str]:
+        """The files in the folder and its subfolders as paths in it, those in the folder `without` left out.
+
+        A folder that is not there is empty.
+
+        Raises:
+            ArtlivesError: if it cannot be read.
+        """
+        try:
+            found = self.system.get_file_info(FileSelector(self.root, recursive=True, allow_not_found=True))
+        except OSError as error:
+            raise ArtlivesError(f"{self.name} cannot be read: {error}") from error
+        inside = without is not None and without.root.startswith(f"{self.root}/")
+        left_out = f"{without.root}/" if without and inside else None
+        return [
+            file.path.removeprefix(f"{self.root}/")
+            for file in found
+            if file.type == FileType.File and not (left_out and file.path.startswith(left_out))
+        ]
+
+    def load(self, name: str) -> Photo:
+        """The picture in a file of this name.
+
+        Raises:
+            ArtlivesError: if it cannot be read, or as `images.load` does.
+        """
+
+        def read() -> bytes:
+            with self.system.open_input_stream(self._path(name)) as stream:
+                return stream.read()
+
+        try:
+            data = _tried_again(read)
+        except OSError as error:
+            raise ArtlivesError(f"{name} cannot be read: {error}") from error
+        return images.load(io.BytesIO(data), name)
+
+    def save(self, picture: Photo, name: str, quality: int) -> None:
+        """Write a picture to a file of this name, which appears whole or not at all; its folder is made.
+
+        Raises:
+            ArtlivesError: if it cannot be written, or as `images.save` does.
+        """
+        path = self._path(name)
+        buffer = io.BytesIO()
+        images.save(replace(picture, format=images.format_of(path)), buffer, quality=quality)
+
+        def write() -> None:
+            if self.system.type_name in APPEARING_WHOLE:
+                with self.system.open_output_stream(path) as stream:
+                    stream.write(buffer.getbuffer())
+                return
+            folder = PurePosixPath(path).parent
+            temporary = str(folder / f"{TEMPORARY}{secrets.token_hex(6)}")
+            self.system.create_dir(str(folder), recursive=True)
+            try:
+                with self.system.open_output_stream(temporary) as stream:
+                    stream.write(buffer.getbuffer())
+                self.system.move(temporary, path)
+            except OSError:
+                with suppress(OSError):
+                    self.system.delete_file(temporary)
+                raise
+
+        try:
+            _tried_again(write)
+        except OSError as error:
+            raise ArtlivesError(f"{name} cannot be written: {error}") from error
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{name.removeprefix(self.name).lstrip('/')}"
+
+
+def _tried_again(job: Callable[[], T]) -> T:
+    """What `job` returns, which may fail now and then: networks do."""
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return job()
+        except (FileNotFoundError, PermissionError):
+            raise
+        except OSError:
+            time.sleep(attempt)
+    return job()
