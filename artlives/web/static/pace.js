@@ -3,7 +3,7 @@
 export const SIDES = [160, 192, 256, 320, 384, 448, 512, 640, 768, 960]; // pixels of the longer side
 export const WANTED = 10; // frames a second
 const FIRST = 320;
-const SAFE = 1.25; // how much faster than wanted a larger size must promise to be
+const SAFE = 1.1; // how much faster than wanted a larger size must promise to be
 const WINDOW = 1500; // milliseconds of measuring before a decision
 const MEMORY = 60_000; // milliseconds for which a size that was too slow is not tried again
 

@@ -1,0 +1,58 @@
+"""A real Chromium, a camera that shows a face, and a service for the page to talk to."""
+
+import shutil
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import uvicorn
+from PIL import Image
+
+from artlives.web.app import create_app
+
+FACE = Path(__file__).parents[2] / "images" / "astronaut.jpg"
+PATIENCE = 60  # seconds, on a busy machine
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@contextmanager
+def service():
+    """The address of a service that runs on a thread, with the styles that come with artlives."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(create_app(device="cpu"), log_level="warning", access_log=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
+
+
+def film(path, frames=30):
+    """A motion JPEG of a face that sways, with the noise of a camera; what Chromium takes for its camera's picture."""
+    face = Image.open(FACE).convert("RGB").resize((680, 680)).crop((0, 0, 680, 500))
+    noise = np.random.default_rng(0)
+    with path.open("wb") as file:
+        for i in range(frames):
+            left = 20 + round(15 * np.sin(2 * np.pi * i / frames))
+            frame = np.asarray(face.crop((left, 10, left + 640, 490))).astype(float)
+            frame = (frame + noise.normal(0, 3, frame.shape)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(frame).save(file, "JPEG", quality=90)
+    return path
+
+
+def until(page, expression):
+    """Wait until an expression is true in the page; Playwright's own way is barred by the page's policy."""
+    end = time.monotonic() + PATIENCE
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"in vain waited for {expression}"
+        page.wait_for_timeout(30)
+
+
+def until_marked(page, name):
+    until(page, f"performance.getEntriesByName({name!r}).length > 0")
