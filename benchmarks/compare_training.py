@@ -28,7 +28,7 @@ from artlives.training.recipe import CHOICES, LEARNING_RATES, Recipe
 from artlives.training.trainer import Progress, Trainer
 
 FOLDER = Path("runs/compare-training")
-JUDGED_EVERY, JUDGED_SIZE = 10, 128  # steps, pixels
+JUDGED_EVERY, JUDGED_SIZE = 10, 96  # steps, pixels
 
 SMALL = Recipe(size=64, batch_size=2, style_size=256)
 # For each slide the curves' names, and what they change.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 FRAME = 16  # pixels
-BINS = 32
+BINS = 16
 COSTS = {"l1": torch.abs, "mse": torch.square}
 
 
@@ -38,26 +38,28 @@ def gram_matrix(features: Tensor) -> Tensor:
 class Distributions(NamedTuple):
     """How often each channel of a painting's features is how strong.
 
-    `shares` (C, BINS) sum to 1 for each channel. The bins reach from 0 to `top` (C,), the largest value there is.
+    `shares` (C, BINS) sum to 1 for each channel; `typical` (C,) is its root mean square, by which the bins are laid
+    out; see `distributions`.
     """
 
     shares: Tensor
-    top: Tensor
+    typical: Tensor
 
 
-def distributions(features: Tensor, top: Tensor) -> Tensor:
-    """The shares (N, C, BINS) of values in `features` (N, C, H, W) >= 0 near 0, ..., near `top` (C,) and above it.
+def distributions(features: Tensor, typical: Tensor) -> Tensor:
+    """The shares (N, C, BINS) of values in `features` (N, C, H, W) >= 0 that are near each bin's.
 
-    A value between two bins counts for both in parts, so that there is a derivative.
+    Bins are even in x / (x + typical), `typical` (C,): from 0, with half of them below it, to infinity. A value
+    between two bins counts for both in parts, so that there is a derivative.
     """
     n, c = features.shape[:2]
-    position = features.float().flatten(2) / top.clamp(min=1e-6)[:, None] * (BINS - 1)
-    position = position.clamp(max=BINS - 1)
+    x = features.float().flatten(2)
+    position = x / (x + typical.clamp(min=1e-6)[:, None]) * (BINS - 1)  # (N, C, H * W)
     below = position.detach().floor().clamp(max=BINS - 2)
-    part, index = position - below, below.long()  # (N, C, H * W)
+    part, index = position - below, below.long()
     counts = features.new_zeros(n, c, BINS, dtype=torch.float32)
     counts = counts.scatter_add(2, index, 1 - part).scatter_add(2, index + 1, part)
-    return counts / part.shape[2]
+    return counts / x.shape[2]
 
 
 def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
@@ -85,10 +87,10 @@ def style_target(paintings: Sequence[Tensor], cost: str = "mse") -> Tensor | Dis
     """
     if cost in COSTS:
         return torch.stack([gram_matrix(features) for features in paintings]).mean(0)
-    top = torch.stack([features.float().amax((0, 2, 3)) for features in paintings]).amax(0)
-    return Distributions(
-        torch.stack([distributions(features, top)[0] for features in paintings]).mean(0), top
-    )
+    power = torch.stack([features.float().square().mean((0, 2, 3)) for features in paintings]).mean(0)
+    typical = power.sqrt()
+    shares = torch.stack([distributions(features, typical)[0] for features in paintings]).mean(0)
+    return Distributions(shares, typical)
 
 
 def style_loss(
@@ -106,7 +108,7 @@ def style_loss(
     losses = []
     for layer, target in targets.items():
         if isinstance(target, Distributions):
-            found = distributions(features[layer], target.top)
+            found = distributions(features[layer], target.typical)
             losses.append(DIVERGENCES[cost](target.shares, found).mean())
         else:
             size = COSTS[cost]

@@ -1,12 +1,19 @@
+import math
+
 import pytest
 import torch
 
 from artlives.training.losses import (
+    BINS,
     content_loss,
+    distributions,
     gram_matrix,
     halved,
+    js_divergence,
+    kl_divergence,
     steadiness_loss,
     style_loss,
+    style_target,
     total_variation,
 )
 
@@ -16,6 +23,7 @@ def test_content_is_relative_to_the_target():
     assert content_loss(target, target) == 0
     assert content_loss(torch.zeros_like(target), target) == pytest.approx(1)
     assert content_loss(3 * target, target) == pytest.approx(4, rel=1e-5)
+    assert content_loss(3 * target, target, "l1") == pytest.approx(2, rel=1e-5)
 
 
 def test_gram_matrix_is_the_average_product_of_channels():
@@ -35,6 +43,55 @@ def test_style_is_relative_and_averaged_over_layers():
     targets = {layer: gram_matrix(f) for layer, f in features.items()}
     assert style_loss(features, targets) == 0
     assert style_loss({**features, "two": torch.zeros(1, 5, 4, 4)}, targets) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("cost", ["l1", "mse", "kl", "js"])
+def test_every_style_cost_leads_to_the_painters_statistics(cost):
+    """A picture of independent values follows the derivative to the painting's distance from itself."""
+    torch.manual_seed(0)
+    scale = torch.tensor([0.1, 1.0, 5.0, 20.0]).view(4, 1, 1)
+    painting = torch.randn(1, 4, 16, 16).relu() * scale
+    target = {"layer": style_target([painting], cost)}
+    assert style_loss({"layer": painting}, target, cost) == pytest.approx(0, abs=1e-5)
+    picture = torch.rand(1, 4, 16, 16).mul(3).requires_grad_()
+    before = style_loss({"layer": picture * scale}, target, cost)
+    optimizer = torch.optim.Adam([picture], lr=0.1)
+    for _ in range(150):
+        loss = style_loss({"layer": picture.relu() * scale}, target, cost)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.3 * before
+
+
+@pytest.mark.parametrize("cost", ["mse", "kl"])
+def test_several_paintings_are_averaged(cost):
+    first, second = (torch.rand(1, 3, 8, 8) * top for top in (1, 2))
+    target = style_target([first, second], cost)
+    if cost == "mse":
+        torch.testing.assert_close(target, (gram_matrix(first) + gram_matrix(second)) / 2)
+    else:
+        both = torch.cat([first, second], 3)
+        torch.testing.assert_close(target.shares, distributions(both, target.typical)[0])
+        torch.testing.assert_close(target.typical, both.square().mean((0, 2, 3)).sqrt())
+
+
+def test_distributions_count_values_between_bins_in_parts():
+    features = torch.tensor([0.0, 0.0, 2.0, 1e9]).view(1, 1, 1, 4)
+    shares = distributions(features, torch.full((1,), 2.0))[0, 0] * 4
+    expected = torch.zeros(BINS)
+    middle = (BINS - 1) // 2
+    expected[0], expected[middle], expected[middle + 1], expected[-1] = 2, 0.5, 0.5, 1
+    torch.testing.assert_close(shares, expected)
+
+
+def test_divergences():
+    p, q = torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.0, 0.5, 0.5])
+    assert kl_divergence(p, p) == js_divergence(q, q) == 0
+    assert kl_divergence(p, q) > js_divergence(p, q) == js_divergence(q, p) > 0
+    assert js_divergence(torch.eye(2)[0], torch.eye(2)[1]) == pytest.approx(math.log(2), rel=0.01)
+    certain = torch.tensor([1.0, 0.0])
+    assert kl_divergence(certain, torch.full((2,), 0.5)) == pytest.approx(math.log(2), rel=0.01)
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, 5), (8, 0)])
