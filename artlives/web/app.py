@@ -42,8 +42,11 @@ class StyleInfo(BaseModel):
 
 
 class Health(BaseModel):
+    """That the service answers, and how many pictures it works on or has waiting."""
+
     status: str
     version: str
+    pictures: int
 
 
 def create_app(
@@ -139,8 +142,8 @@ def create_app(
 
     @app.get("/healthz")
     async def healthz() -> Health:
-        """Whether the service answers."""
-        return Health(status="ok", version=__version__)
+        """Whether the service answers, and how busy it is."""
+        return Health(status="ok", version=__version__, pictures=studio.taken)
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:

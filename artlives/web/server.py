@@ -7,7 +7,7 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from artlives.errors import ArtlivesError
@@ -49,7 +49,7 @@ def serve(
     from artlives import devices
     from artlives.web.app import create_app
 
-    devices.pick(device)
+    devices.choose(device)
     app = create_app(device=device, names=names if public else frozenset(), public=public, token=token)
     with ExitStack() as stack:
         certificate = None
@@ -72,7 +72,8 @@ def serve(
         query = f"?token={token}" if token else ""
         bracketed = f"[{here}]" if ":" in here else here
         announce(f"http{'s' if https else ''}://{bracketed}:{port}/{query}")
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how one ends it
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

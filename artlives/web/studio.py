@@ -59,7 +59,7 @@ class Studio:
     def __init__(self, device: str = "auto", places: int = PLACES) -> None:
         self.device = device
         self.places = places
-        self._taken = 0
+        self.taken = 0
         self._jobs: deque[Job] = deque()
         self._arrived = asyncio.Event()
         self._stylizers: dict[Path, tuple[int, Stylizer]] = {}
@@ -82,17 +82,17 @@ class Studio:
     @contextmanager
     def place(self) -> Iterator[None]:
         """Hold one of the places, or raise a Problem if all are taken."""
-        if self._taken >= self.places:
+        if self.taken >= self.places:
             raise Problem(
                 503,
                 f"Too many pictures are being painted: try again in {RETRY_AFTER} seconds.",
                 {"Retry-After": str(RETRY_AFTER)},
             )
-        self._taken += 1
+        self.taken += 1
         try:
             yield
         finally:
-            self._taken -= 1
+            self.taken -= 1
 
     async def on_files(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """Call a function that decodes or encodes on a thread for that."""

@@ -163,7 +163,7 @@ def test_whoever_goes_away_while_uploading_gives_the_place_back(busy, studio):
         yield {"type": "http.disconnect"}
 
     busy.client.portal.call(ask, busy.client.app, messages())
-    assert studio[0]._taken == 1
+    assert studio[0].taken == 1
 
 
 def test_a_slow_upload_is_given_up(busy, studio, monkeypatch):
@@ -174,7 +174,7 @@ def test_a_slow_upload_is_given_up(busy, studio, monkeypatch):
     monkeypatch.setattr(uploads, "SECONDS", 0.05)
     answers = busy.client.portal.call(ask, busy.client.app, messages())
     assert answers[0]["status"] == 408
-    assert studio[0]._taken == 1
+    assert studio[0].taken == 1
 
 
 def test_what_takes_too_long_is_given_up(busy, studio, monkeypatch):

@@ -17,6 +17,7 @@ let countdown = null;
 
 /** Paint a file, whichever way it came. */
 async function take(file) {
+  performance.mark("taken");
   forgive();
   if (!styles.length) await loadStyles();
   const next = await Picture.of(file, styles[0].name);
