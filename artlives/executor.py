@@ -344,16 +344,14 @@ class _Buffers:
         size = prod(shape)
         fitting = [i for i, array in enumerate(self.free) if array.size >= size]
         best = min(fitting, key=lambda i: self.free[i].size, default=None)
-        array = np.empty(size, np.float32) if best is None else self.free.pop(best)
+        array = compiled.aligned(size) if best is None else self.free.pop(best)
         return array[:size].reshape(shape)
 
     def give(self, *arrays: Array | None) -> None:
         """Arrays that were taken."""
         for array in arrays:
             if array is not None:
-                while isinstance(array.base, np.ndarray):
-                    array = array.base
-                self.free.append(array)
+                self.free.append(compiled.aligned_part(array.base))
 
     def trim(self) -> None:
         """Keep nothing of a large picture for the next one."""

@@ -104,6 +104,14 @@ def test_pictures_after_one_another_do_not_meet(executors):
     assert np.array_equal(executors["ours"](small), first)
 
 
+def test_the_next_picture_takes_the_same_memory(executors):
+    paint = executors["ours"]
+    paint(picture(64, 64))
+    before = sorted((array.ctypes.data, array.size) for array in paint.buffers.free)
+    paint(picture(64, 64))
+    assert sorted((array.ctypes.data, array.size) for array in paint.buffers.free) == before
+
+
 def test_it_needs_no_more_than_it_says(executors):
     import tracemalloc
 

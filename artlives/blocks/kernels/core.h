@@ -30,7 +30,7 @@ typedef struct {
     int64_t phase_count;
     const float *bias; /* per output channel, padded to whole vectors */
     int64_t outputs;
-    int64_t fold; /* columns of the kernel, if they lie side by side among the outputs; else 0 */
+    int64_t fold; /* columns of the kernel, if they lie side by side among the outputs, which are three colours each; else 0 */
     float gain, offset; /* of a folded output: gain * tanh(x) + offset */
     /* Write: step (y, x) gives the pixels of the square (y * up, x * up) to (y * up + up, x * up + up). */
     void *target;

@@ -10,11 +10,16 @@
 #define vec NAME(vec)
 #define half NAME(half)
 #define doubles NAME(doubles)
+#define quad NAME(quad)
 #define mask NAME(mask)
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef float half __attribute__((vector_size(2 * LANES), aligned(4), may_alias));
 typedef double doubles __attribute__((vector_size(4 * LANES), aligned(8), may_alias));
+typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t mask __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+#define COLORS 3                         /* channels of a folded output */
+#define LINES(values) (((values) + 15) / 16 * 16) /* whole cache lines, in values of 4 bytes */
 
 /* Memory that one run needs, and how it divides the picture's width. */
 #define Work NAME(Work)
@@ -27,6 +32,7 @@ typedef struct {
     float *scale, *shift;        /* `pattern` values each */
     float *input;                /* ring of span_rows rows of the padded input, normalized */
     float *output;               /* one row of a phase's output, all channels padded to whole vectors */
+    float *line;                 /* one row of folded output */
     double *totals;
 } Work;
 
@@ -136,16 +142,18 @@ TARGET static void NAME(pack)(const Unit *u, const Work *w, int64_t row, int64_t
     }
 }
 
-/* Adds to `pixels` pixels of `out`, `vectors` vectors wide, the product of each one's input and the weights. */
+/* The product of the input of each of `pixels` pixels and the weights, `vectors` vectors wide, plus the bias, or plus
+   what `out` holds if that is NULL. */
 INLINE void NAME(product)(const int vectors, const int pixels, const float *const *rows, int64_t row_count,
-                          int64_t length, int64_t step, const float *weight, float *out, int64_t out_step)
+                          int64_t length, int64_t step, const float *weight, const float *bias, float *out,
+                          int64_t out_step)
 {
     vec sum[TILE][VECTORS];
 #pragma GCC unroll 8
     for (int p = 0; p < pixels; p++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
-            sum[p][v] = *(const vec *)(out + p * out_step + v * LANES);
+            sum[p][v] = *(const vec *)(bias ? bias + v * LANES : out + p * out_step + v * LANES);
     for (int64_t r = 0; r < row_count; r++) {
         const float *in = rows[r];
         for (int64_t t = 0; t < length; t++, weight += vectors * LANES) {
@@ -171,7 +179,8 @@ INLINE void NAME(product)(const int vectors, const int pixels, const float *cons
 
 /* The same for `count` pixels. */
 INLINE void NAME(products)(const int vectors, int64_t count, const float *const *rows, int64_t row_count,
-                           int64_t length, int64_t step, const float *weight, float *out, int64_t out_step)
+                           int64_t length, int64_t step, const float *weight, const float *bias, float *out,
+                           int64_t out_step)
 {
     const float *in[16];
     int64_t x = 0;
@@ -179,7 +188,7 @@ INLINE void NAME(products)(const int vectors, int64_t count, const float *const 
     for (; x + (pixels) <= count; x += (pixels)) {                                                                     \
         for (int64_t r = 0; r < row_count; r++)                                                                        \
             in[r] = rows[r] + x * step;                                                                                \
-        NAME(product)(vectors, pixels, in, row_count, length, step, weight, out + x * out_step, out_step);             \
+        NAME(product)(vectors, pixels, in, row_count, length, step, weight, bias, out + x * out_step, out_step);       \
     }
     STRETCH(TILE)
     STRETCH(TILE / 2)
@@ -191,8 +200,6 @@ INLINE void NAME(products)(const int vectors, int64_t count, const float *const 
 TARGET static void NAME(convolve)(const Unit *u, const Work *w, const Phase *phase, int64_t y, int64_t count)
 {
     int64_t width = w->vectors * LANES, length = phase->columns * u->channels, step = u->stride_columns * u->channels;
-    for (int64_t x = 0; x < count; x++)
-        memcpy(w->output + x * width, u->bias, width * sizeof(float));
     const float *weight = phase->weight;
     for (int64_t b = 0; b < w->blocks; b++) {
         int64_t first = w->vectors * b / w->blocks, vectors = w->vectors * (b + 1) / w->blocks - first;
@@ -205,13 +212,14 @@ TARGET static void NAME(convolve)(const Unit *u, const Work *w, const Phase *pha
             for (int64_t i = 0; i < some; i++)
                 rows[i] = w->input + (y * u->stride_rows + phase->row + r + i) % w->span_rows * w->slot +
                           phase->column * u->channels;
+            const float *bias = r ? NULL : u->bias + first * LANES;
             float *out = w->output + first * LANES;
             switch (vectors) {
-            case 1: NAME(products)(1, count, rows, some, length, step, weight, out, width); break;
-            case 2: NAME(products)(2, count, rows, some, length, step, weight, out, width); break;
-            case 3: NAME(products)(3, count, rows, some, length, step, weight, out, width); break;
+            case 1: NAME(products)(1, count, rows, some, length, step, weight, bias, out, width); break;
+            case 2: NAME(products)(2, count, rows, some, length, step, weight, bias, out, width); break;
+            case 3: NAME(products)(3, count, rows, some, length, step, weight, bias, out, width); break;
 #if VECTORS > 3
-            case 4: NAME(products)(4, count, rows, some, length, step, weight, out, width); break;
+            case 4: NAME(products)(4, count, rows, some, length, step, weight, bias, out, width); break;
 #endif
             }
         }
@@ -282,16 +290,15 @@ INLINE float NAME(bounded)(float x, float gain, float offset)
 /* A row of folded output: the kernel's columns lie side by side in the channels, those of pixel x at x, x + 1, ... */
 TARGET static void NAME(write_folded)(const Unit *u, const Work *w, int64_t row, int64_t left, int64_t count)
 {
-    int64_t width = w->vectors * LANES, c = u->outputs / u->fold;
-    float *line = w->input + w->span_rows * w->slot; /* spare memory after the ring */
-    for (int64_t x = 0; x < count; x++)
-        for (int64_t k = 0; k < c; k++) {
-            const float *in = w->output + x * width + k;
-            float sum = 0;
-            for (int64_t f = 0; f < u->fold; f++)
-                sum += in[f * (width + c)];
-            line[x * c + k] = sum;
-        }
+    int64_t width = w->vectors * LANES, c = COLORS;
+    float *line = w->line;
+    for (int64_t x = 0; x < count; x++) {
+        const float *in = w->output + x * width;
+        quad sum = {0};
+        for (int64_t f = 0; f < u->fold; f++)
+            sum += *(const quad *)(in + f * (width + c));
+        *(quad *)(line + x * c) = sum; /* the next pixel takes the place of the fourth value */
+    }
     for (int64_t i = 0; i < count * c; i++)
         line[i] = NAME(bounded)(line[i], u->gain, u->offset);
     int64_t i = ((row - u->target_top) * u->target_width + left) * c;
@@ -311,7 +318,6 @@ static int64_t NAME(common)(int64_t a, int64_t b) { return b ? NAME(common)(b, a
 /* Scale and shift, repeated. */
 static void NAME(prepare)(const Unit *u, Work *w)
 {
-    w->shift = w->scale + w->pattern;
     for (int64_t i = 0; i < w->pattern; i++)
         w->scale[i] = u->scale[i % u->channels], w->shift[i] = u->shift[i % u->channels];
 }
@@ -334,17 +340,19 @@ TARGET static int NAME(run)(const Unit *u, int64_t first, int64_t last, double *
     w.columns = 131072 / a_column < 4 * TILE ? 4 * TILE : 131072 / a_column / TILE * TILE;
     w.columns = w.columns < steps ? w.columns : steps;
     w.pattern = c / NAME(common)(c, LANES) * LANES;
-    w.slot = ((w.columns + extra - 1) * u->stride_columns + w.span_columns) * c + LANES;
-    int64_t spare = u->fold ? w.columns * u->outputs : 0;
-    float *memory = malloc((2 * w.pattern + w.span_rows * w.slot + spare + (w.columns + extra) * w.vectors * LANES) *
-                               sizeof(float) + 2 * w.vectors * LANES * sizeof(double));
+    w.slot = LINES(((w.columns + extra - 1) * u->stride_columns + w.span_columns) * c);
+    int64_t ring = w.span_rows * w.slot, row = LINES((w.columns + extra) * w.vectors * LANES + LANES);
+    int64_t spare = u->fold ? LINES(w.columns * COLORS + LANES) : 0, totals_size = LINES(4 * w.vectors * LANES);
+    float *memory = aligned_alloc(64, 4 * (totals_size + 2 * LINES(w.pattern) + ring + row + spare));
     if (!memory)
         return -1;
     w.totals = (double *)memory;
-    w.scale = memory + 4 * w.vectors * LANES;
+    w.scale = memory + totals_size;
+    w.shift = w.scale + LINES(w.pattern);
     NAME(prepare)(u, &w);
-    w.input = w.shift + w.pattern;
-    w.output = w.input + w.span_rows * w.slot + spare;
+    w.input = w.shift + LINES(w.pattern);
+    w.output = w.input + ring;
+    w.line = w.output + row;
     memset(w.totals, 0, 2 * w.vectors * LANES * sizeof(double));
 
     for (int64_t left = 0; left < steps; left += w.columns) {
@@ -393,6 +401,7 @@ TARGET static int NAME(settle)(const Unit *u, int64_t first, int64_t last)
     w.scale = malloc((2 * w.pattern + values) * sizeof(float));
     if (!w.scale)
         return -1;
+    w.shift = w.scale + w.pattern;
     NAME(prepare)(u, &w);
     float *line = w.shift + w.pattern;
     for (int64_t y = first; y < last; y++) {
@@ -410,11 +419,14 @@ TARGET static int NAME(settle)(const Unit *u, int64_t first, int64_t last)
 #undef JOINED
 #undef NAMED
 #undef NAME
+#undef COLORS
+#undef LINES
 #undef INLINE
 #undef vec
 #undef half
 #undef doubles
 #undef mask
+#undef quad
 #undef Work
 #undef INSTRUCTIONS
 #undef TARGET
