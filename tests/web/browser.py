@@ -33,14 +33,16 @@ def service():
             thread.join(PATIENCE)
 
 
-def film(path, frames=30):
+def film(path, size=(640, 480), frames=30):
     """A motion JPEG of a face that sways, with the noise of a camera; what Chromium takes for its camera's picture."""
-    face = Image.open(FACE).convert("RGB").resize((680, 680)).crop((0, 0, 680, 500))
+    width, height = size
+    room = width // 16  # to sway in
+    face = Image.open(FACE).convert("RGB").resize((width + room, width + room), Image.Resampling.BICUBIC)
     noise = np.random.default_rng(0)
     with path.open("wb") as file:
         for i in range(frames):
-            left = 20 + round(15 * np.sin(2 * np.pi * i / frames))
-            frame = np.asarray(face.crop((left, 10, left + 640, 490))).astype(float)
+            left = round(room / 2 * (1 + np.sin(2 * np.pi * i / frames)))
+            frame = np.asarray(face.crop((left, 10, left + width, 10 + height))).astype(float)
             frame = (frame + noise.normal(0, 3, frame.shape)).clip(0, 255).astype(np.uint8)
             Image.fromarray(frame).save(file, "JPEG", quality=90)
     return path
