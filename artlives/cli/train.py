@@ -268,7 +268,9 @@ def _summary_writer(folder: Path, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise ArtlivesError("--tensorboard needs a package: pip install tensorboard") from error
+        raise ArtlivesError(
+            "--tensorboard needs the package tensorboard: pip install 'artlives[tensorboard]'"
+        ) from error
     return SummaryWriter(folder / "tensorboard", purge_step=step + 1)
 
 

@@ -1,10 +1,12 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from artlives import styles
 from artlives.cli import main
@@ -149,10 +151,13 @@ def test_a_painting_without_letters_needs_a_name(train, painting, tmp_path):
     assert "--name" in train("--", nameless).stderr
 
 
-def test_tensorboard(train, painting, photos_folder, tmp_path):
-    pytest.importorskip("tensorboard")
-    assert train(painting, "--photos", photos_folder, "--tensorboard").exit_code == 0
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+def test_tensorboard_is_an_extra(train, painting, photos_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    result = train(painting, "--photos", photos_folder, "--tensorboard")
+    assert (result.exit_code, "pip install 'artlives[tensorboard]'" in result.stderr) == (1, True)
 
+
+def test_tensorboard(train, painting, photos_folder, tmp_path):
+    assert train(painting, "--photos", photos_folder, "--tensorboard").exit_code == 0
     events = EventAccumulator(str(tmp_path / "runs/painting/tensorboard")).Reload()
     assert [scalar.step for scalar in events.Scalars("style")] == [1, 2, 3]
