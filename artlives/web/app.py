@@ -24,7 +24,7 @@ from artlives.web import problems, uploads
 from artlives.web.guard import DOCS_CSP, Guard
 from artlives.web.live import Live
 from artlives.web.settings import SheetSettings, StylizeSettings, describe
-from artlives.web.studio import PLACES, Job, Studio, catalogue, find
+from artlives.web.studio import PLACES, Full, Job, Studio, catalogue, find
 
 STATIC = Path(__file__).parent / "static"
 SAMPLES = ("astronaut", "chelsea", "coffee")
@@ -79,7 +79,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,  # our own page, below: FastAPI's takes its scripts from another host
         redoc_url=None,
-        exception_handlers=problems.HANDLERS,
+        exception_handlers={**problems.HANDLERS, Full: _on_full},
         middleware=[Middleware(Guard, names=names, public=public, token=token)],
     )
 
@@ -163,6 +163,11 @@ def create_app(
     app.mount("/static", StaticFiles(directory=STATIC))
     app.mount("/swagger", StaticFiles(directory=str(files("fastapi_offline") / "static")))
     return app
+
+
+async def _on_full(request: Request, error: Full) -> Response:
+    await uploads.discard(request)
+    return error.response()
 
 
 def _samples_folder() -> Path:

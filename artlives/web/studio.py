@@ -25,6 +25,14 @@ RETRY_AFTER = 2  # seconds
 Result = TypeVar("Result")
 
 
+class Full(Problem):
+    """Every place is taken."""
+
+    def __init__(self) -> None:
+        sentence = f"Too many pictures are being painted: try again in {RETRY_AFTER} seconds."
+        super().__init__(503, sentence, {"Retry-After": str(RETRY_AFTER)})
+
+
 @dataclass(eq=False)
 class Job:
     """A picture that waits to be painted; cancelling `done` takes it out of the queue.
@@ -81,13 +89,9 @@ class Studio:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Hold one of the places, or raise a Problem if all are taken."""
+        """Hold one of the places, or raise `Full` if all are taken."""
         if self.taken >= self.places:
-            raise Problem(
-                503,
-                f"Too many pictures are being painted: try again in {RETRY_AFTER} seconds.",
-                {"Retry-After": str(RETRY_AFTER)},
-            )
+            raise Full()
         self.taken += 1
         try:
             yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -20,6 +21,7 @@ from artlives.web.problems import Problem, of_picture
 from artlives.web.settings import AnySettings, parse
 
 MAX_BYTES = 25_000_000
+ABANDONED_BYTES = 4 * MAX_BYTES
 MAX_PIXELS = 50_000_000
 SECONDS = 60  # for the whole upload
 
@@ -68,12 +70,23 @@ async def _form(request: Request) -> tuple[bytes, dict[str, str]]:
 
 
 async def _limited(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The chunks of a body. One that is too large is read and thrown away first: who still sends hears no answer."""
     length = 0
     async for chunk in stream:
         length += len(chunk)
-        if length > MAX_BYTES:
-            raise Problem(413, f"The picture is larger than {MAX_BYTES // 10**6} MB: make it smaller first.")
-        yield chunk
+        if length > ABANDONED_BYTES:
+            break
+        if length <= MAX_BYTES:
+            yield chunk
+    if length > MAX_BYTES:
+        raise Problem(413, f"The picture is larger than {MAX_BYTES // 10**6} MB: make it smaller first.")
+
+
+async def discard(request: Request) -> None:
+    """Read a request's body and throw it away, as far as its length and time are within limits."""
+    with anyio.move_on_after(SECONDS), suppress(Problem):
+        async for _ in _limited(request.stream()):
+            pass
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:

@@ -4,6 +4,8 @@ import { stylize } from "./api.js";
 import { Problem } from "./dom.js";
 
 const UNDERSTOOD = new Set(["image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif", "image/tiff"]);
+const MAX_BYTES = 25e6; // the service's limits
+const MAX_PIXELS = 50e6;
 const QUALITY = 0.92;
 
 export class Picture {
@@ -22,8 +24,7 @@ export class Picture {
     }
     try {
       const bitmap = await createImageBitmap(file);
-      // Of what this browser reads and the service does not, such as HEIC on a phone, it gets a JPEG.
-      return UNDERSTOOD.has(file.type) ? new Picture(file, bitmap) : new Picture(await draw(bitmap, bitmap.width), bitmap);
+      return new Picture(await acceptable(file, bitmap), bitmap);
     } catch {
       const photo = await stylize(file, { style: anyStyle, strength: 0 });
       return new Picture(photo, await createImageBitmap(photo));
@@ -51,6 +52,13 @@ export class Picture {
     this.bitmap.close();
     URL.revokeObjectURL(this.url);
   }
+}
+
+/** The file, or a JPEG of it where the service would refuse it: as too large, or as HEIC from a phone. */
+async function acceptable(file, bitmap) {
+  const pixels = bitmap.width * bitmap.height;
+  if (UNDERSTOOD.has(file.type) && file.size <= MAX_BYTES && pixels <= MAX_PIXELS) return file;
+  return draw(bitmap, bitmap.width * Math.min(1, Math.sqrt(MAX_PIXELS / pixels)));
 }
 
 /** A bitmap at this width, as a Blob. */
