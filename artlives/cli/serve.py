@@ -1,10 +1,14 @@
 """`artlives serve`: the selfie page and its service, without opening a browser."""
 
+import sys
+from urllib.parse import urlsplit
+
 import click
 
 from artlives.cli.options import device_option
 
 HOST, PORT = "127.0.0.1", 8000
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def server_options(command):
@@ -47,5 +51,12 @@ def serve(host: str, port: int, https: bool, no_token: bool, device: str) -> Non
 
 
 def say(link: str) -> None:
+    """Print the link and, where a phone may want it, its QR code."""
     click.echo(link)
+    if urlsplit(link).hostname not in LOOPBACK and sys.stderr.isatty():
+        import qrcode
+
+        code = qrcode.QRCode(border=2)
+        code.add_data(link)
+        code.print_ascii(out=sys.stderr, invert=True)
     click.echo("Ctrl-C stops it. Pictures stay on this machine and are not kept.", err=True)

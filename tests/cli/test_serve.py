@@ -19,6 +19,7 @@ import pytest
 
 import artlives
 from artlives.cli.selfie import selfie
+from artlives.cli.serve import say
 from artlives.web import server
 from artlives.web.certificate import self_signed
 
@@ -139,6 +140,17 @@ def test_errors_are_one_line(run, arguments, status, message):
     result = run("serve", *arguments)
     assert result.exit_code == status
     assert message in result.output
+
+
+@pytest.mark.parametrize(
+    ("link", "has_code"), [("https://192.0.2.7:1/?token=x", True), ("http://127.0.0.1:1/", False)]
+)
+def test_a_phone_can_scan_the_link(capsys, monkeypatch, link, has_code):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    say(link)
+    printed = capsys.readouterr()
+    assert printed.out.strip() == link
+    assert ("\N{FULL BLOCK}" in printed.err) == has_code
 
 
 @pytest.mark.parametrize("opens", [True, False])
