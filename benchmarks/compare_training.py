@@ -1,6 +1,6 @@
 """The lecture's choices side by side: one training for each, and one plot of their curves a slide.
 
-    python -m benchmarks.compare_training PAINTING PHOTOS [--perceptual FILE] [--steps 300] [--plots images/readme]
+    python -m benchmarks.compare_training PAINTING PHOTOS [--perceptual FILE] [--steps 150] [--plots images/readme]
 
 All trainings start from one seed, see the same crops, and differ from `artlives train`'s defaults in one choice. They
 are small, to take a minute each. What is drawn is how far pictures of four photos that no training saw are from the
@@ -98,6 +98,8 @@ def draw(slide: str, curves: dict[str, list[tuple[int, float]]], path: Path) -> 
     for name, curve in curves.items():
         axes.plot(*zip(*curve, strict=True), label=name, linewidth=1.5)
     axes.set(yscale="log", xlabel="step", ylabel="distance (style + content)", title=slide.replace("-", " "))
+    axes.yaxis.set_major_formatter("{x:.1f}")
+    axes.yaxis.set_minor_formatter("{x:.1f}")
     axes.grid(which="both", alpha=0.3)
     axes.legend()
     buffer = BytesIO()
@@ -111,7 +113,7 @@ def main() -> None:
     parser.add_argument("painting", type=Path)
     parser.add_argument("photos", type=Path, help="folder of photos")
     parser.add_argument("--perceptual", type=Path, help="VGG-19's weights, as for `artlives train`")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--slides", nargs="+", choices=list(SLIDES), default=list(SLIDES))
     parser.add_argument("--plots", type=Path, default=Path("images/readme"), help="folder for the plots")
     options = parser.parse_args()
