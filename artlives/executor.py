@@ -181,7 +181,8 @@ class _Painting:
         self.all = self._work_in_strips()
         for kind, steps in self.network.layers:
             if kind == "residual":
-                value = self._residual(self._settled(value), *steps)
+                value = self._settled(value)  # lets go of what it was made of
+                value = self._residual(value, *steps)
             elif kind == "output":
                 painting = np.empty(self.picture.shape, self.dtype)
                 self._in_bands(steps[0], chain, value, painting)
@@ -350,7 +351,7 @@ class _Buffers:
     def give(self, *arrays: Array | None) -> None:
         """Arrays that were taken."""
         for array in arrays:
-            if array is not None:
+            if array is not None and array.base is not None:
                 self.free.append(compiled.aligned_part(array.base))
 
     def trim(self) -> None:

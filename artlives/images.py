@@ -128,7 +128,7 @@ def from_pil(image: Image.Image, name: str = "the picture") -> Photo:
             image = _to_srgb(image, profile, gray)
         except (ImageCms.PyCMSError, OSError, ValueError) as error:
             notes.append(f"{name}: its colour profile was passed over: {error}")
-    pixels = np.array(image.convert("RGB"))
+    pixels = np.array(image if image.mode == "RGB" else image.convert("RGB"))
     return Photo(pixels, alpha, format, exif, tuple(notes))
 
 

@@ -227,8 +227,10 @@ def load_network(style: Style, device: torch.device | str = "cpu") -> StyleNetwo
     return network.to(device).eval()
 
 
-def load_executor(style: Style) -> Executor | None:
-    """The same network for the CPU and without torch; None where the compiled core is missing or lacks a part of it.
+def load_executor(style: Style, threads: int | None = None) -> Executor | None:
+    """The same network for the CPU and without torch, in `threads` threads.
+
+    None where the compiled core is missing or lacks a part of it.
 
     Raises:
         ArtlivesError: as `load_network` does.
@@ -238,7 +240,7 @@ def load_executor(style: Style) -> Executor | None:
     if not can_run(style.layers):
         return None
     try:
-        return Executor(style.layers, load_weights(style))
+        return Executor(style.layers, load_weights(style), threads)
     except (KeyError, ValueError) as error:
         raise ArtlivesError(_misfit(style, error)) from error
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, ITU-R BT.601
 ROWS = 256  # that are blended at a time
-SMALL = 256 << 20  # bytes; a picture that needs no more is painted whole without a look at the memory
+# A picture that needs fewer bytes than the first is painted whole without a look at the memory that is free; one that
+# needs more than the second is painted in strips however much there is.
+SMALL, LARGE = 256 << 20, 1536 << 20
 
 Report = Callable[[float], None]
 
@@ -44,7 +46,8 @@ class Stylizer:
         strength: 0 returns the picture as it was, 1 the painting; between them they are blended.
         keep_colors: take the luminance alone from the painting, hue and saturation from the picture.
         memory: bytes that the network may use on the CPU besides the pictures; what needs more is painted in
-            strips. By default two thirds of the memory that is free.
+            strips. By default two thirds of the memory that is free, and strips for what would need over 1.5 GB.
+        threads: of the CPU; by default as many as it has processors, or OMP_NUM_THREADS.
 
     Raises:
         ArtlivesError: if there is no such style or device, or the style's file is damaged.
@@ -60,12 +63,13 @@ class Stylizer:
         strength: float = 1.0,
         keep_colors: bool = False,
         memory: int | None = None,
+        threads: int | None = None,
     ) -> None:
         self._set(size, strength, keep_colors)
         self.style = style if isinstance(style, styles.Style) else styles.find(style)
         self.device = devices.choose(device)
         self.memory = memory
-        executor = styles.load_executor(self.style) if self.device == "cpu" else None
+        executor = styles.load_executor(self.style, threads) if self.device == "cpu" else None
         self._executor = executor
         self._network = None if executor else styles.load_network(self.style, self.device)
 
@@ -175,11 +179,13 @@ class Stylizer:
     def _allowance(self, height: int, width: int) -> int | None:
         """Bytes that the network may use for such a picture; None if there is no need to ask."""
         assert self._executor
-        if self.memory is not None or self._executor.needs(height, width) <= SMALL:
+        needs = self._executor.needs(height, width)
+        if self.memory is not None or needs <= SMALL:
             return self.memory
         import psutil
 
-        return psutil.virtual_memory().available * 2 // 3
+        free = psutil.virtual_memory().available * 2 // 3
+        return free if needs <= LARGE else min(free, needs - 1)
 
     def _by_torch(self, photo: np.ndarray) -> np.ndarray:
         import torch

@@ -290,3 +290,16 @@ def test_a_variant_shares_the_network(style_file, pixels):
     assert max(stylizer.variant(size=32)(pixels).shape) == 32
     with pytest.raises(ValueError, match="strength"):
         stylizer.variant(strength=2)
+
+
+def test_a_picture_that_needs_more_memory_than_it_may_take_is_painted_in_strips(style_file, pixels):
+    picture = np.tile(pixels, (4, 4, 1))
+    stylizer = Stylizer(style_file, device="cpu")
+    if stylizer._executor is None:
+        pytest.skip("the compiled core was not built")
+    size = picture.shape[:2]
+    whole, strips = stylizer._executor.needs(*size), stylizer._executor.needs_in_strips(*size)
+    painted = Stylizer(style_file, device="cpu", memory=whole)(picture).astype(int)
+    with pytest.raises(ArtlivesError, match=rf"224x160 pixels need more memory.*{strips} bytes.*--size"):
+        Stylizer(style_file, device="cpu", memory=min(whole, strips) - 1)(picture)
+    assert np.array_equal(painted, Stylizer(style_file, device="cpu")(picture))

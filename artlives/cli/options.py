@@ -1,8 +1,24 @@
 """Options that several commands share."""
 
+import re
 from pathlib import Path
 
 import click
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+class Bytes(click.ParamType):
+    """A number of bytes, with or without a unit: 800MB, 1.5GB."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", str(value).strip(), re.IGNORECASE)
+        if not match or not float(match[1]):
+            self.fail(f"{value!r} is not a size such as 800MB or 1.5GB", param, ctx)
+        return int(float(match[1]) * UNITS[match[2].upper()])
+
 
 style_option = click.option(
     "--style",

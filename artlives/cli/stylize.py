@@ -18,7 +18,7 @@ import click
 from tqdm import tqdm
 
 from artlives import folders, images, styles
-from artlives.cli.options import device_option, style_option
+from artlives.cli.options import Bytes, device_option, style_option
 from artlives.cli.outputs import check_target, identity, is_folder
 from artlives.errors import ArtlivesError
 from artlives.folders import Job, Outcome, Plan
@@ -57,6 +57,13 @@ STREAM = "-"  # as a photo standard input, as an output standard output
 @click.option("--keep-colors", is_flag=True, help="Keep the photo's colours, take the painting's luminance.")
 @device_option
 @click.option(
+    "--memory",
+    metavar="SIZE",
+    type=Bytes(),
+    help="What the network may use on the CPU, such as 1GB: a picture that needs more is painted in strips. "
+    "[default: two thirds of what is free, 1.5GB at most]",
+)
+@click.option(
     "--quality",
     type=click.IntRange(1, 100),
     default=92,
@@ -88,6 +95,7 @@ def stylize(
     strength: float,
     keep_colors: bool,
     device: str,
+    memory: int | None,
     quality: int,
     report: Path | None,
     engine: str,
@@ -113,7 +121,13 @@ def stylize(
     if report and report.suffix != ".jsonl":
         raise click.BadParameter(f"{report} does not end in .jsonl", param_hint="--report")
     found = styles.find(style)
-    settings = {"device": device, "size": size, "strength": strength, "keep_colors": keep_colors}
+    settings = {
+        "device": device,
+        "size": size,
+        "strength": strength,
+        "keep_colors": keep_colors,
+        "memory": memory,
+    }
     several = engine == "ray" or len(photos) > 1 or any(is_folder(photo) for photo in photos)
     if engine == "ray":
         plan, outcomes = _on_ray(photos, output, found, overwrite, quality, settings)
@@ -150,13 +164,14 @@ def _on_ray(
 ) -> tuple[Plan, Iterator[Outcome]]:
     if len(photos) != 1 or output is None or STREAM in (*photos, output):
         raise click.UsageError("--engine ray paints one folder into another: give one folder and -o DIR")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # read when it is imported
     try:
         from artlives import ray_engine, storage
     except ImportError as error:
         raise ArtlivesError(
             f"--engine ray needs more packages ({error}): pip install 'artlives[ray]'"
         ) from error
-    logging.disable(logging.WARNING)  # Ray's own messages, of which there are many
+    logging.disable(logging.WARNING)  # Ray tells much that is of no use here
     source, target = storage.Folder(photos[0]), storage.Folder(output)
     plan = ray_engine.plan(source, target, style, overwrite)
     return plan, ray_engine.paint(plan.jobs, source, target, style, quality, **settings)
@@ -182,14 +197,12 @@ def _here(
     plan = _plan(targets, several, overwrite)
 
     def paint() -> Iterator[Outcome]:
-        from artlives.stylizer import Stylizer
-
-        stylizer = Stylizer(style, **settings)
+        stylizers = folders.stylizers(style, len(plan.jobs), **settings)
         if several:
-            yield from folders.paint(stylizer, plan.jobs, save_to=partial(images.save, quality=quality))
+            yield from folders.paint(stylizers, plan.jobs, save=partial(images.save, quality=quality))
             folders.sweep({Path(job.target).parent for job in plan.jobs})
         else:
-            yield _paint_one(stylizer, plan.jobs[0], quality)
+            yield _paint_one(stylizers[0], plan.jobs[0], quality)
 
     return plan, paint() if plan.jobs else iter(())
 
@@ -270,7 +283,9 @@ def _paint_one(stylizer: Stylizer, job: Job, quality: int) -> Outcome:
     try:
         photo = images.load(sys.stdin.buffer if job.source == STREAM else job.source, name)
         try:
-            painting = stylizer(photo)
+            layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+            with tqdm(total=1.0, delay=2, bar_format=layout, leave=False, disable=None) as bar:
+                painting = stylizer(photo, lambda done: bar.update(done - bar.n))
         except ArtlivesError as error:
             raise ArtlivesError(f"{name}: {error}") from error
         if job.target == STREAM:

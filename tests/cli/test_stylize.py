@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from artlives import images
+from artlives.cli.options import Bytes
 from artlives.stylizer import Stylizer
 
 
@@ -493,3 +494,23 @@ def test_interrupt(stylize, photo_file, monkeypatch):
     result = stylize(photo_file)
     assert (result.exit_code, result.stderr) == (130, "artlives: interrupted\n")
     assert names(photo_file.parent) == ["photo.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("size", "number"), [("1GB", 10**9), ("800mb", 8 * 10**8), ("1.5 k", 1500), ("12", 12)]
+)
+def test_sizes_of_memory(size, number):
+    assert Bytes().convert(size, None, None) == number
+
+
+@pytest.mark.parametrize("size", ["", "0", "much", "1 PB", "-1GB"])
+def test_what_is_no_size_of_memory(stylize, photo_file, size):
+    result = stylize(photo_file, "--memory", size)
+    assert result.exit_code == 2
+    assert "is not a size such as" in result.stderr
+
+
+def test_too_little_memory(stylize, photo_file):
+    result = stylize(photo_file, "--memory", "1")
+    assert result.exit_code == 1
+    assert "more memory" in result.stderr

@@ -1,8 +1,8 @@
 """The compiled core on NumPy arrays, without torch: convolutions with what surrounds them, on the CPU.
 
-`core.c` is built with the wheel where there is a compiler; `instruction_sets` says whether it was. One call computes a `Unit`:
-it reads an activation once (applying the normalization, ReLU, residual addition and padding that come before the
-convolution), convolves, and writes the result once, adding up what the next normalization needs to know of it.
+`core.c` is built with the wheel where there is a compiler; `instruction_sets` says whether it was. One call computes a
+`Unit`: it reads an activation once (applying the normalization, ReLU, residual addition and padding that come before
+the convolution), convolves, and writes the result once, adding up what the next normalization needs to know of it.
 """
 
 import ctypes
