@@ -1,5 +1,6 @@
 """Fixtures that more than one test file uses. No test needs a trained model."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from PIL import Image
 from artlives import styles
 from artlives.architecture import STYLE_NETWORK
 from artlives.network import StyleNetwork
+
+# Triton decides when it is imported whether kernels are compiled or interpreted.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,559 @@
+"""Convolution on CUDA by Triton kernels: as one matrix product whose left side is never written down.
+
+A convolution is the product of a matrix with a row for each output pixel, which holds all that the kernel covers there
+(kernel rows * kernel columns * channels values), and the kernel's matrix (those values, output channels). A program
+computes a tile of it, some pixels times some channels, and gathers the left side piece by piece from the picture
+itself ("implicit GEMM": Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning").
+
+`convolve`, `convolve_transposed` and `correlate_weight` are those of `matmul.py`, of the same signatures. `run` does in
+the same pass what surrounds a convolution in a network: while it reads, it normalizes, rectifies, adds a residual and
+pads; before it writes, it adds the bias and takes the mean and the squared deviations of its tile. `normalization`
+combines those into what the next reader needs. So an activation is written once and read by one kernel.
+
+Products are summed in fp32. Those of fp32 are exact to fp32's rounding, or of TF32 where
+`torch.backends.cuda.matmul.allow_tf32` is set. Nothing is added atomically: results can be repeated bit by bit.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from artlives.blocks.kernels.matmul import Geometry, _phases
+
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+REPAYS = 10  # calls of one kind after which the configurations are tried out
+SPLITS = 256  # programs that a weight's gradient is divided among, at least
+
+Result = TypeVar("Result")
+
+
+def supports(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
+    """Whether the three functions take these: on a GPU with tensor cores for bf16, of half or single precision."""
+    return (
+        geometry.groups == 1
+        and x.dtype == weight.dtype
+        and x.dtype in DTYPES
+        and x.is_cuda
+        and torch.cuda.get_device_capability(x.device) >= (8, 0)
+    )
+
+
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+    """Convolution of `x` (N, C, H, W) with `weight` (O, C, kh, kw), as `matmul.convolve`; `geometry.groups` is 1."""
+    _, (ph, pw), (dh, dw), _ = geometry
+    (sh, sw), (kh, kw) = geometry.stride, weight.shape[2:]
+    ho = (x.shape[2] + 2 * ph - dh * (kh - 1) - 1) // sh + 1
+    wo = (x.shape[3] + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+    y = x.new_empty(len(x), ho, wo, len(weight))
+    run(convolution(weight, bias, geometry), Reading(_pixels(x)), y)
+    return y.permute(0, 3, 1, 2)
+
+
+def convolve_transposed(
+    y: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, size: tuple[int, int]
+) -> Tensor:
+    """Transposed convolution of `y` (N, O, Ho, Wo) with `weight` (O, C, kh, kw), as `matmul.convolve_transposed`."""
+    x = y.new_empty(len(y), *size, weight.shape[1])
+    run(transposed_convolution(weight, bias, geometry), Reading(_pixels(y)), x)
+    return x.permute(0, 3, 1, 2)
+
+
+def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tuple[int, int]) -> Tensor:
+    """Correlation of `x` (N, C, H, W) with `y` (N, O, Ho, Wo), as `matmul.correlate_weight`: (O, C, kh, kw)."""
+    stride, padding, dilation, _ = geometry
+    c, (n, o, ho, wo) = x.shape[1], y.shape
+    values, pixels = kernel_size[0] * kernel_size[1] * c, n * ho * wo
+    if not pixels:
+        return x.new_zeros(o, c, *kernel_size)
+    inputs, outputs = _pixels(x), _pixels(y)
+    block_o, block_k, block_p = min(64, _power(o)), min(64, _power(values)), 32
+    tiles = triton.cdiv(o, block_o), triton.cdiv(values, block_k)
+    steps = triton.cdiv(pixels, block_p)
+    steps_each = triton.cdiv(steps, max(1, SPLITS // (tiles[0] * tiles[1])))
+    grid = (*tiles, triton.cdiv(steps, steps_each))
+    parts = x.new_empty(grid[2], o, *kernel_size, c, dtype=torch.float32)
+    with torch.cuda.device_of(x):
+        _correlate[grid](
+            inputs,
+            outputs,
+            parts,
+            *x.shape[2:],
+            ho,
+            wo,
+            pixels,
+            steps_each,
+            *kernel_size,
+            *stride,
+            *padding,
+            *dilation,
+            CHANNELS=c,
+            OUTPUTS=o,
+            PRECISION=_precision(),
+            BLOCK_O=block_o,
+            BLOCK_K=block_k,
+            BLOCK_P=block_p,
+        )
+    return parts.sum(0).permute(0, 3, 1, 2).to(x.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A convolution's weights and how they walk over the picture.
+
+    An output pixel of phase `(row % up, column % up)` belongs to step `(row // up, column // up)`. Along each axis its
+    tap i meets input `step * stride + first + i * input_step` with kernel row (or column) `tap + i * kernel_step`.
+
+    Attributes:
+        weight: (O, kh, kw, C), dense.
+        bias: (O,) or None.
+        walks: int32 (phases, 6): for rows, then for columns, how many taps there are, `first` and `tap`.
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+    walks: Tensor
+    stride: tuple[int, int] = (1, 1)
+    up: tuple[int, int] = (1, 1)
+    input_step: tuple[int, int] = (1, 1)
+    kernel_step: tuple[int, int] = (1, 1)
+
+
+def convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kernel:
+    """The kernel of a convolution by `weight` (O, C, kh, kw)."""
+    (ph, pw), (kh, kw) = geometry.padding, weight.shape[2:]
+    walks = _table(((kh, -ph, 0, kw, -pw, 0),), weight.device)
+    weight = weight.permute(0, 2, 3, 1).contiguous()
+    return Kernel(weight, bias, walks, geometry.stride, input_step=geometry.dilation)
+
+
+def transposed_convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kernel:
+    """The kernel of a transposed convolution by `weight` (C, O, kh, kw): stride * stride phases, each a convolution."""
+    axes = [
+        [*_phases(s, k, s, p, d)]
+        for s, k, p, d in zip(
+            geometry.stride, weight.shape[2:], geometry.padding, geometry.dilation, strict=True
+        )
+    ]
+    # `_phases` counts the taps of the flipped kernel.
+    walks = product(
+        *(
+            [(phase.taps, -phase.before, size - 1 - phase.first) for phase in axis]
+            for axis, size in zip(axes, weight.shape[2:], strict=True)
+        )
+    )
+    used = [next((phase for phase in axis if phase.taps), axis[0]) for axis in axes]
+    return Kernel(
+        weight.permute(1, 2, 3, 0).contiguous(),
+        bias,
+        _table(tuple(rows + columns for rows, columns in walks), weight.device),
+        up=geometry.stride,
+        input_step=(used[0].dilation, used[1].dilation),
+        kernel_step=(-used[0].step, -used[1].step),
+    )
+
+
+class Reading(NamedTuple):
+    """What a convolution reads: relu(source * scale + shift) + residual.
+
+    `source` is (N, H, W, C), dense, of any dtype; `residual` is like it. `scale` and `shift` are (N, C) in fp32, or
+    None for 1 and 0. Around the picture lie `reach` pixels of its reflection (its edge is not repeated), then zeros.
+    """
+
+    source: Tensor
+    scale: Tensor | None = None
+    shift: Tensor | None = None
+    relu: bool = False
+    residual: Tensor | None = None
+    reach: int = 0
+
+
+class Statistics(NamedTuple):
+    """Of each tile of an output: `mean` and sum of squared deviations from it, both fp32 (N, O, tiles).
+
+    Tile t is the (t // phases)-th of its phase; each has `pixels` pixels, the last one what is left of `phase_pixels`.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    phases: int
+    pixels: int
+    phase_pixels: int
+
+
+def run(
+    kernel: Kernel,
+    reading: Reading,
+    target: Tensor,
+    *,
+    keep: Tensor | None = None,
+    statistics: bool = False,
+    gain: tuple[float, float] | None = None,
+) -> Statistics | None:
+    """Convolve what `reading` says, and write the result to `target`.
+
+    Args:
+        target: (N, H', W', O), dense, of any float dtype, or of uint8, which is rounded and limited to 0..255.
+        keep: like the source; what was read is written there, without the padding. For a stride of 1.
+        statistics: whether to take the output's statistics; H' and W' must then be multiples of `kernel.up`.
+        gain: (factor, offset) to write factor * tanh(x) + offset instead of x.
+    """
+    n, height, width, o = target.shape
+    c = reading.source.shape[3]
+    phases = len(kernel.walks)
+    phase_pixels = triton.cdiv(height, kernel.up[0]) * triton.cdiv(width, kernel.up[1])
+    if not target.numel():
+        return None
+
+    def launch(tile: Tile) -> Statistics | None:
+        tiles = triton.cdiv(phase_pixels, tile.pixels) * phases
+        parts = None
+        if statistics:
+            mean, deviation = torch.empty(2, n, o, tiles, dtype=torch.float32, device=target.device)
+            parts = Statistics(mean, deviation, phases, tile.pixels, phase_pixels)
+        with torch.cuda.device_of(target):
+            _convolve[tiles, triton.cdiv(o, tile.outputs), n](
+                reading.source,
+                reading.residual,
+                reading.scale,
+                reading.shift,
+                kernel.weight,
+                kernel.bias,
+                kernel.walks,
+                target,
+                keep,
+                parts and parts.mean,
+                parts and parts.deviation,
+                *reading.source.shape[1:3],
+                height,
+                width,
+                *kernel.weight.shape[1:3],
+                *kernel.stride,
+                *kernel.up,
+                *kernel.input_step,
+                *kernel.kernel_step,
+                reading.reach,
+                *(gain or (1.0, 0.0)),
+                CHANNELS=c,
+                OUTPUTS=o,
+                RELU=reading.relu,
+                TANH=gain is not None,
+                PRECISION=_precision(),
+                BLOCK_M=tile.pixels,
+                BLOCK_N=tile.outputs,
+                BLOCK_K=tile.values,
+                num_warps=tile.warps,
+                num_stages=tile.stages,
+            )
+        return parts
+
+    flags = reading.relu, reading.residual is None, keep is None, statistics, target.dtype
+    key = (target.device, kernel.weight.dtype, *kernel.weight.shape, kernel.stride, kernel.up, flags)
+    return _fastest((*key, n, phase_pixels), _tiles(kernel.weight), launch)
+
+
+def normalization(parts: Statistics, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
+    """Scale and shift, fp32 (N, O), that normalize an output of these statistics by instance.
+
+    Ulyanov et al. 2016, "Instance normalization": (x - mean) / sqrt(var + eps) * gamma + beta. The tiles' means and
+    squared deviations are combined as in Chan et al. 1979, "Updating formulae and a pairwise algorithm for computing
+    sample variances", which loses no digits where the mean is large.
+    """
+    n, o, tiles = parts.mean.shape
+    scale, shift = torch.empty(2, n, o, dtype=torch.float32, device=parts.mean.device)
+    with torch.cuda.device_of(parts.mean):
+        _normalization[n * o,](
+            parts.mean,
+            parts.deviation,
+            gamma,
+            beta,
+            scale,
+            shift,
+            tiles,
+            parts.phases,
+            parts.pixels,
+            parts.phase_pixels,
+            eps,
+            OUTPUTS=o,
+            BLOCK=min(1024, _power(tiles)),
+        )
+    return scale, shift
+
+
+class Tile(NamedTuple):
+    """What one program computes, `pixels` times `outputs`, in steps of `values`; and by how many warps and stages."""
+
+    pixels: int
+    outputs: int
+    values: int
+    warps: int
+    stages: int
+
+
+def _tiles(weight: Tensor) -> list[Tile]:
+    """The tiles to choose from, of which the first one suits most; only that one where there is no GPU to try them."""
+    o, _, _, c = weight.shape
+    outputs = min(128, _power(o))
+    values = next((size for size in (32, 16) if c % size == 0), 32)
+    if weight.dtype == torch.float32:
+        tiles = [Tile(64, min(64, outputs), values, 4, 2), Tile(128, min(64, outputs), values, 8, 2)]
+    else:
+        tiles = [
+            Tile(128, outputs, values, 4 if outputs < 128 else 8, 3),
+            Tile(64, outputs, values, 4, 3),
+            Tile(256, min(64, outputs), values, 8, 2),
+        ]
+    return tiles if weight.is_cuda else tiles[:1]
+
+
+def _power(size: int) -> int:
+    """The power of two from `size` on, and 16 at least, below which there are no matrix instructions."""
+    return max(16, triton.next_power_of_2(size))
+
+
+_calls: Counter[Any] = Counter()
+_choices: dict[Any, Tile] = {}
+
+
+def _fastest(key: Any, tiles: Sequence[Tile], launch: Callable[[Tile], Result]) -> Result:
+    """What `launch` returns for the fastest tile; for the first one, until such calls are so many as to repay a trial.
+
+    Triton keeps on disk what it has compiled, so that in the next process a trial takes milliseconds.
+    """
+    _calls[key] += 1
+    if _calls[key] == REPAYS and len(tiles) > 1:
+        _choices[key] = min(tiles, key=lambda tile: triton.testing.do_bench(lambda: launch(tile), 5, 20))
+    return launch(_choices.get(key, tiles[0]))
+
+
+def _precision() -> str:
+    return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee"
+
+
+def _pixels(x: Tensor) -> Tensor:
+    """`x` (N, C, H, W) as (N, H, W, C), dense: the same memory where it is channels-last."""
+    return x.permute(0, 2, 3, 1).contiguous()
+
+
+@cache
+def _table(rows: tuple[tuple[int, ...], ...], device: torch.device) -> Tensor:
+    return torch.tensor(rows, dtype=torch.int32, device=device)
+
+
+@triton.jit
+def _convolve(
+    source,
+    residual,
+    scale,
+    shift,
+    weight,
+    bias,
+    walks,
+    target,
+    keep,
+    means,
+    deviations,
+    height,
+    width,
+    target_height,
+    target_width,
+    kernel_rows,
+    kernel_columns,
+    stride_y,
+    stride_x,
+    up_y,
+    up_x,
+    input_step_y,
+    input_step_x,
+    kernel_step_y,
+    kernel_step_x,
+    reach,
+    factor,
+    offset,
+    CHANNELS: tl.constexpr,
+    OUTPUTS: tl.constexpr,
+    RELU: tl.constexpr,
+    TANH: tl.constexpr,
+    PRECISION: tl.constexpr,
+    BLOCK_M: tl.constexpr,
+    BLOCK_N: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+):
+    """Program (t, b, n): tile t of picture n, output channels b * BLOCK_N and on. See `run`."""
+    n = tl.program_id(2).to(tl.int64)
+    phase = tl.program_id(0) % (up_y * up_x)  # the phases of one place follow each other, and share the cache
+    tile = tl.program_id(0) // (up_y * up_x)
+    top, left = phase // up_x, phase % up_x
+    rows, columns = tl.cdiv(target_height - top, up_y), tl.cdiv(target_width - left, up_x)  # of this phase
+    m = tile * BLOCK_M + tl.arange(0, BLOCK_M)
+    inside = m < rows * columns
+    y, x = (m // tl.maximum(columns, 1))[:, None], (m % tl.maximum(columns, 1))[:, None]
+    o = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
+
+    walk = walks + phase * 6
+    taps_y, first_y, tap_y = tl.load(walk), tl.load(walk + 1), tl.load(walk + 2)
+    taps_x, first_x, tap_x = tl.load(walk + 3), tl.load(walk + 4), tl.load(walk + 5)
+    # Many channels are rounded up to whole steps, so that a step lies within one tap and finds its pixels just once.
+    SLOTS: tl.constexpr = CHANNELS if CHANNELS < 16 else (CHANNELS + BLOCK_K - 1) // BLOCK_K * BLOCK_K
+    picture = n * height * width * CHANNELS
+    sums = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
+    for k0 in range(0, taps_y * taps_x * SLOTS, BLOCK_K):
+        # What the pixels of the tile see under BLOCK_K values of the kernel: (BLOCK_M, BLOCK_K).
+        tap, c = _tap_and_channel(k0, SLOTS, BLOCK_K)
+        i, j = tap // taps_x, tap % taps_x
+        at_y = y * stride_y + (first_y + i * input_step_y)[None, :]
+        at_x = x * stride_x + (first_x + j * input_step_x)[None, :]
+        source_y, within_y = _reflected(at_y, height, reach)
+        source_x, within_x = _reflected(at_x, width, reach)
+        exists = (tap < taps_y * taps_x) & (c < CHANNELS)
+        seen = inside[:, None] & within_y & within_x & exists[None, :]
+        place = picture + (source_y * width + source_x).to(tl.int64) * CHANNELS + c[None, :]
+        a = tl.load(source + place, seen, 0).to(tl.float32)
+        if scale is not None:
+            at_c = n * CHANNELS + c
+            a = (
+                a * tl.load(scale + at_c, c < CHANNELS, 0)[None, :]
+                + tl.load(shift + at_c, c < CHANNELS, 0)[None, :]
+            )
+        if RELU:
+            a = tl.maximum(a, 0)
+        if residual is not None:
+            a += tl.load(residual + place, seen, 0).to(tl.float32)
+        if keep is not None:
+            own = (at_y == y) & (at_x == x) & (tl.program_id(1) == 0)
+            tl.store(keep + place, a.to(keep.dtype.element_ty), seen & own)
+        a = tl.where(seen, a, 0)
+        # Times these values of the kernel: (BLOCK_K, BLOCK_N).
+        place = ((tap_y + i * kernel_step_y) * kernel_columns + tap_x + j * kernel_step_x) * CHANNELS + c
+        place = place[:, None] + (o * kernel_rows * kernel_columns * CHANNELS)[None, :]
+        b = tl.load(weight + place, exists[:, None] & (o < OUTPUTS)[None, :], 0)
+        sums = tl.dot(a.to(b.dtype), b, sums, input_precision=PRECISION)
+    if bias is not None:
+        sums += tl.load(bias + o, o < OUTPUTS, 0).to(tl.float32)[None, :]
+
+    if means is not None:
+        count = tl.minimum(rows * columns - tile * BLOCK_M, BLOCK_M)
+        mean = tl.sum(tl.where(inside[:, None], sums, 0), 0) / count
+        centred = tl.where(inside[:, None], sums - mean[None, :], 0)
+        part = (n * OUTPUTS + o) * tl.num_programs(0) + tl.program_id(0)
+        tl.store(means + part, mean, o < OUTPUTS)
+        tl.store(deviations + part, tl.sum(centred * centred, 0), o < OUTPUTS)
+    if TANH:
+        sums = factor * (1 - 2 / (tl.exp(2 * sums) + 1)) + offset
+    if target.dtype.element_ty == tl.uint8:
+        sums = tl.floor(tl.minimum(tl.maximum(sums, 0), 255) + 0.5)
+    pixel = n * target_height * target_width + (top + y * up_y) * target_width + left + x * up_x
+    place = pixel * OUTPUTS + o[None, :]
+    tl.store(target + place, sums.to(target.dtype.element_ty), inside[:, None] & (o < OUTPUTS)[None, :])
+
+
+@triton.jit
+def _tap_and_channel(k0, SLOTS: tl.constexpr, BLOCK: tl.constexpr):
+    """Tap and channel of values k0 to k0 + BLOCK of a kernel, SLOTS a tap; a single tap where they must share it."""
+    k = k0 + tl.arange(0, BLOCK)
+    if SLOTS % BLOCK == 0:
+        return tl.zeros((1,), tl.int32) + k0 // SLOTS, k % SLOTS
+    else:
+        return k // SLOTS, k % SLOTS
+
+
+@triton.jit
+def _reflected(i, size, reach):
+    """The row (or column) of the picture that stands at `i`, and whether there is one: not beyond `reach`."""
+    return size - 1 - tl.abs(size - 1 - tl.abs(i)), (i >= -reach) & (i < size + reach)
+
+
+@triton.jit
+def _normalization(
+    means,
+    deviations,
+    gamma,
+    beta,
+    scale,
+    shift,
+    tiles,
+    phases,
+    tile_pixels,
+    phase_pixels,
+    eps,
+    OUTPUTS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    """Program n * OUTPUTS + o: the normalization of that channel of that picture. See `normalization`."""
+    channel = tl.program_id(0)
+    means += channel.to(tl.int64) * tiles
+    deviations += channel.to(tl.int64) * tiles
+    total = tl.zeros((BLOCK,), tl.float32)
+    for t0 in range(0, tiles, BLOCK):
+        t = t0 + tl.arange(0, BLOCK)
+        count = tl.minimum(phase_pixels - t // phases * tile_pixels, tile_pixels)
+        total += tl.load(means + t, t < tiles, 0) * count
+    pixels = (phases * phase_pixels).to(tl.float32)
+    mean = tl.sum(total, 0) / pixels
+    total = tl.zeros((BLOCK,), tl.float32)
+    for t0 in range(0, tiles, BLOCK):
+        t = t0 + tl.arange(0, BLOCK)
+        count = tl.minimum(phase_pixels - t // phases * tile_pixels, tile_pixels)
+        apart = tl.load(means + t, t < tiles, mean) - mean
+        total += tl.load(deviations + t, t < tiles, 0) + apart * apart * count
+    factor = tl.load(gamma + channel % OUTPUTS).to(tl.float32) / tl.sqrt(tl.sum(total, 0) / pixels + eps)
+    tl.store(scale + channel, factor)
+    tl.store(shift + channel, tl.load(beta + channel % OUTPUTS).to(tl.float32) - mean * factor)
+
+
+@triton.jit
+def _correlate(
+    inputs,
+    outputs,
+    parts,
+    height,
+    width,
+    out_height,
+    out_width,
+    pixels,
+    steps_each,
+    kernel_rows,
+    kernel_columns,
+    stride_y,
+    stride_x,
+    padding_y,
+    padding_x,
+    dilation_y,
+    dilation_x,
+    CHANNELS: tl.constexpr,
+    OUTPUTS: tl.constexpr,
+    PRECISION: tl.constexpr,
+    BLOCK_O: tl.constexpr,
+    BLOCK_K: tl.constexpr,
+    BLOCK_P: tl.constexpr,
+):
+    """Program (b, d, s): BLOCK_O output channels by BLOCK_K values of the kernel, summed over part s of all pixels."""
+    o = tl.program_id(0) * BLOCK_O + tl.arange(0, BLOCK_O)
+    k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
+    values = kernel_rows * kernel_columns * CHANNELS
+    tap, c = _tap_and_channel(tl.program_id(1) * BLOCK_K, CHANNELS, BLOCK_K)
+    from_y = (tap // kernel_columns * dilation_y - padding_y)[None, :]
+    from_x = (tap % kernel_columns * dilation_x - padding_x)[None, :]
+    sums = tl.zeros((BLOCK_O, BLOCK_K), tl.float32)
+    first = tl.program_id(2) * steps_each * BLOCK_P
+    for p0 in range(first, tl.minimum(first + steps_each * BLOCK_P, pixels), BLOCK_P):
+        p = p0 + tl.arange(0, BLOCK_P)
+        n, y, x = p // (out_height * out_width), p // out_width % out_height, p % out_width
+        # What the kernel's values met at these pixels (BLOCK_P, BLOCK_K), and what came of it (BLOCK_P, BLOCK_O).
+        at_y, at_x = y[:, None] * stride_y + from_y, x[:, None] * stride_x + from_x
+        seen = (at_y >= 0) & (at_y < height) & (at_x >= 0) & (at_x < width)
+        seen = seen & (p < pixels)[:, None] & (k < values)[None, :]
+        place = ((n.to(tl.int64) * height)[:, None] + at_y) * width + at_x
+        a = tl.load(inputs + place * CHANNELS + c[None, :], seen, 0)
+        place = p.to(tl.int64)[:, None] * OUTPUTS + o[None, :]
+        b = tl.load(outputs + place, (p < pixels)[:, None] & (o < OUTPUTS)[None, :], 0)
+        sums = tl.dot(tl.trans(b), a, sums, input_precision=PRECISION)
+    place = (tl.program_id(2).to(tl.int64) * OUTPUTS + o)[:, None] * values + k[None, :]
+    tl.store(parts + place, sums, (o < OUTPUTS)[:, None] & (k < values)[None, :])

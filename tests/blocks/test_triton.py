@@ -1,0 +1,302 @@
+"""The Triton kernels against the matrix products in fp64 and torch's operators.
+
+Where there is no GPU they run in Triton's interpreter, on few and small cases, and are compiled for one all the same.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.nn import functional
+
+from artlives.blocks.arguments import pair
+from artlives.blocks.kernels import matmul
+from artlives.blocks.kernels.matmul import Geometry
+from artlives.validation import BLOCKS, TOLERANCES, arrange, draw
+
+triton = pytest.importorskip("triton", reason="Triton is not installed")
+kernels = pytest.importorskip("artlives.blocks.kernels.triton_kernels")
+Reading = kernels.Reading
+
+GPU = torch.cuda.is_available()
+DEVICE = "cuda" if GPU else "cpu"
+
+
+@pytest.fixture(autouse=True)
+def products_of_bf16(monkeypatch):
+    """The interpreter keeps bf16 as whole numbers of the same bits, and multiplies those: they are widened before."""
+    if not GPU:
+        interpreter = pytest.importorskip("triton.runtime.interpreter").InterpreterBuilder
+        plain = interpreter.create_dot
+
+        def create_dot(self, *arguments):
+            *factors, sums, precision, imprecise = arguments
+            wide = [
+                self.cast_impl(x, triton.language.float32) if "bf16" in str(x.dtype) else x for x in factors
+            ]
+            return plain(self, *wide, sums, precision, imprecise)
+
+        monkeypatch.setattr(interpreter, "create_dot", create_dot)
+
+
+def geometry(case):
+    options = {name: case.options.get(name, default) for name, default in DEFAULTS.items()}
+    return Geometry(*(pair(value, name) for name, value in options.items()))
+
+
+DEFAULTS = {"stride": 1, "padding": 0, "dilation": 1}
+
+
+def ungrouped(name):
+    return [
+        case
+        for case in BLOCKS[name].cases
+        if case.options.get("groups", 1) == 1
+        and not isinstance(case.options.get("padding"), str)
+        and (GPU or case.tensors["input"][-3] < 48)  # the interpreter is slow
+    ]
+
+
+def grid(name):
+    cases = ungrouped(name)
+    return [(name, case, dtype) for dtype in kernels.DTYPES for case in cases] if GPU else few(name, cases)
+
+
+def few(name, cases):
+    """Some with each dtype, so that over all of them each stride, kernel, dilation and layout comes up."""
+    spread = {
+        torch.float32: slice(0, None, 9),
+        torch.float16: slice(4, None, 27),
+        torch.bfloat16: slice(7, None, 27),
+    }
+    return [(name, case, dtype) for dtype, some in spread.items() for case in cases[some]]
+
+
+def close(result, truth, tolerance):
+    """Largest error relative to the largest value."""
+    assert result.shape == truth.shape
+    if truth.numel():
+        assert (result.cpu().double() - truth).abs().max() <= tolerance * truth.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("name", "case", "dtype"), [*grid("conv2d"), *grid("conv_transpose2d")], ids=lambda value: str(value)
+)
+def test_convolution_and_its_adjoints(name, case, dtype):
+    exact = {key: value.to(dtype).double() for key, value in draw(case).items()}
+    x, weight, bias = exact["input"], exact["weight"], exact.get("bias")
+    x = x if x.ndim == 4 else x[None]
+    g = geometry(case)
+    if name == "conv2d":
+        size = [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, k, s, p, d in zip(x.shape[2:], weight.shape[2:], *g[:3], strict=True)
+        ]
+        y = torch.randn(len(x), len(weight), *size, generator=torch.Generator().manual_seed(1))
+        biases = bias, None
+    else:
+        size = [
+            (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
+            for n, k, s, p, d, extra in zip(
+                x.shape[2:],
+                weight.shape[2:],
+                *g[:3],
+                pair(case.options.get("output_padding", 0), ""),
+                strict=True,
+            )
+        ]
+        y, x = x, torch.randn(len(x), weight.shape[1], *size, generator=torch.Generator().manual_seed(1))
+        biases = None, bias
+    x, y = x.to(dtype).double(), y.to(dtype).double()
+    ours = [None if t is None else t.to(DEVICE, dtype) for t in (weight, *biases)]
+    x_, y_ = (arrange(t.to(DEVICE, dtype), case.layout) for t in (x, y))
+    tolerance = TOLERANCES[dtype]
+
+    result = kernels.convolve(x_, *ours[:2], g)
+    assert result.dtype == dtype
+    assert result.stride(1) == 1
+    close(result, matmul.convolve(x, weight, biases[0], g), tolerance.forward)
+    result = kernels.convolve_transposed(y_, ours[0], ours[2], g, x.shape[2:])
+    assert result.dtype == dtype
+    assert result.stride(1) == 1
+    close(result, matmul.convolve_transposed(y, weight, biases[1], g, x.shape[2:]), tolerance.forward)
+    if name == "conv_transpose2d":  # an output padding may leave room for further values
+        y_, y = (t[:, :, : result.shape[2]] for t in (y_, y))
+    result = kernels.correlate_weight(x_, y_, g, weight.shape[2:])
+    assert result.dtype == dtype
+    close(result, matmul.correlate_weight(x, y, g, weight.shape[2:]), tolerance.gradient)
+
+
+def random(*shape, seed=0, dtype=torch.float32):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(DEVICE, dtype)
+
+
+def nhwc(x):
+    return x.permute(0, 2, 3, 1).contiguous()
+
+
+def nchw(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def normalized(y, gamma, beta):
+    return functional.instance_norm(y.double(), weight=gamma.double(), bias=beta.double())
+
+
+# (height, width, channels, outputs, kernel, stride): several tiles with a part of one, several steps.
+@pytest.mark.parametrize("shape", [(13, 11, 20, 9, 3, 1), (9, 14, 3, 70, 5, 2), (8, 9, 16, 4, 1, 1)], ids=str)
+def test_all_that_surrounds_a_convolution(shape):
+    h, w, c, o, k, s = shape
+    n, p = 2, k // 2
+    x, residual, weight, bias = random(n, h, w, c), random(n, h, w, c, seed=1), random(o, c, k, k), random(o)
+    scale, shift = random(n, c, seed=2), random(n, c, seed=3)
+    read = (x * scale[:, None, None] + shift[:, None, None]).clamp(min=0) + residual
+    expected = functional.conv2d(
+        functional.pad(nchw(read).double(), (p,) * 4, "reflect"), weight.double(), bias.double(), stride=s
+    )
+    target = torch.full_like(nhwc(expected), torch.nan, dtype=torch.float32)
+    keep = torch.full_like(x, torch.nan) if s == 1 else None
+    statistics = kernels.run(
+        kernels.convolution(weight, bias, Geometry((s, s), (p, p))),
+        Reading(x, scale, shift, True, residual, p),
+        target,
+        keep=keep,
+        statistics=True,
+    )
+    close(nchw(target), expected.cpu(), 1e-5)
+    gamma, beta = random(o, seed=4), random(o, seed=5)
+    scale, shift = kernels.normalization(statistics, gamma, beta)
+    result = target * scale[:, None, None] + shift[:, None, None]
+    close(nchw(result), normalized(expected, gamma, beta).cpu(), 1e-5)
+    if keep is not None:
+        torch.testing.assert_close(keep, read)
+
+
+# (kernel, stride, padding): the network's, an odd kernel, phases without a tap.
+@pytest.mark.parametrize("shape", [(4, 2, 1), (5, 3, 1), (2, 3, 0)], ids=str)
+def test_transposed_convolution_by_phases(shape):
+    k, s, p = shape
+    x, weight = random(2, 6, 7, 20), random(20, 5, k, k)
+    expected = functional.conv_transpose2d(
+        functional.pad(nchw(x).double(), (1,) * 4, "reflect"), weight.double(), stride=s, padding=p + s
+    )
+    target = torch.full((2, *expected.shape[2:], 5), torch.nan, device=DEVICE)
+    kernel = kernels.transposed_convolution(weight, None, Geometry((s, s), (p, p)))
+    whole = all(n % s == 0 for n in expected.shape[2:])
+    statistics = kernels.run(kernel, Reading(x, reach=1), target, statistics=whole)
+    close(nchw(target), expected.cpu(), 1e-5)
+    if whole:
+        scale, shift = kernels.normalization(statistics, torch.ones(5).to(DEVICE), torch.zeros(5).to(DEVICE))
+        result = nchw(target * scale[:, None, None] + shift[:, None, None])
+        close(result, functional.instance_norm(expected).cpu(), 1e-5)
+
+
+def test_statistics_of_a_large_mean():
+    """The variance of 1000 + noise would drown in fp32's rounding, were it the mean of squares less the square."""
+    x = 1000 + random(1, 24, 24, 4) / 10
+    target = torch.empty_like(x)
+    kernel = kernels.convolution(torch.eye(4, device=DEVICE)[:, :, None, None], None, Geometry())
+    statistics = kernels.run(kernel, Reading(x), target, statistics=True)
+    scale, shift = kernels.normalization(
+        statistics, torch.ones(4).to(DEVICE), torch.zeros(4).to(DEVICE), eps=0.0
+    )
+    variance, mean = torch.var_mean(x.double(), (1, 2), unbiased=False)
+    torch.testing.assert_close(scale.double(), variance.rsqrt(), rtol=1e-4, atol=0)
+    torch.testing.assert_close(shift.double(), -mean * variance.rsqrt(), rtol=1e-4, atol=0)
+
+
+def test_bytes_are_read_and_written():
+    x = torch.randint(0, 256, (1, 7, 9, 3), dtype=torch.uint8, device=DEVICE)
+    weight, bias = random(6, 3, 3, 3) / 200, random(6)
+    exact = functional.conv2d(nchw(x).double(), weight.double(), bias.double(), padding=1)
+    target = torch.empty(1, 7, 9, 6, dtype=torch.uint8, device=DEVICE)
+    kernel = kernels.convolution(weight, bias, Geometry(padding=(1, 1)))
+    kernels.run(kernel, Reading(x), target, gain=(150.0, 127.5))
+    expected = (150 * torch.tanh(exact) + 127.5).clamp(0, 255)
+    assert (expected == 255).any()
+    assert (nchw(target) - expected).abs().max() < 0.5001
+
+
+def test_what_is_left_to_the_matrix_products():
+    x, weight = random(1, 4, 5, 5), random(4, 4, 3, 3)
+    assert kernels.supports(x, weight, Geometry()) == (GPU and torch.cuda.get_device_capability() >= (8, 0))
+    assert not kernels.supports(x.cpu(), weight.cpu(), Geometry())
+    assert not kernels.supports(x.double(), weight.double(), Geometry())
+    assert not kernels.supports(x.half(), weight, Geometry())
+    assert not kernels.supports(x, weight[:, :2], Geometry(groups=2))
+
+
+def test_tiles_are_tried_where_calls_repeat(monkeypatch):
+    tiles = [kernels.Tile(128, 64, 32, 4, 3), kernels.Tile(64, 64, 32, 4, 3), kernels.Tile(256, 64, 32, 8, 2)]
+    launched = []
+    monkeypatch.setattr(triton.testing, "do_bench", lambda call, *times: call().pixels)
+    for _ in range(kernels.REPAYS + 2):
+        kernels._fastest("a test", tiles, lambda tile: launched.append(tile) or tile)
+    first = kernels.REPAYS - 1
+    assert launched == [tiles[0]] * first + tiles + [tiles[1]] * 3
+
+
+COMPILE = """
+import torch
+from triton.backends.compiler import GPUTarget
+from triton.runtime import driver
+from triton.runtime.jit import JITFunction
+
+from artlives.blocks.kernels import triton_kernels as kernels
+from artlives.blocks.kernels.matmul import Geometry
+from artlives.blocks.kernels.triton_kernels import Reading
+
+
+class Gpu:
+    get_current_target = staticmethod(lambda: GPUTarget("cuda", 90, 32))
+    get_current_device = staticmethod(lambda: 0)
+    get_current_stream = staticmethod(lambda device: 0)
+
+
+driver.set_active(Gpu())
+plain = JITFunction.run
+
+
+def run(self, *arguments, warmup, **options):
+    compiled = plain(self, *arguments, warmup=True, **options)
+    print(self.__name__, "mma" in compiled.asm["ptx"])
+
+
+JITFunction.run = run
+geometry = Geometry(padding=(1, 1))
+for dtype in (torch.float32, torch.bfloat16):
+    x, weight = torch.zeros(1, 8, 8, 24, dtype=dtype), torch.zeros(16, 24, 3, 3, dtype=dtype)
+    affine, y = torch.ones(1, 24), torch.zeros(1, 8, 8, 16, dtype=dtype)
+    kernel = kernels.convolution(weight, None, geometry)
+    reading = Reading(x, affine, affine, True, x, 1)
+    statistics = kernels.run(kernel, reading, y, keep=torch.empty_like(x), statistics=True)
+    kernels.correlate_weight(x.permute(0, 3, 1, 2), y.permute(0, 3, 1, 2), geometry, (3, 3))
+kernels.normalization(statistics, affine[0, :16], affine[0, :16])
+kernel = kernels.transposed_convolution(weight.half(), affine[0], Geometry((2, 2), (1, 1)))
+picture = torch.zeros(1, 8, 8, 24, dtype=torch.uint8)
+kernels.run(kernel, Reading(y[:, :4, :4].half()), picture, gain=(150.0, 127.5))
+"""
+
+
+@pytest.mark.skipif(GPU, reason="the other tests compile them")
+def test_the_kernels_compile_for_a_gpu(tmp_path):
+    """The interpreter takes what the compiler refuses, which needs no GPU. Half precision is for tensor cores."""
+    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE],
+        env=environment | {"TRITON_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines() == [
+        "_convolve False",
+        "_correlate False",
+        "_convolve True",
+        "_correlate True",
+        "_normalization False",
+        "_convolve True",
+    ]

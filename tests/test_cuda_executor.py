@@ -1,0 +1,140 @@
+"""The Triton executor paints what the network in torch paints; in Triton's interpreter where there is no GPU."""
+
+import pytest
+import torch
+
+from artlives import styles
+from artlives.architecture import STYLE_NETWORK, Layer, activated
+from artlives.network import StyleNetwork
+
+pytest.importorskip("triton", reason="Triton is not installed")
+cuda_executor = pytest.importorskip("artlives.cuda_executor")
+
+GPU = torch.cuda.is_available()
+DEVICE = "cuda" if GPU else "cpu"
+on_gpu = pytest.mark.skipif(not GPU, reason="needs a GPU")
+
+# Each kind, with few channels: the interpreter is slow.
+SMALL = (
+    Layer("convolution", 3, 4, kernel=5, stride=2),
+    Layer("convolution", 4, 17, kernel=3, stride=2),
+    Layer("residual", 17, 17, kernel=3),
+    Layer("residual", 17, 17, kernel=3),
+    Layer("upsampling", 17, 5, kernel=4, stride=2),
+    Layer("upsampling", 5, 4, kernel=4, stride=2),
+    Layer("output", 4, 3, kernel=5),
+)
+OTHER = (
+    Layer("convolution", 3, 6, kernel=3, stride=3),
+    Layer("residual", 6, 6, kernel=5),
+    Layer("convolution", 6, 8, kernel=1),
+    Layer("upsampling", 8, 4, kernel=5, stride=3),
+    Layer("output", 4, 3, kernel=3),
+)
+NETWORKS = {"small": SMALL, "other": OTHER} | ({"ours": STYLE_NETWORK} if GPU else {})
+
+
+@pytest.fixture(scope="module")
+def networks():
+    torch.manual_seed(0)
+    networks = {name: StyleNetwork(layers) for name, layers in NETWORKS.items()}
+    for network in networks.values():
+        for name, values in network.named_parameters():
+            with torch.no_grad():
+                if "norm" in name or name.endswith("bias"):
+                    values += torch.randn_like(values) / 4
+                if name.startswith(f"layers.{len(network.layers) - 1}_output.conv.weight"):
+                    values *= 8  # so that the colours reach from end to end
+    return networks
+
+
+def executor(network, name, dtype):
+    return cuda_executor.CudaExecutor(NETWORKS[name], network.state_dict(), DEVICE, dtype)
+
+
+def picture(*shape):
+    coarse = torch.rand(
+        *shape[:2], shape[2] // 4 + 1, shape[3] // 4 + 1, generator=torch.Generator().manual_seed(0)
+    )
+    return (255 * coarse.repeat_interleave(4, 2).repeat_interleave(4, 3))[..., : shape[2], : shape[3]]
+
+
+DTYPES = {torch.float32: 1, torch.float16: 3} | (
+    {torch.bfloat16: 8} if GPU else {}
+)  # and how far off they may be
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(2, 3, 16, 24), (1, 3, 21, 18)], ids=str)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_same_pixels_as_torch(networks, name, shape, dtype):
+    x = picture(*shape)
+    with torch.inference_mode():
+        expected = networks[name](x)
+    assert expected.std() > 25
+    painting = executor(networks[name], name, dtype)(x)
+    assert painting.dtype == torch.float32
+    difference = (painting - expected).abs()
+    assert difference.max() < DTYPES[dtype] * (1 if dtype != torch.float32 else 0.01)
+    assert difference.mean() < 0.5
+
+
+def test_bytes_come_for_bytes(networks):
+    paint = executor(networks["other"], "other", torch.float32)
+    x = picture(1, 3, 18, 17).byte()
+    painting = paint(x.contiguous(memory_format=torch.channels_last))
+    assert painting.dtype == torch.uint8
+    assert (painting - paint(x.float()).clamp(0, 255)).abs().max() < 0.501
+
+
+def test_what_is_no_picture(networks):
+    paint = executor(networks["small"], "small", torch.float16)
+    for shape in ((1, 3, 15, 40), (1, 4, 16, 16), (3, 16, 16)):
+        with pytest.raises(ValueError, match=r"expected pictures \(N, 3, H, W\) of at least 16 pixels"):
+            paint(torch.zeros(shape))
+
+
+def test_weights_that_do_not_fit(networks):
+    weights = networks["small"].state_dict()
+    with pytest.raises(ValueError, match=r"conv\.weight is \[4, 3, 5, 5\], not \[4, 3, 7, 7\]"):
+        cuda_executor.CudaExecutor((SMALL[0]._replace(kernel=7), *SMALL[1:]), weights, DEVICE)
+    with pytest.raises(KeyError):
+        cuda_executor.CudaExecutor((*SMALL[:3], *SMALL[2:]), weights, DEVICE)
+
+
+def test_other_activations_are_left_to_torch():
+    assert cuda_executor.can_run(STYLE_NETWORK)
+    assert not cuda_executor.can_run(activated(STYLE_NETWORK, "swish"))
+
+
+@on_gpu
+@pytest.mark.parametrize("style", styles.available(), ids=lambda style: style.name)
+def test_shipped_styles_paint_as_in_torch(style):
+    x = picture(1, 3, 136, 200).to(DEVICE)
+    network = styles.load_network(style, DEVICE)
+    with torch.inference_mode():
+        expected = network(x).clamp(0, 255)
+    for dtype, most in ((torch.float32, 1), (torch.float16, 3)):
+        paint = cuda_executor.CudaExecutor(style.layers, network.state_dict(), DEVICE, dtype)
+        difference = (paint(x).clamp(0, 255) - expected).abs()
+        assert difference.max() <= most
+        assert difference.mean() < 0.5
+
+
+@on_gpu
+def test_sizes_that_come_again_are_painted_by_graphs(networks, monkeypatch):
+    paint = executor(networks["ours"], "ours", torch.float16)
+    pictures = [picture(1, 3, 64 + 8 * i, 80).to(DEVICE) for i in range(cuda_executor.GRAPHS + 1)]
+    first = [paint(x) for x in pictures]
+    assert not any(paint.graphs.values())
+    assert len(paint.graphs) == cuda_executor.GRAPHS
+    for x, painting in zip(pictures[1:], first[1:], strict=True):
+        again, turned = paint(x), paint(x.flip(3))
+        assert (again - painting).abs().max() < 1  # other tiles may have been chosen
+        assert (turned - paint._paint(x.flip(3))).abs().max() < 1
+        assert torch.equal(paint(x), again)
+    assert all(paint.graphs.values())
+    monkeypatch.setattr(cuda_executor, "LARGEST_GRAPH", 64 * 80)
+    larger = picture(1, 3, 65, 80).to(DEVICE)
+    assert torch.equal(paint(larger), paint(larger))
+    assert not any(key[0] == larger.shape for key in paint.graphs)
