@@ -58,11 +58,14 @@ class Session:
         self.arrived = asyncio.Event()
 
     async def run(self) -> None:
-        painting = asyncio.create_task(self._paint())
+        tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._paint())]
         try:
-            await self._receive()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # raises what ended it
         finally:
-            painting.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def _receive(self) -> None:
         while True:

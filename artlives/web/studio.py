@@ -35,7 +35,7 @@ class Full(Problem):
 
 @dataclass(eq=False)
 class Job:
-    """A picture that waits to be painted; cancelling `done` takes it out of the queue.
+    """A picture that waits to be painted; cancelling `done` takes it out of the queue, or ends its painting.
 
     Attributes:
         photo: the picture at the size it is painted at.
@@ -103,7 +103,7 @@ class Studio:
         return await asyncio.get_running_loop().run_in_executor(self._clerks, function, *arguments)
 
     async def paint(self, job: Job) -> Photo:
-        """The painting of a job. If the caller is cancelled before its turn, it is not painted.
+        """The painting of a job. If the caller is cancelled, it is not painted, or not to the end.
 
         Raises:
             ArtlivesError: as `Stylizer` does.
@@ -142,10 +142,17 @@ class Studio:
     def _paint_one(self, job: Job) -> Photo | Exception | None:
         if job.done.cancelled():  # its client went away while the ones before it were painted
             return None
+
+        def report(_: float) -> None:
+            if job.done.cancelled():
+                raise asyncio.CancelledError
+
         job.started = time.perf_counter()
         try:
-            stylizer = self._stylizer(job.style)
-            return stylizer.variant(strength=job.strength, keep_colors=job.keep_colors)(job.photo)
+            stylizer = self._stylizer(job.style).variant(strength=job.strength, keep_colors=job.keep_colors)
+            return stylizer(job.photo, report)
+        except asyncio.CancelledError:
+            return None
         except Exception as error:
             return error
         finally:

@@ -38,13 +38,15 @@ class Easel:
     def __init__(self):
         self.go = threading.Event()
         self.started = threading.Semaphore(0)
-        self.painted = []
+        self.painted, self.finished = [], []
 
     def variant(self, **settings):
         return self
 
-    def __call__(self, photo):
+    def __call__(self, photo, report):
         self.painted.append(photo.pixels.shape)
         self.started.release()
         assert self.go.wait(20)
+        report(0.5)
+        self.finished.append(photo.pixels.shape)
         return photo

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
+from artlives import styles
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 from axe_playwright_python.sync_playwright import Axe  # noqa: E402
 
@@ -305,6 +307,32 @@ def test_live_mode_shows_painted_frames_and_their_rate(page):
     assert difference(painted, shot()) > 8
     page.click("#close-camera")
     assert page.evaluate("document.getElementById('video').srcObject") is None
+
+
+def test_a_style_that_was_trained_meanwhile_appears(page, network, metadata):
+    mine = styles.user_folder() / "mine.safetensors"
+    mine.parent.mkdir(parents=True, exist_ok=True)
+    styles.save(mine, network.state_dict(), name="mine", **metadata)
+    try:
+        choose_file(page)
+        assert page.locator("button.tile").count() == 6
+        assert "Nobody" in page.inner_text("[data-style=mine]")
+        open_stage(page, "mine")
+    finally:
+        mine.unlink()
+
+
+def test_live_in_a_style_and_back(page):
+    choose_file(page)
+    until_marked(page, "fine previews")
+    open_stage(page, "scream")
+    painted = picture_in(page, "[data-style=udnie] img")
+    page.click("#go-live")
+    page.wait_for_selector("#rate:not([hidden])")
+    assert page.is_checked("#live-styles [value=scream]")
+    page.go_back()
+    assert page.is_visible("#stage")
+    assert difference(picture_in(page, "[data-style=udnie] img"), painted) == 0
 
 
 def test_the_keyboard_alone_is_enough(page):

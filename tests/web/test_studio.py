@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 
 import pytest
 from PIL import Image
@@ -105,7 +106,7 @@ def test_one_that_fails_leaves_the_rest_of_its_batch(busy, studio, easel, monkey
     until(lambda: waiting(studio) == 3)
     outcomes = iter([ValueError("no"), *[None] * 9])
 
-    def paint(self, photo):
+    def paint(self, photo, report):
         if (error := next(outcomes)) is not None:
             raise error
         return photo
@@ -124,12 +125,23 @@ def test_whoever_goes_away_is_not_painted(busy, studio, easel):
     assert [shape[1] for shape in easel.painted] == [50, 80]
 
 
-async def ask_and_leave(app, body, is_waiting):
-    """Send a request, and close the connection once it waits; what was answered into the void."""
+def test_whoever_goes_away_while_it_is_painted_ends_the_painting(studio, easel):
+    with connect(create_app(device="cpu")) as client:
+        painting = partial(easel.started.acquire, blocking=False)
+        answers = client.portal.call(ask_and_leave, client.app, sized(60), painting)
+        assert [message.get("status") for message in answers[:1]] == [499]
+        easel.go.set()
+        assert client.post("/api/stylize", params={"style": "dots"}, content=sized(80)).status_code == 200
+    assert [shape[1] for shape in easel.painted] == [60, 80]
+    assert [shape[1] for shape in easel.finished] == [80]
+
+
+async def ask_and_leave(app, body, is_time):
+    """Send a request, and close the connection when it is time; what was answered into the void."""
 
     async def messages():
         yield {"type": "http.request", "body": body, "more_body": False}
-        while not is_waiting():
+        while not is_time():
             await asyncio.sleep(0.005)
         yield {"type": "http.disconnect"}
 

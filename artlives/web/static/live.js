@@ -5,7 +5,7 @@ import { announce, complain, element, Problem } from "./dom.js";
 import { Pace } from "./pace.js";
 import { toBlob } from "./picture.js";
 
-const IN_FLIGHT = 2; // one is painted while the next is on its way
+const HEAD_START = 100; // milliseconds; two frames at once would replace each other
 const QUALITY = 0.85;
 const screen = element("live");
 const source = document.createElement("canvas");
@@ -40,8 +40,11 @@ class Session {
 
   begin() {
     this.settle(this.style);
-    this.pace = new Pace(performance.now(), element("video").videoWidth);
-    for (let i = 0; i < IN_FLIGHT; i++) this.send();
+    const { videoWidth, videoHeight } = element("video");
+    this.pace = new Pace(performance.now(), Math.max(videoWidth, videoHeight));
+    // Two frames are on their way at any time: one is painted while the next one comes.
+    this.send();
+    setTimeout(() => this.send(), HEAD_START);
   }
 
   settle(style) {
@@ -51,10 +54,15 @@ class Session {
 
   async send() {
     await nextFrame();
-    const video = element("video");
-    const scale = this.pace.side / Math.max(video.videoWidth, video.videoHeight);
-    const frame = await toBlob(grab(video.videoWidth * scale, source), "image/jpeg", QUALITY);
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(frame);
+    if (session !== this) return;
+    const { videoWidth, videoHeight } = element("video");
+    const scale = this.pace.side / Math.max(videoWidth, videoHeight);
+    try {
+      const frame = await toBlob(grab(videoWidth * scale, source), "image/jpeg", QUALITY);
+      if (this.socket.readyState === WebSocket.OPEN) this.socket.send(frame);
+    } catch (error) {
+      complain(error);
+    }
   }
 
   async receive(data) {

@@ -19,19 +19,21 @@ let countdown = null;
 async function take(file) {
   performance.mark("taken");
   forgive();
-  if (!styles.length) await loadStyles();
+  stage.close();
+  await loadStyles(); // one may have been trained meanwhile
+  if (!styles.length) throw new Problem("There are no styles here: train one with `artlives train`.");
   const next = await Picture.of(file, styles[0].name);
   picture?.close();
   picture = next;
-  if (stage.isOpen()) stage.close();
   stage.use(picture);
   show("gallery");
   wall.hang(picture);
 }
 
 async function loadStyles() {
+  const known = JSON.stringify(styles);
   styles = await listStyles();
-  if (!styles.length) throw new Problem("There are no styles here: train one with `artlives train`.");
+  if (JSON.stringify(styles) === known) return;
   element("how-many").textContent = NUMBERS[styles.length] ?? styles.length;
   wall.build(styles, (style) => stage.open(style));
   const chips = [{ name: "", painting: "Just the mirror" }, ...styles].map(chip);
@@ -123,7 +125,6 @@ async function begin() {
   acceptDrops();
   followHistory((view) => view === "start" || (view === "gallery" && picture));
   onLeaving("camera", leaveCamera);
-  onLeaving("gallery", () => wall.stop());
   onClick(element("open-camera"), () => openCamera());
   onClick(element("shoot"), shoot);
   onClick(element("close-camera"), () => show("start"));

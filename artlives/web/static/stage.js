@@ -55,7 +55,6 @@ export function close() {
   style = null;
 }
 
-export const isOpen = () => style !== null;
 export const chosen = () => ({ picture, style });
 
 /** What the service is asked for, to paint what is shown. */

@@ -39,7 +39,7 @@ function tile(style, choose) {
 
 /** Paint the picture in every style and hang it: a quick small painting of each first, then the fine ones. */
 export async function hang(picture) {
-  stop();
+  work?.abort();
   work = new AbortController();
   const { signal } = work;
   wall.style.setProperty("--ratio", Math.min(Math.max(picture.ratio, 0.7), 1.6));
@@ -107,9 +107,4 @@ export function mark(style) {
 
 export function focus(style) {
   tiles.get(style.name).button.focus();
-}
-
-/** Give up the paintings that are in work. */
-export function stop() {
-  work?.abort();
 }
