@@ -13,6 +13,7 @@ import json
 from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ JUDGED_EVERY, JUDGED_SIZE = 10, 96  # steps, pixels
 
 SMALL = Recipe(size=64, batch_size=2, style_size=256)
 # For each slide the curves' names, and what they change.
-SLIDES: dict[str, dict[str, dict[str, object]]] = {
+SLIDES: dict[str, dict[str, dict[str, Any]]] = {
     "optimizers": {
         f"{name}, {rate:g}": {"optimizer": name, "learning_rate": rate}
         for name, rate in LEARNING_RATES.items()
