@@ -65,12 +65,17 @@ def paint(
     Args:
         quality: of JPEG and WebP, 1 to 100.
         settings: of `Stylizer`.
+
+    Raises:
+        ArtlivesError: if the cluster cannot be reached.
     """
     if not ray.is_initialized():
-        ray.init(logging_level=logging.ERROR, log_to_driver=False)
-    # Kept here and passed on in a list, for workers that start anew: Ray drops large arguments once they are used.
-    model = ray.put(style.path.read_bytes())
-    arguments = (photos, output, [model], quality, settings)
+        try:
+            ray.init(logging_level=logging.ERROR, log_to_driver=False)
+        except (OSError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ArtlivesError(f"Ray cannot be used (RAY_ADDRESS, `ray status`): {reason}") from error
+    arguments = (photos, output, style.path.read_bytes(), quality, settings)
     left = dict.fromkeys(jobs)
     for block in (BLOCK, 1):  # again one by one, lest a photo that workers die of takes others with it
         for outcome in _paint_in_blocks(list(left), block, arguments, gpu=settings.get("device") != "cpu"):
@@ -114,20 +119,20 @@ class Painter:
     """A worker: it holds the model, paints blocks of jobs, and tells what became of them."""
 
     def __init__(
-        self, photos: Folder, output: Folder, model: list[Any], quality: int, settings: dict[str, Any]
+        self, photos: Folder, output: Folder, model: bytes, quality: int, settings: dict[str, Any]
     ) -> None:
         from artlives.stylizer import Stylizer
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "style.safetensors")
-            path.write_bytes(ray.get(model[0]))
+            path.write_bytes(model)
             self.stylizer = Stylizer(path, **settings)
         self.load, self.save = photos.load, partial(output.save, quality=quality)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
         pairs = zip(block["source"], block["target"], strict=True)
         jobs = [Job(str(source), str(target)) for source, target in pairs]
-        outcomes = list(folders.paint(self.stylizer, jobs, self.load, self.save))
+        outcomes = list(folders.paint([self.stylizer], jobs, self.load, self.save))
         return {
             "source": [outcome.job.source for outcome in outcomes],
             "target": [outcome.job.target for outcome in outcomes],

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artlives import folders, images
+from artlives import executor, folders, images, styles, stylizer
+from artlives.blocks.kernels import compiled
 from artlives.errors import ArtlivesError
 from artlives.folders import Job, Outcome
 from artlives.stylizer import Stylizer
@@ -81,8 +82,8 @@ def jobs(tmp_path, pixels):
 
 
 def test_every_photo_is_painted_as_by_itself(jobs, style_file, tmp_path):
-    stylizer = Stylizer(style_file, device="cpu", size=40)
-    outcomes = list(folders.paint(stylizer, jobs, save_to=partial(images.save, quality=90)))
+    stylizers = [Stylizer(style_file, device="cpu", size=40, threads=1) for _ in range(3)]
+    outcomes = list(folders.paint(stylizers, jobs, save=partial(images.save, quality=90)))
     assert [outcome.job for outcome in outcomes] == jobs
     assert [i for i, outcome in enumerate(outcomes) if outcome.error] == [0, 5, 11]
     for i, (job, outcome) in enumerate(zip(jobs, outcomes, strict=True)):
@@ -91,7 +92,7 @@ def test_every_photo_is_painted_as_by_itself(jobs, style_file, tmp_path):
             assert not Path(job.target).exists()
             continue
         expected = tmp_path / f"expected{job.target[-5:]}"
-        images.save(stylizer(images.load(job.source)), expected, quality=90)
+        images.save(stylizers[0](images.load(job.source)), expected, quality=90)
         assert Path(job.target).read_bytes() == expected.read_bytes()
 
 
@@ -102,7 +103,7 @@ def test_what_cannot_be_painted_or_written_fails_by_itself(style_file, photo_fil
         Job(str(photo_file), str(tmp_path / "none" / "b.png")),
         Job(str(photo_file), str(tmp_path / "c.png")),
     ]
-    small, unwritten, painted = folders.paint(Stylizer(style_file, device="cpu"), jobs)
+    small, unwritten, painted = folders.paint([Stylizer(style_file, device="cpu")], jobs)
     assert small.error.startswith(f"{jobs[0].source}: 9x9 pixels are too small")
     assert unwritten.error.startswith(f"{jobs[1].target} cannot be written")
     assert painted == Outcome(jobs[2])
@@ -111,7 +112,7 @@ def test_what_cannot_be_painted_or_written_fails_by_itself(style_file, photo_fil
 def test_oddities_are_told(style_file, tmp_path, pixels):
     Image.fromarray(pixels).save(tmp_path / "a.png", icc_profile=b"rubbish")
     job = Job(str(tmp_path / "a.png"), str(tmp_path / "b.png"))
-    (outcome,) = folders.paint(Stylizer(style_file, device="cpu"), [job])
+    (outcome,) = folders.paint([Stylizer(style_file, device="cpu")], [job])
     assert outcome.error is None
     assert "its colour profile was passed over" in outcome.notes[0]
 
@@ -153,7 +154,30 @@ def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jo
         if i > 0:
             assert written[i - 1].wait(30)
 
-    assert not any(outcome.error for outcome in folders.paint(Slow(wait), jobs, load, save))
+    assert not any(outcome.error for outcome in folders.paint([Slow(wait)], jobs, load, save))
+
+
+def test_each_stylizer_paints_a_picture_of_its_own_at_the_same_time(jobs):
+    together = threading.Barrier(2, timeout=30)
+    stylizers = [Slow(together.wait), Slow(together.wait)]
+    outcomes = folders.paint(stylizers, jobs[1:5])
+    assert not any(outcome.error for outcome in outcomes)
+
+
+def test_on_the_cpu_as_many_are_painted_side_by_side_as_there_are_processors(style_file, monkeypatch):
+    monkeypatch.setattr(compiled, "default_threads", lambda: 4)
+    monkeypatch.setattr(executor, "can_run", lambda layers: True)
+    asked = []
+    monkeypatch.setattr(stylizer, "Stylizer", lambda style, **settings: asked.append(settings))
+    style = styles.read(style_file)
+    folders.stylizers(style, 100, device="cpu", memory=1000, size=64)
+    assert asked == [{"device": "cpu", "memory": 250, "threads": 1, "size": 64}] * 4
+    asked.clear()
+    folders.stylizers(style, 2, device="cpu", memory=1000)
+    assert [settings["threads"] for settings in asked] == [2, 2]
+    asked.clear()
+    folders.stylizers(style, 1, device="cpu")
+    assert asked == [{"device": "cpu", "memory": None}]
 
 
 def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypatch):
@@ -176,13 +200,13 @@ def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypa
         count(-1)
 
     jobs = (Job(str(photo_file), str(tmp_path / "out.jpg")) for _ in range(60))
-    assert len(list(folders.paint(Slow(lambda: None), jobs, load, save))) == 60
+    assert len(list(folders.paint([Slow(lambda: None)], jobs, load, save))) == 60
     assert here == 0
-    assert most <= 2 * (folders.WORKERS + 1)
+    assert most <= 2 * (folders.WORKERS + 1) + 3
 
 
 def test_when_the_reader_stops_so_does_the_work(jobs, style_file, tmp_path):
-    outcomes = folders.paint(Stylizer(style_file, device="cpu"), jobs * 10)
+    outcomes = folders.paint([Stylizer(style_file, device="cpu")], jobs * 10)
     next(outcomes)
     outcomes.close()
     assert not list(tmp_path.glob(".artlives-*"))
