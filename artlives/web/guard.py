@@ -121,9 +121,8 @@ class Guard:
         path = request.scope["path"]
         if self.token is None or path in OPEN:
             return None
-        cookie = (
-            f"artlives-{(request.scope.get('server') or ('', 0))[1]}"  # ports of a host share their cookies
-        )
+        _, port = request.scope.get("server") or ("", 0)
+        cookie = f"artlives-{port}"  # the ports of a host share their cookies
         in_link = request.query_params.get("token")
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not any(self._is_token(given) for given in (in_link, bearer, request.cookies.get(cookie))):

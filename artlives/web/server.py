@@ -41,7 +41,7 @@ def serve(
     address, port = listener.getsockname()[:2]
     public = not ipaddress.ip_address(address).is_loopback
     token = secrets.token_urlsafe(16) if public and need_token else None
-    here = _own_address() if public else address
+    here = _own_address() if ipaddress.ip_address(address).is_unspecified else address
     names = frozenset({host.lower(), socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"})
 
     import uvicorn  # these take seconds, and a port that is taken is told at once
@@ -79,7 +79,8 @@ def serve(
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server(address[:2], family=family, dualstack_ipv6=both)
     except socket.gaierror as error:
         raise ArtlivesError(f"there is no address of the name {host}: choose another --host") from error
     except OSError as error:

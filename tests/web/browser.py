@@ -19,10 +19,10 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 
 @contextmanager
-def service():
+def service(**options):
     """The address of a service that runs on a thread, with the styles that come with artlives."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(create_app(device="cpu"), log_level="warning", access_log=False)
+        config = uvicorn.Config(create_app(device="cpu", **options), log_level="warning", access_log=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

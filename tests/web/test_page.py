@@ -384,6 +384,22 @@ def test_every_view_is_accessible(visit, scheme):
     check()
 
 
+def test_the_link_with_its_token_opens_a_page_that_works(browser):
+    with chromium.service(public=True, token="a-token-of-nobody") as address:
+        context = browser.new_context(permissions=["camera"])
+        page = context.new_page()
+        assert page.goto(address).status == 401
+        page.goto(f"{address}/?token=a-token-of-nobody")
+        assert page.url == f"{address}/"
+        page.wait_for_selector(".chip", state="attached")
+        page.click("#open-camera")
+        page.click("text=Udnie")
+        page.wait_for_selector("#rate:not([hidden])")
+        page.click("#shoot")
+        until_marked(page, "previews")
+        context.close()
+
+
 def test_the_docs_need_no_other_host(visit):
     page = visit(path="/docs")
     page.wait_for_selector("[data-path='/api/stylize']")
