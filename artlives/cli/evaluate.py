@@ -13,9 +13,11 @@ from artlives.cli.options import device_option, perceptual_option
 @click.argument("photos", metavar="PHOTO_OR_DIR", type=click.Path(path_type=Path, exists=True))
 @click.option(
     "--painting",
+    "paintings",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     required=True,
-    help="The painting that the style was trained on.",
+    multiple=True,
+    help="The painting that the style was trained on; may be repeated.",
 )
 @perceptual_option
 @click.option(
@@ -33,7 +35,7 @@ from artlives.cli.options import device_option, perceptual_option
 def evaluate(
     style: str,
     photos: Path,
-    painting: Path,
+    paintings: tuple[Path, ...],
     perceptual: Path | None,
     last: int | None,
     size: int,
@@ -54,7 +56,7 @@ def evaluate(
 
     files = Photos(photos).files if photos.is_dir() else [photos]
     where = devices.pick(device)
-    objective = Objective(Perceptual(perceptual, where), painting, found.training.get("style_size", 512))
+    objective = Objective(Perceptual(perceptual, where), paintings, found.training.get("style_size", 512))
     figures = measure(styles.load_network(found, where), objective, files[-(last or 0) :], size)
     if as_json:
         click.echo(json.dumps({figure: round(value, 4) for figure, value in figures.items()}))

@@ -109,7 +109,8 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--start",
     metavar="STYLE",
-    help="Begin with this style's weights instead of random ones: fewer steps are needed.",
+    help="Begin with this style's weights, with which fewer steps are needed; none: with random ones. [default: "
+    f"{PRESETS['quick']['start']} with the preset quick, else none]",
 )
 @click.option(
     "--learning-rate",
@@ -170,7 +171,7 @@ def train(
     target = output or styles.user_folder() / f"{name}.safetensors"
     _check_target(target, overwrite)
     folder = photos_folder or settings.remembered_photos()
-    if options["start"] is not None:
+    if options["start"] not in (None, "none"):
         styles.find(options["start"])
 
     from tqdm import tqdm

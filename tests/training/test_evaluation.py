@@ -107,5 +107,7 @@ def test_the_command_prints_every_figure(photo, painting, perceptual_file, tmp_p
     table = CliRunner().invoke(command, [str(a) for a in arguments])
     assert table.exit_code == 0, table.output
     assert [line.split()[0] for line in table.output.splitlines()] == list(FIGURES)
-    as_json = CliRunner().invoke(command, [str(a) for a in [*arguments, "--json"]])
-    assert json.loads(as_json.output).keys() == FIGURES.keys()
+    as_json = CliRunner().invoke(command, [str(a) for a in [*arguments, "--json", "--painting", photo]])
+    figures = json.loads(as_json.output)
+    assert figures.keys() == FIGURES.keys()
+    assert figures["style"] != pytest.approx(float(table.output.split()[1]), abs=0.01)  # of two paintings now

@@ -24,3 +24,13 @@ def test_every_choice_is_there_and_the_defaults_are_among_them():
     assert set(OPTIMIZERS) == set(CHOICES["optimizer"])
     assert set(INITIALIZERS) == set(CHOICES["init"])
     assert all(getattr(Recipe, field) in names for field, names in CHOICES.items())
+
+
+def test_quick_starts_from_a_style_where_nothing_speaks_against_it():
+    assert recipe("quick").start == PRESETS["quick"]["start"]
+    assert recipe("quick", start="scream").start == "scream"
+    assert recipe("quick", start="none").start is None
+    assert recipe("quick", activation="swish").start is None
+    assert recipe("quick", init="xavier").start is None
+    assert recipe("quick", init="xavier", start="scream").start == "scream"
+    assert recipe("best").start is None
