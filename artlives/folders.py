@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from artlives import devices, images
+from artlives import images
 from artlives.errors import ArtlivesError
 from artlives.files import TEMPORARY
 
@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-SIDE_BY_SIDE = 8  # pictures at most; more would only need more memory
+MEGAPIXEL = (
+    1 << 20
+)  # pixels; from there on, all threads at one picture are as quick as one thread at each of several
+SIDE_BY_SIDE = 8  # small pictures at most
+ROOM = 512 << 20  # bytes that are free for each of them; the network needs up to a third of that
 WORKERS = min(16, os.cpu_count() or 1)  # threads that decode and encode
 ABANDONED = 60  # seconds after its last change; no picture takes so long to write
 
@@ -110,14 +114,11 @@ def photos_among(paths: Iterable[str], styles: Collection[str]) -> list[str]:
     return sorted(str(path) for path in pictures if (path.parent, path.stem) not in paintings)
 
 
-def stylizers(
-    style: Style, count: int, *, device: str = "auto", memory: int | None = None, **settings: Any
-) -> list[Stylizer]:
-    """Stylizers that paint `count` pictures side by side; `settings` are theirs.
+def stylizers(style: Style, count: int, **settings: Any) -> list[Stylizer]:
+    """What `paint` takes for `count` pictures: a stylizer, and those for small pictures; `settings` are theirs.
 
-    On the CPU they are as many as processors: two threads take less time for two pictures than for one after the
-    other. `memory`, by default two thirds of what is free, is shared among them. On a GPU, and on the CPU without the
-    compiled core, there is one.
+    Small pictures are painted side by side on the CPU, one by each processor: so they take four fifths of the time
+    that they take one by one. On a GPU, in a given `memory`, and without the compiled core, all are painted one by one.
     """
     import psutil
 
@@ -125,15 +126,12 @@ def stylizers(
     from artlives.executor import can_run
     from artlives.stylizer import Stylizer
 
-    threads = default_threads()
-    if devices.choose(device) != "cpu" or not can_run(style.layers) or min(threads, count) == 1:
-        return [Stylizer(style, device=device, memory=memory, **settings)]
-    several = min(threads, count, SIDE_BY_SIDE)
-    each = (memory or psutil.virtual_memory().available * 2 // 3) // several
-    return [
-        Stylizer(style, device="cpu", memory=each, threads=threads // several, **settings)
-        for _ in range(several)
-    ]
+    stylizer = Stylizer(style, **settings)
+    room = psutil.virtual_memory().available // ROOM
+    side_by_side = min(default_threads(), count, room, SIDE_BY_SIDE)
+    if stylizer.device != "cpu" or settings.get("memory") or not can_run(style.layers) or side_by_side < 2:
+        return [stylizer]
+    return [stylizer, *(Stylizer(style, threads=1, **settings) for _ in range(side_by_side))]
 
 
 def paint(
@@ -144,13 +142,17 @@ def paint(
 ) -> Iterator[Outcome]:
     """Paint photos, and tell of each in their order what became of it.
 
-    `stylizers` have the same settings, and none is used by two threads at once. `load` and `save` read sources and
-    write targets, in several threads; they raise ArtlivesError.
+    Args:
+        stylizers: of the same settings; each paints one picture at a time. The first is for pictures of more than a
+            megapixel, the others for smaller ones. A single one is for all.
+        load, save: read a source and write to a target, in several threads; they raise ArtlivesError.
     """
     size = stylizers[0].size
-    free: SimpleQueue[Stylizer] = SimpleQueue()
-    for stylizer in stylizers:
-        free.put(stylizer)
+    large: SimpleQueue[Stylizer] = SimpleQueue()
+    small: SimpleQueue[Stylizer] = SimpleQueue() if stylizers[1:] else large
+    large.put(stylizers[0])
+    for stylizer in stylizers[1:]:
+        small.put(stylizer)
 
     def loaded(job: Job) -> Photo | ArtlivesError:
         try:
@@ -163,6 +165,7 @@ def paint(
         job, photo = item
         if isinstance(photo, ArtlivesError):
             return photo
+        free = small if photo.pixels.size <= 3 * MEGAPIXEL else large
         stylizer = free.get()
         try:
             return stylizer(photo)

@@ -82,7 +82,7 @@ def jobs(tmp_path, pixels):
 
 
 def test_every_photo_is_painted_as_by_itself(jobs, style_file, tmp_path):
-    stylizers = [Stylizer(style_file, device="cpu", size=40, threads=1) for _ in range(3)]
+    stylizers = [Stylizer(style_file, device="cpu", size=40, threads=1) for _ in range(4)]
     outcomes = list(folders.paint(stylizers, jobs, save=partial(images.save, quality=90)))
     assert [outcome.job for outcome in outcomes] == jobs
     assert [i for i, outcome in enumerate(outcomes) if outcome.error] == [0, 5, 11]
@@ -157,27 +157,43 @@ def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jo
     assert not any(outcome.error for outcome in folders.paint([Slow(wait)], jobs, load, save))
 
 
-def test_each_stylizer_paints_a_picture_of_its_own_at_the_same_time(jobs):
+def test_small_pictures_are_painted_side_by_side_and_large_ones_one_by_one(jobs, monkeypatch):
+    monkeypatch.setattr(folders, "MEGAPIXEL", 30 * 56)  # jobs from 06 on are larger
     together = threading.Barrier(2, timeout=30)
-    stylizers = [Slow(together.wait), Slow(together.wait)]
-    outcomes = folders.paint(stylizers, jobs[1:5])
-    assert not any(outcome.error for outcome in outcomes)
+    alone = threading.Lock()
+
+    def wait():
+        assert alone.acquire(blocking=False)
+        time.sleep(0.01)
+        alone.release()
+
+    stylizers = [Slow(wait), Slow(together.wait), Slow(together.wait)]
+    assert not any(outcome.error for outcome in folders.paint(stylizers, [*jobs[1:5], *jobs[7:11]]))
 
 
-def test_on_the_cpu_as_many_are_painted_side_by_side_as_there_are_processors(style_file, monkeypatch):
+def test_on_the_cpu_there_is_a_stylizer_for_each_processor(style_file, monkeypatch):
+    asked = []
+
+    class Recorded:
+        device = "cpu"
+
+        def __init__(self, style, **settings):
+            asked.append(settings)
+
+    monkeypatch.setattr(stylizer, "Stylizer", Recorded)
     monkeypatch.setattr(compiled, "default_threads", lambda: 4)
     monkeypatch.setattr(executor, "can_run", lambda layers: True)
-    asked = []
-    monkeypatch.setattr(stylizer, "Stylizer", lambda style, **settings: asked.append(settings))
+    monkeypatch.setattr(folders, "ROOM", 1)
     style = styles.read(style_file)
-    folders.stylizers(style, 100, device="cpu", memory=1000, size=64)
-    assert asked == [{"device": "cpu", "memory": 250, "threads": 1, "size": 64}] * 4
-    asked.clear()
-    folders.stylizers(style, 2, device="cpu", memory=1000)
-    assert [settings["threads"] for settings in asked] == [2, 2]
-    asked.clear()
-    folders.stylizers(style, 1, device="cpu")
-    assert asked == [{"device": "cpu", "memory": None}]
+    folders.stylizers(style, 100, size=64)
+    assert asked == [{"size": 64}, *[{"size": 64, "threads": 1}] * 4]
+    assert len(folders.stylizers(style, 2)) == 3
+    assert len(folders.stylizers(style, 1)) == 1
+    assert len(folders.stylizers(style, 100, memory=10**9)) == 1
+    monkeypatch.setattr(folders, "ROOM", 1 << 60)
+    assert len(folders.stylizers(style, 100)) == 1
+    monkeypatch.setattr(Recorded, "device", "cuda")
+    assert len(folders.stylizers(style, 100)) == 1
 
 
 def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypatch):
