@@ -75,7 +75,8 @@ def create_app(
     app = FastAPI(
         title="Art Lives",
         version=__version__,
-        description="Repaints photographs in the style of a painter, on this machine.",
+        description="Repaints photographs in the style of a painter, on this machine. The WebSocket /api/live takes "
+        'settings as JSON text, such as {"style": "wave"}, then frames as binary JPEG, and answers with painted ones.',
         lifespan=lifespan,
         docs_url=None,  # our own page, below: FastAPI's takes its scripts from another host
         redoc_url=None,

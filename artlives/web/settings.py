@@ -81,7 +81,7 @@ def describe(model: type[BaseModel]) -> dict[str, Any]:
     }
     return {
         "parameters": [
-            {"name": name, "in": "query", "schema": {k: v for k, v in value.items() if k != "title"}}
+            {"name": name, "in": "query", "description": value["description"], "schema": value}
             for name, value in properties.items()
         ],
         "requestBody": {

@@ -14,7 +14,8 @@ export const isPossible = () => Boolean(navigator.mediaDevices?.getUserMedia);
 export async function open() {
   if (!isPossible()) {
     throw new Problem(
-      "The browser gives the camera only to pages on this machine or over https: start artlives with --https, or choose a photo.",
+      "The browser gives the camera only to pages on this machine or over https: " +
+        "start artlives with --https, or choose a photo.",
     );
   }
   try {

@@ -11,7 +11,9 @@ export function announce(text) {
 export function complain(error) {
   if (error.name === "AbortError") return;
   if (!error.forPeople) console.warn(error);
-  element("notice-text").textContent = error.forPeople ? error.message : "Something went wrong on this page. Try it again.";
+  element("notice-text").textContent = error.forPeople
+    ? error.message
+    : "Something went wrong on this page. Try it again.";
   element("notice").hidden = false;
 }
 

@@ -41,7 +41,13 @@ async function loadStyles() {
 }
 
 function chip({ name, painting }) {
-  const input = make("input", { type: "radio", name: "live", value: name, checked: !name, className: "unseen" });
+  const input = make("input", {
+    type: "radio",
+    name: "live",
+    value: name,
+    checked: !name,
+    className: "unseen",
+  });
   input.addEventListener("change", () => {
     forgive();
     if (name) live.start(name);
@@ -116,7 +122,8 @@ function isThisComputer() {
 }
 
 async function begin() {
-  if (!isThisComputer()) element("privacy").textContent = "Your picture goes to the computer that runs artlives, and no further.";
+  if (!isThisComputer())
+    element("privacy").textContent = "Your picture goes to the computer that runs artlives, and no further.";
   if (!camera.isPossible()) {
     for (const id of ["snapshot", "snapshot-label"]) element(id).hidden = false;
   }

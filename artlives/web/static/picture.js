@@ -78,6 +78,10 @@ export function draw(bitmap, width, type = "image/jpeg") {
 
 export function toBlob(canvas, type, quality) {
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Problem("The picture is too large for this browser."))), type, quality);
+    canvas.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Problem("The picture is too large for this browser."))),
+      type,
+      quality,
+    );
   });
 }

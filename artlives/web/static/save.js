@@ -14,7 +14,9 @@ async function painting(format) {
   const wanted = settings();
   const painted = await stylize(picture.file, { ...wanted, format });
   const whole =
-    wanted.size < picture.longSide ? await enlarged(painted, picture.bitmap.width, `image/${format}`) : painted;
+    wanted.size < picture.longSide
+      ? await enlarged(painted, picture.bitmap.width, `image/${format}`)
+      : painted;
   return new File([whole], `selfie-${style.name}.${ENDINGS[format]}`, { type: `image/${format}` });
 }
 
@@ -41,7 +43,9 @@ async function copy() {
   try {
     await navigator.clipboard.write([item]);
   } catch (error) {
-    throw error.forPeople ? error : new Problem("The browser does not let this page copy: save the picture instead.");
+    throw error.forPeople
+      ? error
+      : new Problem("The browser does not let this page copy: save the picture instead.");
   }
   element("copy").textContent = "Copied";
   setTimeout(() => (element("copy").textContent = "Copy"), 2000);
@@ -53,7 +57,9 @@ async function share() {
     await navigator.share({ files: [await painting("jpeg")], title: "Painted by artlives" });
   } catch (error) {
     if (error.name === "AbortError") return;
-    throw error.forPeople ? error : new Problem("The system's share dialog did not open: save the picture instead.");
+    throw error.forPeople
+      ? error
+      : new Problem("The system's share dialog did not open: save the picture instead.");
   }
 }
 

@@ -16,9 +16,22 @@ let urgent = Promise.resolve(); // what the fine paintings wait for
 export function build(styles, choose) {
   tiles = new Map(styles.map((style) => [style.name, tile(style, choose)]));
   wall.style.setProperty("--columns", styles.length > 5 ? 4 : 3);
-  const label = make("span", { className: "label" }, make("span", { className: "painter", textContent: "You" }), "the photo");
-  const yours = make("div", { className: "tile" }, make("img", { id: "wall-photo", alt: "Your photo" }), label);
-  wall.replaceChildren(make("li", {}, yours), ...[...tiles.values()].map(({ button }) => make("li", {}, button)));
+  const label = make(
+    "span",
+    { className: "label" },
+    make("span", { className: "painter", textContent: "You" }),
+    "the photo",
+  );
+  const yours = make(
+    "div",
+    { className: "tile" },
+    make("img", { id: "wall-photo", alt: "Your photo" }),
+    label,
+  );
+  wall.replaceChildren(
+    make("li", {}, yours),
+    ...[...tiles.values()].map(({ button }) => make("li", {}, button)),
+  );
 }
 
 function tile(style, choose) {
