@@ -64,13 +64,13 @@ class Record:
 
     def draw_previews(self) -> Path:
         """Writes previews.jpg, a sheet of all previews, and returns its path."""
-        losses = {entry["step"]: entry for entry in self.entries()}
+        entries = self.entries()
         tiles = []
         for step, file in self.previews().items():
             preview = Image.open(file)
             picture = preview.resize((TILE, round(preview.height * TILE / preview.width)))
-            known = losses.get(step)
-            line = f"style {known['style']:.2f}, content {known['content']:.2f}" if known else ""
+            before = [entry for entry in entries if entry["step"] <= step]
+            line = "style {style:.2f}, content {content:.2f}".format(**before[-1]) if before else ""
             tiles.append((picture, f"step {step}", line))
         path = self.folder / "previews.jpg"
         images.save(images.from_pil(contact_sheet(tiles, columns=3)), path)
@@ -87,6 +87,8 @@ class Record:
         for name in ("style", "content"):
             distances.plot(steps, [entry[name] for entry in entries], label=name)
         distances.set(yscale="log", ylabel="relative distance")
+        distances.yaxis.set_major_formatter("{x:.2g}")
+        distances.yaxis.set_minor_formatter("{x:.2g}")
         distances.legend()
         steadiness.plot(steps, [entry["steadiness"] for entry in entries], color="C2")
         steadiness.set(xlabel="step", ylabel="steadiness, dB")

@@ -336,7 +336,10 @@ class Trainer:
             pixels = painted[0].clamp(0, 255).round().byte().permute(1, 2, 0).cpu().numpy()
             tiles.append(np.hstack([photo, pixels]))
         width = max(tile.shape[1] for tile in tiles)
-        sheet = np.vstack([np.pad(tile, ((0, 0), (0, width - tile.shape[1]), (0, 0))) for tile in tiles])
+        paddings = [((0, 0), (0, width - tile.shape[1]), (0, 0)) for tile in tiles]
+        sheet = np.vstack(
+            [np.pad(*parts, constant_values=255) for parts in zip(tiles, paddings, strict=True)]
+        )
         self.record.add_preview(self.step, images.Photo(sheet))
 
 
