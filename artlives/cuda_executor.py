@@ -23,12 +23,14 @@ from artlives.blocks.padding import pad
 
 OUTPUT = (150, 127.5)  # of the output layer: 150 * tanh(x) + 127.5
 GRAPHS = 4  # sizes whose graphs are kept, each with the memory of one picture
-LARGEST_GRAPH = 1 << 24  # pixels; a larger picture takes so long that launching its kernels is nothing
+LARGEST_GRAPH = 1 << 23  # pixels; a larger picture takes so long that launching its kernels is nothing
 
 
-def can_run(layers: tuple[Layer, ...]) -> bool:
-    """Whether the kernels have all that `layers` ask for."""
-    return all(layer.activation == "relu" for layer in layers)
+def can_run(layers: tuple[Layer, ...], device: torch.device | str) -> bool:
+    """Whether the kernels have all that `layers` ask for, and `device` is a GPU that they run on."""
+    return triton_kernels.runs_on(torch.device(device)) and all(
+        layer.activation == "relu" for layer in layers
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -102,9 +102,12 @@ def test_weights_that_do_not_fit(networks):
         cuda_executor.CudaExecutor((*SMALL[:3], *SMALL[2:]), weights, DEVICE)
 
 
-def test_other_activations_are_left_to_torch():
-    assert cuda_executor.can_run(STYLE_NETWORK)
-    assert not cuda_executor.can_run(activated(STYLE_NETWORK, "swish"))
+def test_what_is_left_to_torch(monkeypatch):
+    assert not cuda_executor.can_run(STYLE_NETWORK, "cpu")
+    for capability, enough in (((7, 5), False), ((8, 0), True)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, its=capability: its)
+        assert cuda_executor.can_run(STYLE_NETWORK, "cuda") == enough
+    assert not cuda_executor.can_run(activated(STYLE_NETWORK, "swish"), "cuda")
 
 
 @on_gpu

@@ -36,14 +36,13 @@ Result = TypeVar("Result")
 
 
 def supports(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
-    """Whether the three functions take these: on a GPU with tensor cores for bf16, of half or single precision."""
-    return (
-        geometry.groups == 1
-        and x.dtype == weight.dtype
-        and x.dtype in DTYPES
-        and x.is_cuda
-        and torch.cuda.get_device_capability(x.device) >= (8, 0)
-    )
+    """Whether the three functions take these: half or single precision, one group, and a GPU as `runs_on` asks for."""
+    return geometry.groups == 1 and x.dtype == weight.dtype and x.dtype in DTYPES and runs_on(x.device)
+
+
+def runs_on(device: torch.device) -> bool:
+    """Whether it is a GPU that Triton compiles for, with matrix instructions for fp16, bf16 and TF32."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
