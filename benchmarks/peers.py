@@ -24,8 +24,7 @@ from PIL import Image
 from torch import nn
 
 from artlives import Stylizer, images, styles
-from benchmarks.reference import torch_blocks
-from benchmarks.timing import Job, alternating, ratio
+from artlives.benchmark import Job, alternating, ratio, torch_blocks
 
 SIDE = 1024
 PHOTO = Path(__file__).parent.parent / "images" / "astronaut.jpg"

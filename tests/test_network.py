@@ -5,7 +5,7 @@ import torch
 
 from artlives.architecture import ACTIVATIONS, STYLE_NETWORK, Layer, activated, from_json, reduction, to_json
 from artlives.network import StyleNetwork, Upsampling
-from benchmarks.reference import torch_blocks
+from artlives.benchmark import torch_blocks
 
 
 @pytest.fixture(scope="module")

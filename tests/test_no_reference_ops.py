@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import artlives
+from artlives.blocks.kernels import compiled
 from artlives.network import StyleNetwork
 from artlives.validation import BLOCKS, draw
 
@@ -78,15 +79,21 @@ def test_their_like_would_be_noticed(function):
     assert record(function, {"input": torch.randn(1, 2, 8, 8)}, {}).forbidden
 
 
+@pytest.mark.parametrize("core", [True, False])
 @pytest.mark.parametrize("size", [(16, 16), (33, 47)])
-def test_the_network_runs_none_of_them_forward_or_backward(size):
+def test_the_network_runs_none_of_them_forward_or_backward(size, core, monkeypatch):
+    if not core:
+        monkeypatch.setattr(compiled, "instruction_sets", dict)
     network = StyleNetwork()
     x = torch.rand(2, 3, *size, requires_grad=True)
     with Recorder() as recorder:
         network(x * 255).mean().backward()
     assert x.grad.abs().max() > 0
     assert not recorder.forbidden
-    assert any("mm" in name for name in recorder.names)  # the recorder was listening, in both passes
+    by_torch = any("mm" in name for name in recorder.names)
+    assert by_torch != (
+        core and bool(compiled.instruction_sets())
+    )  # the recorder was listening, in both passes
     assert len(recorder.names) > 10
 
 
@@ -109,7 +116,7 @@ def test_one_module_of_torchs_in_the_network_would_be_noticed():
 
 SOURCES = Path(artlives.__file__).parent
 # The reference of the measurements, and the network that only judges pictures in training.
-EXEMPT = {SOURCES / "validation.py", SOURCES / "training" / "perceptual.py"}
+EXEMPT = {SOURCES / "validation.py", SOURCES / "benchmark.py", SOURCES / "training" / "perceptual.py"}
 
 
 def named(source):

@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor
 from torch.autograd import Function
 
-from artlives.blocks.kernels.matmul import Geometry, convolve, convolve_transposed, correlate_weight
+from artlives.blocks.kernels.choice import convolve, convolve_transposed, correlate_weight
+from artlives.blocks.kernels.matmul import Geometry
 
 Gradients = tuple[Tensor | None, ...]
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": "Measure how good a style's pictures are.",
     "explain": "Show what the layers of a style do to a photo.",
     "export": "Write a style as an ONNX model.",
+    "bench": "Measure how fast this machine paints.",
     "check": "Check the building blocks on this machine.",
 }  # name: help; the command is `artlives.cli.NAME.NAME`
 

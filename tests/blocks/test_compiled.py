@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from artlives.blocks.kernels import compiled
+from artlives.blocks import conv2d
+from artlives.blocks.kernels import compiled, matmul
 from artlives.blocks.kernels.compiled import Reading
 
 SETS = compiled.instruction_sets()
@@ -160,3 +161,45 @@ def test_sums_of_a_large_mean_are_exact(instructions):
     tables = compiled.padded(64, 0, 0, 0), compiled.padded(64, 0, 0, 0)
     mean, square = compiled.run(identity, plain(x), *tables, None, (64, 64), totals=True, threads=2) / 64**2
     np.testing.assert_allclose(square - mean**2, x.var((0, 1), np.float64), rtol=1e-3)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    "case", [(2, 9, 13, 3, 24, 7, 2, 3), (4, 8, 9, 17, 70, 3, 1, 1), (1, 5, 40, 4, 3, 5, 1, 0)], ids=str
+)
+def test_gradient_of_the_weights(draw, case, threads):
+    n, h, w, c, o, k, s, p = case
+    x = torch.from_numpy(draw(n, c, h, w))
+    weight = torch.zeros(o, c, k, k, requires_grad=True)
+    y = functional.conv2d(x, weight, stride=s, padding=p)
+    slope = torch.from_numpy(draw(*y.shape))
+    y.backward(slope)
+    found = compiled.weight_gradient(
+        np.ascontiguousarray(x.permute(0, 2, 3, 1)),
+        np.ascontiguousarray(slope.permute(0, 2, 3, 1)),
+        compiled.padded(h, p, p + k, 0),
+        compiled.padded(w, p, p + k, 0),
+        (k, k),
+        (s, s),
+        threads,
+    )
+    np.testing.assert_allclose(found, weight.grad.permute(2, 3, 1, 0), atol=1e-3)
+
+
+def test_the_core_is_chosen_for_the_cpu(monkeypatch):
+    """Without it the same numbers come from matrix products."""
+    x, weight = torch.rand(2, 5, 9, 8, requires_grad=True), torch.rand(7, 5, 3, 3, requires_grad=True)
+
+    def gradients():
+        y = conv2d(x, weight, padding=1)
+        return y, *torch.autograd.grad(y.square().sum(), (x, weight))
+
+    by_core = gradients()
+    with monkeypatch.context() as patch:
+        patch.setattr(matmul, "convolve", None)
+        patch.setattr(matmul, "convolve_transposed", None)
+        patch.setattr(matmul, "correlate_weight", None)
+        gradients()
+    monkeypatch.setattr(compiled, "instruction_sets", dict)
+    for ours, other in zip(by_core, gradients(), strict=True):
+        torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-4)

@@ -7,12 +7,14 @@ the convolution), convolves, and writes the result once, adding up what the next
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +54,33 @@ class _Unit(ctypes.Structure):
     ]
 
 
-_UNIT = ctypes.POINTER(_Unit)
+class _WeightGradient(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("input", "gradient")),
+        *((name, ctypes.c_int64) for name in ("width", "channels", "steps_width", "outputs")),
+        *((name, ctypes.c_void_p) for name in ("row_of", "column_of")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("stride_rows", "stride_columns", "kernel_rows", "kernel_columns")
+        ),
+    ]
+
+
+class _Piece(ctypes.Structure):
+    _fields_ = [
+        ("what", ctypes.c_void_p),
+        ("first", ctypes.c_int64),
+        ("last", ctypes.c_int64),
+        ("sums", ctypes.c_void_p),
+    ]
+
+
+class _Job(ctypes.Structure):
+    _fields_ = [
+        ("run", ctypes.c_void_p),
+        ("pieces", ctypes.POINTER(_Piece)),
+        *((name, ctypes.c_int64) for name in ("count", "next", "failed")),
+    ]
 
 
 class _Instructions(ctypes.Structure):
@@ -60,17 +88,23 @@ class _Instructions(ctypes.Structure):
         ("name", ctypes.c_char_p),
         ("lanes", ctypes.c_int64),
         ("vectors", ctypes.c_int64),
-        ("run", ctypes.CFUNCTYPE(ctypes.c_int, _UNIT, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)),
-        ("settle", ctypes.CFUNCTYPE(ctypes.c_int, _UNIT, ctypes.c_int64, ctypes.c_int64)),
+        *((name, ctypes.c_void_p) for name in ("run", "settle", "weight_gradient")),
     ]
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(import_module("artlives.blocks.kernels.core").__file__)
+    except (ImportError, OSError):
+        return None
 
 
 @cache
 def instruction_sets() -> dict[str, Any]:
     """Those that the core was compiled for and this processor has, the best first, by name; {} without the core."""
-    try:
-        library = ctypes.CDLL(import_module("artlives.blocks.kernels.core").__file__)
-    except (ImportError, OSError):
+    library = _library()
+    if library is None:
         return {}
     library.artlives_instructions.restype = ctypes.POINTER(_Instructions)
     found: dict[str, Any] = {}
@@ -232,9 +266,10 @@ def run(
     """Convolve what `reading` says, and write the result to `target`.
 
     Args:
+        reading: its source may also be a batch (N, H, W, C); so is `target` then, and there is no residual.
         rows, columns: int64, for each row and column of the padded input that of the source, -1 for zeros; see
             `padded`.
-        target: (rows, W', O) of fp32 or fp16 (fp32 or uint8 of a folded kernel, with O / fold channels), dense; None
+        target: (rows, W', O) of fp32 or fp16 (fp32 or uint8 of a folded kernel, with three channels), dense; None
             where the result's totals alone are wanted.
         size: (H', W') of the whole output.
         steps: the first step down and the one after the last; all by default. A step is `kernel.up` rows of output.
@@ -267,16 +302,11 @@ def run(
         *(_Phase(*where, weight.ctypes.data) for where, weight in kernel.phases)
     )
     margins = (int(np.argmax(table == 0)) for table in (rows, columns)) if keep is not None else (0, 0)
-    first, last = steps or (0, -(-size[0] // kernel.up[0]))
-    edges = _edges(first, last, threads)
-    count = len(edges) - 1
-    sums = np.zeros((count, 2, len(kernel.bias)))
     unit = _Unit(
         _address(source),
         _address(reading.residual),
         _TYPES[source.dtype],
-        source.shape[1],
-        source.shape[2],
+        *source.shape[-2:],
         _address(rows),
         _address(columns),
         *margins,
@@ -297,12 +327,15 @@ def run(
         *size,
         *kernel.up,
     )
-    pointer = ctypes.pointer(unit)
-
-    def piece(i: int) -> int:
-        return kernel.instructions.run(pointer, edges[i], edges[i + 1], _address(sums[i]) if totals else None)
-
-    _each(piece, count, threads)
+    units = [unit]
+    if source.ndim == 4 and target is not None:
+        units = [_Unit.from_buffer_copy(unit) for _ in source]
+        for i, image in enumerate(units):
+            image.source, image.target = _address(source[i]), _address(target[i])
+    span = steps or (0, -(-size[0] // kernel.up[0]))
+    pieces = [(image, *rows) for image in units for rows in pairwise(_edges(*span, threads, len(units)))]
+    sums = np.zeros((len(pieces), 2, len(kernel.bias)))
+    _share(kernel.instructions.run, pieces, sums if totals else None, threads)
     return sums.sum(0)[:, : kernel.outputs]
 
 
@@ -325,26 +358,102 @@ def settle(reading: Reading, target: Array, threads: int = 1) -> None:
         relu=reading.relu,
         target=_address(target),
     )
-    pointer, edges = ctypes.pointer(unit), _edges(0, len(source), threads)
-    _each(lambda i: instructions.settle(pointer, edges[i], edges[i + 1]), len(edges) - 1, threads)
+    pieces = [(unit, *rows) for rows in pairwise(_edges(0, len(source), threads))]
+    _share(instructions.settle, pieces, None, threads)
 
 
-def _edges(first: int, last: int, threads: int) -> list[int]:
-    """Where pieces of work begin and end; one has `LEAST` rows or more, since each reads some of its neighbours'."""
-    count = max(1, min((last - first) // LEAST, CHUNKS * threads))
+def weight_gradient(
+    x: Array,
+    gradient: Array,
+    rows: Array,
+    columns: Array,
+    kernel_size: tuple[int, int],
+    stride: tuple[int, int],
+    threads: int = 1,
+) -> Array:
+    """The gradient (kh, kw, C, O) of the weights of a convolution of x (N, H, W, C), all in fp32.
+
+    `gradient` (N, H', W', O) is the output's; `rows` and `columns` are as in `run`.
+
+    Raises:
+        MemoryError: there is none.
+    """
+    instructions = next(iter(instruction_sets().values()))
+    (kh, kw), c, outputs = kernel_size, x.shape[3], gradient.shape[3]
+    width = -(-outputs // instructions.lanes) * instructions.lanes
+    jobs = [
+        _WeightGradient(
+            _address(image),
+            _address(slope),
+            *image.shape[1:],
+            *slope.shape[1:],
+            _address(rows),
+            _address(columns),
+            *stride,
+            kh,
+            kw,
+        )
+        for image, slope in zip(x, gradient, strict=True)
+    ]
+    edges = _edges(0, gradient.shape[1], threads, len(x))
+    pieces = [(job, *some) for job in jobs for some in pairwise(edges)]
+    memory = aligned(len(pieces) * kh * kw * c * width)
+    memory.fill(0)
+    sums = memory.reshape(len(pieces), kh, kw, c, width)
+    _share(instructions.weight_gradient, pieces, sums, threads)
+    return sums.sum(0)[..., :outputs]
+
+
+def _edges(first: int, last: int, threads: int, images: int = 1) -> list[int]:
+    """Where one image's pieces begin and end; each has `LEAST` rows or more, since it reads some of its neighbours'."""
+    count = max(1, min((last - first) // LEAST, CHUNKS * threads // images))
     return [first + (last - first) * i // count for i in range(count + 1)]
 
 
-def _each(piece: Callable[[int], int], count: int, threads: int) -> None:
-    """Call `piece` with 0 to `count` - 1, this thread and others each taking the next one that is left."""
-    left = iter(range(count))
+def _share(function: int, pieces: Sequence[tuple[Any, int, int]], sums: Array | None, threads: int) -> None:
+    """Let threads do pieces of work, (what, first, last) each, each taking the next one that is left.
 
-    def work() -> bool:
-        return all(piece(i) == 0 for i in left)
-
-    others = [_pool(threads).submit(work) for _ in range(min(threads, count) - 1)]
-    if not all([work(), *(other.result() for other in others)]):
+    `sums` has a part for each piece.
+    """
+    library = _library()
+    assert library is not None
+    table = (_Piece * len(pieces))(
+        *(
+            _Piece(ctypes.addressof(what), first, last, None if sums is None else _address(sums[i]))
+            for i, (what, first, last) in enumerate(pieces)
+        )
+    )
+    job = ctypes.pointer(_Job(function, table, len(pieces)))
+    threads = min(threads, len(pieces))
+    team = _team_of_torch() if threads > 1 else None
+    if team:
+        team(library.artlives_work, job, threads, 0)
+    else:
+        others = [_pool(threads).submit(library.artlives_work, job) for _ in range(threads - 1)]
+        library.artlives_work(job)
+        for other in others:
+            other.result()
+    if job.contents.failed:
         raise MemoryError("no memory for the compiled core's rows")
+
+
+def _team_of_torch() -> Any:
+    """OpenMP's function that lets torch's own threads work, where torch is there and uses GNU's OpenMP.
+
+    Other threads than those would have to share processors with them: they wait for work by spinning.
+    """
+    torch = sys.modules.get("torch")
+    return _gomp(torch.__file__) if torch and torch.__file__ else None
+
+
+@cache
+def _gomp(torch_file: str) -> Any:
+    for path in (Path(torch_file).parent / "lib").glob("libgomp*.so*"):
+        try:
+            return ctypes.CDLL(str(path)).GOMP_parallel
+        except (OSError, AttributeError):
+            continue
+    return None
 
 
 def _address(array: Array | None) -> int | None:

@@ -42,8 +42,9 @@
 typedef struct {
     const char *name;
     int64_t lanes, vectors;
-    int (*run)(const Unit *, int64_t, int64_t, double *);
-    int (*settle)(const Unit *, int64_t, int64_t);
+    int (*run)(const void *, int64_t, int64_t, void *);
+    int (*settle)(const void *, int64_t, int64_t, void *);
+    int (*weight_gradient)(const void *, int64_t, int64_t, void *);
 } Instructions;
 
 /* The instruction sets that this processor has, the best one first; `index` past the last gives NULL. */
@@ -51,24 +52,35 @@ const Instructions *artlives_instructions(int64_t index)
 {
 #if defined(__x86_64__)
     static const Instructions all[] = {
-        {"AVX-512", 16, 3, run_avx512, settle_avx512},
-        {"AVX2", 8, 3, run_avx2, settle_avx2},
-        {"plain", 4, 4, run_plain, settle_plain}};
+        {"AVX-512", 16, 3, run_avx512, settle_avx512, weight_gradient_avx512},
+        {"AVX2", 8, 3, run_avx2, settle_avx2, weight_gradient_avx2},
+        {"plain", 4, 4, run_plain, settle_plain, weight_gradient_plain}};
     __builtin_cpu_init();
     int has[] = {__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"),
                  __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"), 1};
 #elif defined(__aarch64__)
-    static const Instructions all[] = {{"NEON", 4, 4, run_neon, settle_neon}};
+    static const Instructions all[] = {{"NEON", 4, 4, run_neon, settle_neon, weight_gradient_neon}};
     int has[] = {1};
 #else
-    static const Instructions all[] = {{"plain", 4, 4, run_plain, settle_plain}};
+    static const Instructions all[] = {{"plain", 4, 4, run_plain, settle_plain, weight_gradient_plain}};
     int has[] = {1};
 #endif
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (has[i] && index-- == 0)
             return &all[i];
     return NULL;
+}
+
+/* One thread's part of a job: piece after piece, as long as there are any. */
+void artlives_work(Job *job)
+{
+    int64_t i;
+    while ((i = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < job->count) {
+        const Piece *piece = &job->pieces[i];
+        if (job->run(piece->what, piece->first, piece->last, piece->sums))
+            __atomic_store_n(&job->failed, 1, __ATOMIC_RELAXED);
+    }
 }
 
 /* An empty module, so that Python finds the library where it is installed. */

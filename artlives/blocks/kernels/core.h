@@ -37,3 +37,26 @@ typedef struct {
     int64_t target_type, target_top, target_rows, target_width; /* its first row, and its size without that */
     int64_t up_rows, up_columns;
 } Unit;
+
+/* The gradient of a convolution's weights: for each tap, the input under it times the output's gradient, added up over
+   all steps. */
+typedef struct {
+    const float *input, *gradient; /* (rows, width, channels) and (steps, steps_width, outputs) */
+    int64_t width, channels, steps_width, outputs;
+    const int64_t *row_of, *column_of; /* as in a Unit */
+    int64_t stride_rows, stride_columns, kernel_rows, kernel_columns;
+} WeightGradient;
+
+/* Some rows of a Unit, or some rows of steps of a WeightGradient, and where to put what it adds up. */
+typedef struct {
+    const void *what;
+    int64_t first, last;
+    void *sums;
+} Piece;
+
+/* Pieces of work that threads share. */
+typedef struct {
+    int (*run)(const void *, int64_t, int64_t, void *);
+    const Piece *pieces;
+    int64_t count, next, failed;
+} Job;

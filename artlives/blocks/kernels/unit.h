@@ -324,8 +324,9 @@ static void NAME(prepare)(const Unit *u, Work *w)
 
 /* Rows of steps from `first` to `last`. `totals`, if not NULL, gets each output channel's sum and then each one's sum of
    squares, both padded to whole vectors. Returns 0, or -1 where there is no memory. */
-TARGET static int NAME(run)(const Unit *u, int64_t first, int64_t last, double *totals)
+TARGET static int NAME(run)(const void *unit, int64_t first, int64_t last, void *totals)
 {
+    const Unit *u = unit;
     Work w = {0};
     int64_t c = u->channels, steps = u->fold ? u->target_width : (u->target_width + u->up_columns - 1) / u->up_columns;
     int64_t extra = u->fold ? u->fold - 1 : 0; /* pixels of output beyond the last that the fold meets */
@@ -393,8 +394,10 @@ TARGET static int NAME(run)(const Unit *u, int64_t first, int64_t last, double *
 }
 
 /* Rows of the source from `first` to `last`, as `read` says, to the target in fp16. */
-TARGET static int NAME(settle)(const Unit *u, int64_t first, int64_t last)
+TARGET static int NAME(settle)(const void *unit, int64_t first, int64_t last, void *none)
 {
+    (void)none;
+    const Unit *u = unit;
     Work w = {0};
     int64_t values = u->width * u->channels;
     w.pattern = u->channels / NAME(common)(u->channels, LANES) * LANES;
@@ -413,6 +416,87 @@ TARGET static int NAME(settle)(const Unit *u, int64_t first, int64_t last)
             ((uint16_t *)u->target)[y * values + i] = NAME(to_half)(line[i]);
     }
     free(w.scale);
+    return 0;
+}
+
+/* Adds to `taps` rows of `sums`, `vectors` vectors wide, the products of each one's input and the gradient. */
+INLINE void NAME(correlate)(const int vectors, const int taps, const float *in, int64_t step, const float *gradient,
+                            int64_t width, int64_t count, float *sums)
+{
+    vec sum[TILE][VECTORS];
+#pragma GCC unroll 8
+    for (int t = 0; t < taps; t++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            sum[t][v] = *(const vec *)(sums + t * width + v * LANES);
+    for (int64_t x = 0; x < count; x++, in += step, gradient += width) {
+        vec g[VECTORS];
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            g[v] = *(const vec *)(gradient + v * LANES);
+#pragma GCC unroll 8
+        for (int t = 0; t < taps; t++)
+#pragma GCC unroll 8
+            for (int v = 0; v < vectors; v++)
+                sum[t][v] += in[t] * g[v];
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < taps; t++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vectors; v++)
+            *(vec *)(sums + t * width + v * LANES) = sum[t][v];
+}
+
+/* Rows of steps from `first` to `last`, added to `sums` (kernel_rows, kernel_columns * channels, outputs padded to
+   whole vectors). */
+TARGET static int NAME(weight_gradient)(const void *what, int64_t first, int64_t last, void *sums)
+{
+    const WeightGradient *g = what;
+    int64_t c = g->channels, vectors = (g->outputs + LANES - 1) / LANES, width = vectors * LANES;
+    int64_t columns = (g->steps_width - 1) * g->stride_columns + g->kernel_columns, length = g->kernel_columns * c;
+    float *memory = aligned_alloc(64, 4 * (LINES(columns * c) + LINES(g->steps_width * width)));
+    if (!memory)
+        return -1;
+    float *gradient = memory, *line = memory + LINES(g->steps_width * width);
+    memset(gradient, 0, 4 * g->steps_width * width);
+    for (int64_t y = first; y < last; y++) {
+        const float *from = g->gradient + y * g->steps_width * g->outputs;
+        for (int64_t x = 0; x < g->steps_width; x++)
+            memcpy(gradient + x * width, from + x * g->outputs, 4 * g->outputs);
+        for (int64_t r = 0; r < g->kernel_rows; r++) {
+            int64_t row = g->row_of[y * g->stride_rows + r];
+            if (row < 0)
+                continue;
+            for (int64_t x = 0; x < columns; x++) {
+                int64_t column = g->column_of[x];
+                if (column < 0)
+                    memset(line + x * c, 0, 4 * c);
+                else
+                    memcpy(line + x * c, g->input + (row * g->width + column) * c, 4 * c);
+            }
+            float *out = (float *)sums + r * length * width;
+            int64_t step = g->stride_columns * c, count = g->steps_width, t = 0;
+            for (int64_t v = 0, some; v < vectors; v += some) {
+                some = vectors - v < VECTORS ? vectors - v : VECTORS;
+                const float *by = gradient + v * LANES;
+                float *to = out + v * LANES;
+#define STRETCH(vectors, taps)                                                                                         \
+    for (; t + (taps) <= length; t += (taps))                                                                          \
+        NAME(correlate)(vectors, taps, line + t, step, by, width, count, to + t * width);
+                t = 0;
+                switch (some) {
+                case 1: STRETCH(1, TILE) STRETCH(1, 1) break;
+                case 2: STRETCH(2, TILE) STRETCH(2, 1) break;
+                case 3: STRETCH(3, TILE) STRETCH(3, 1) break;
+#if VECTORS > 3
+                case 4: STRETCH(4, TILE) STRETCH(4, 1) break;
+#endif
+                }
+#undef STRETCH
+            }
+        }
+    }
+    free(memory);
     return 0;
 }
 

@@ -1,0 +1,171 @@
+"""How fast pictures are painted on this machine, beside the same network of torch's own operations.
+
+Machines drift, so what is compared takes turns, and each round gives one ratio.
+"""
+
+import multiprocessing
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+from artlives.files import replacing
+from artlives.styles import Style
+from artlives.stylizer import Stylizer
+
+Job = Callable[[], object]
+
+SIZES = ((256, 256), (512, 512), (1024, 1024), (2048, 2048), (3840, 2160))  # width, height
+LARGEST = (10_000, 10_000)  # painted in strips, once and without comparison
+SECONDS, ROUNDS = 6.0, (3, 15)  # that one size is measured for, about, and rounds at least and at most
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of pictures of one size.
+
+    Attributes:
+        width, height: pixels.
+        precision: that of the arithmetic.
+        seconds: the median time of one picture, array in and array out; torch's alike.
+        ratio: the median of the rounds' ratios, ours to torch's; None where that was not compared.
+        peak: bytes of memory that a process took at most which painted one such picture, all in all.
+    """
+
+    width: int
+    height: int
+    precision: str
+    seconds: float
+    torch_seconds: float | None
+    ratio: float | None
+    peak: int | None
+
+    @property
+    def megapixels(self) -> float:
+        """A second."""
+        return self.width * self.height / self.seconds / 1e6
+
+
+def alternating(jobs: Mapping[str, Job], rounds: int, warmup: int = 2) -> dict[str, list[float]]:
+    """Seconds of each job in each round; the jobs take turns within a round. The first `warmup` rounds are not kept."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for i in range(warmup + rounds):
+        for name, job in jobs.items():
+            started = time.perf_counter()
+            job()
+            if i >= warmup:
+                times[name].append(time.perf_counter() - started)
+    return times
+
+
+def ratio(times: list[float], others: list[float]) -> float:
+    """The median of the rounds' ratios; below 1 the first is faster."""
+    return statistics.median(a / b for a, b in zip(times, others, strict=True))
+
+
+@contextmanager
+def torch_blocks() -> Iterator[None]:
+    """While it lasts, `artlives.network` builds and runs networks of torch's blocks in place of ours."""
+    from torch import nn
+    from torch.nn import functional
+
+    with patch.multiple(
+        "artlives.network",
+        Conv2d=nn.Conv2d,
+        ConvTranspose2d=nn.ConvTranspose2d,
+        InstanceNorm2d=nn.InstanceNorm2d,
+        pad=functional.pad,
+        LeakyReLU=nn.LeakyReLU,
+        PReLU=nn.PReLU,
+        ReLU=partial(nn.ReLU, inplace=True),
+        Sigmoid=nn.Sigmoid,
+        Swish=nn.SiLU,
+        Tanh=nn.Tanh,
+        tanh=functional.tanh,
+    ):
+        yield
+
+
+def measure(style: Style, device: str) -> Iterator[Row]:
+    """A row for each of the `SIZES` and, on the CPU, one for the `LARGEST`."""
+    import torch
+
+    from artlives import styles
+
+    stylizer = Stylizer(style, device=device)
+    with torch_blocks():
+        network = styles.load_network(style, stylizer.device).to(memory_format=torch.channels_last)
+
+    def by_torch(pixels: np.ndarray) -> None:
+        with torch_blocks(), torch.inference_mode():
+            x = torch.from_numpy(pixels).to(stylizer.device).permute(2, 0, 1)[None].float()
+            network(x.contiguous(memory_format=torch.channels_last)).clamp(0, 255).byte().cpu()
+
+    for width, height in SIZES:
+        pixels = _noise(width, height)
+        jobs: dict[str, Job] = {"ours": partial(stylizer, pixels), "torch": partial(by_torch, pixels)}
+        first = alternating(jobs, 1, warmup=1)
+        rounds = int(SECONDS / (first["ours"][0] + first["torch"][0]))
+        times = alternating(jobs, min(max(rounds, ROUNDS[0]), ROUNDS[1]), warmup=0)
+        ours, theirs = (statistics.median(times[name]) for name in ("ours", "torch"))
+        peak = _alone(style, width, height)[1] if stylizer.device == "cpu" else None
+        yield Row(width, height, "fp32", ours, theirs, ratio(times["ours"], times["torch"]), peak)
+    if stylizer.device == "cpu":
+        seconds, peak = _alone(style, *LARGEST)
+        yield Row(*LARGEST, "fp32", seconds, None, None, peak)
+
+
+def draw(rows: Sequence[Row], where: str, path: Path) -> None:
+    """Writes the megapixels a second over the pictures' sizes, ours and torch's, into a picture.
+
+    Raises:
+        ArtlivesError: it cannot be written.
+    """
+    from matplotlib.figure import Figure  # takes a second to import
+
+    figure = Figure((7, 4), layout="constrained")
+    axes = figure.subplots()
+    places = np.arange(len(rows))
+    axes.bar(places - 0.2, [row.megapixels for row in rows], 0.4, label="artlives")
+    compared = [i for i, row in enumerate(rows) if row.torch_seconds]
+    theirs = [rows[i].width * rows[i].height / 1e6 / rows[i].torch_seconds for i in compared]  # type: ignore[operator]
+    axes.bar(places[compared] + 0.2, theirs, 0.4, label="the same network of torch's operations")
+    axes.set_xticks(places, [f"{row.width} x {row.height}" for row in rows])
+    axes.set(ylabel="megapixels a second", title=where)
+    axes.legend()
+    axes.grid(axis="y", alpha=0.3)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], dpi=110)
+
+
+def _noise(width: int, height: int) -> np.ndarray:
+    """A picture that is different everywhere; what it shows makes no difference to the time."""
+    line = np.arange(width * 3, dtype=np.uint32) * 2654435761 >> 24
+    column = np.arange(height, dtype=np.uint32)[:, None] * 40503 >> 8
+    return (line + column).astype(np.uint8).reshape(height, width, 3)
+
+
+def _alone(style: Style, width: int, height: int) -> tuple[float, int | None]:
+    """Seconds and peak memory of one such picture on the CPU, painted by a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_paint_once, (style, width, height))
+
+
+def _paint_once(style: Style, width: int, height: int) -> tuple[float, int | None]:
+    stylizer, pixels = Stylizer(style, device="cpu"), _noise(width, height)
+    started = time.perf_counter()
+    stylizer(pixels)
+    seconds = time.perf_counter() - started
+    if sys.platform == "win32":
+        return seconds, None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return seconds, peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB elsewhere

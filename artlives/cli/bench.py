@@ -1,0 +1,72 @@
+"""`artlives bench`: how fast this machine paints."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from artlives.cli.options import device_option
+from artlives.cli.outputs import check_target
+
+ROW = "{:>13}  {:<9}  {:>9}  {:>7}  {:>8}  {:>9}  {:>6}"
+HEAD = ROW.format("pixels", "precision", "ms", "MP/s", "peak MB", "torch ms", "ratio")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw them into this picture, which is replaced if it is there.",
+)
+@device_option
+def bench(as_json: bool, plot: Path | None, device: str) -> None:
+    """Measure how fast pictures of several sizes are painted on this machine; takes about two minutes.
+
+    "torch ms" is the time of the same network made of torch's own operations, "ratio" the median of ours to theirs,
+    measured by turns: below 1 ours is faster. "peak MB" is all the memory of a process that paints one such picture.
+    """
+    from artlives import devices, styles
+
+    if plot:
+        check_target(plot, True, [])
+    style = styles.available()[0]
+    place = devices.choose(device)
+
+    import torch
+
+    from artlives.benchmark import measure
+    from artlives.blocks.kernels.compiled import default_threads, instruction_sets
+
+    threads = default_threads()
+    torch.set_num_threads(threads)
+    core = next(iter(instruction_sets()), None)
+    if place == "cpu" and core is None:
+        click.echo(
+            "artlives: the compiled core is missing, so torch does its work, slower: install artlives again where "
+            "there is a C compiler",
+            err=True,
+        )
+    where = f"cpu, {threads} threads, {core or 'no compiled core'}" if place == "cpu" else place
+    if not as_json:
+        click.echo(f"{where}; torch {torch.__version__}\n{HEAD}")
+    rows = []
+    for row in measure(style, place):
+        rows.append(row)
+        if not as_json:
+            size = f"{row.width} x {row.height}"
+            numbers = f"{row.seconds * 1000:.1f}", f"{row.megapixels:.1f}"
+            peak = f"{row.peak / 1e6:.0f}" if row.peak else "-"
+            beside = (
+                (f"{row.torch_seconds * 1000:.1f}", f"{row.ratio:.2f}") if row.torch_seconds else ("-", "-")
+            )
+            click.echo(ROW.format(size, row.precision, *numbers, peak, *beside))
+    if as_json:
+        figures = [{**asdict(row), "megapixels_per_second": row.megapixels} for row in rows]
+        click.echo(json.dumps({"device": where, "torch": torch.__version__, "rows": figures}, indent=2))
+    if plot:
+        from artlives.benchmark import draw
+
+        draw(rows, where, plot)
