@@ -174,18 +174,19 @@ def test_all_that_surrounds_a_convolution(shape):
         torch.testing.assert_close(keep, read)
 
 
-# (kernel, stride, padding): the network's, an odd kernel, phases without a tap.
-@pytest.mark.parametrize("shape", [(4, 2, 1), (5, 3, 1), (2, 3, 0)], ids=str)
+# (kernel, stride, padding): the network's, an odd kernel, one that reaches beyond the reflection, phases without a tap.
+@pytest.mark.parametrize("shape", [(4, 2, 1), (5, 3, 1), (8, 2, 3), (2, 3, 0)], ids=str)
 def test_transposed_convolution_by_phases(shape):
     k, s, p = shape
-    x, weight = random(2, 6, 7, 20), random(20, 5, k, k)
+    x, weight, scale, shift = random(2, 6, 7, 20), random(20, 5, k, k), random(2, 20), random(2, 20, seed=1)
+    read = nchw(x * scale[:, None, None] + shift[:, None, None]).double()
     expected = functional.conv_transpose2d(
-        functional.pad(nchw(x).double(), (1,) * 4, "reflect"), weight.double(), stride=s, padding=p + s
+        functional.pad(read, (1,) * 4, "reflect"), weight.double(), stride=s, padding=p + s
     )
     target = torch.full((2, *expected.shape[2:], 5), torch.nan, device=DEVICE)
     kernel = kernels.transposed_convolution(weight, None, Geometry((s, s), (p, p)))
     whole = all(n % s == 0 for n in expected.shape[2:])
-    statistics = kernels.run(kernel, Reading(x, reach=1), target, statistics=whole)
+    statistics = kernels.run(kernel, Reading(x, scale, shift, reach=1), target, statistics=whole)
     close(nchw(target), expected.cpu(), 1e-5)
     if whole:
         scale, shift = kernels.normalization(statistics, torch.ones(5).to(DEVICE), torch.zeros(5).to(DEVICE))
