@@ -104,13 +104,14 @@ def picture(browser: Browser, link: str, folder: Path) -> None:
             def shot(view: str, page: Page = page, name: str = f"{width}-{scheme}") -> None:
                 page.mouse.move(0, 0)
                 page.wait_for_timeout(600)  # the pictures fade in
-                page.screenshot(path=folder / f"{view}-{name}.png", full_page=True)
+                page.screenshot(path=folder / f"{view}-{name}.jpg", type="jpeg", quality=90, full_page=True)
 
             shot("start")
             take_selfie(page)
             shot("selfie")
             page.click(f"[data-style={STYLE}]")
             until_marked(page, "repaint")
+            page.locator("#split").fill("58")  # through the face
             shot("stage")
             page.click("#go-live")
             page.wait_for_selector("#rate:not([hidden])")
