@@ -79,9 +79,10 @@ def test_a_running_request_is_finished_after_sigterm():
 
 
 def test_who_sends_too_much_hears_why():
-    with serving() as (_, link), pytest.raises(urllib.error.HTTPError, match="413") as answer:
-        urllib.request.urlopen(f"{link}api/stylize?style=wave", bytes(40_000_000), timeout=PATIENCE)
-    assert "25 MB" in json.load(answer.value)["detail"]
+    with serving() as (_, link):
+        with pytest.raises(urllib.error.HTTPError, match="413") as answer:
+            urllib.request.urlopen(f"{link}api/stylize?style=wave", bytes(40_000_000), timeout=PATIENCE)
+        assert "25 MB" in json.load(answer.value)["detail"]
 
 
 def test_ctrl_c_ends_it_quietly():
