@@ -30,7 +30,7 @@ from artlives.blocks.kernels.matmul import Geometry, _phases
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 REPAYS = 10  # calls of one kind after which the configurations are tried out
-SPLITS = 256  # programs that a weight's gradient is divided among, at least
+SPLITS = 256  # programs among which a weight's gradient is divided, about
 
 Result = TypeVar("Result")
 
