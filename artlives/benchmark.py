@@ -4,6 +4,7 @@ Machines drift, so what is compared takes turns, and each round gives one ratio.
 """
 
 import multiprocessing
+import re
 import statistics
 import sys
 import time
@@ -163,9 +164,11 @@ def _paint_once(style: Style, width: int, height: int) -> tuple[float, int | Non
     started = time.perf_counter()
     stylizer(pixels)
     seconds = time.perf_counter() - started
-    if sys.platform == "win32":
-        return seconds, None
-    import resource
+    if sys.platform == "linux":  # where ru_maxrss begins with that of the process that started this one
+        peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+        return seconds, int(peak[1]) * 1024 if peak else None
+    if sys.platform == "darwin":
+        import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return seconds, peak if sys.platform == "darwin" else peak * 1024  # bytes on macOS, KiB elsewhere
+        return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return seconds, None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ EPS = 1e-5  # of the instance normalization
 BAND_BYTES = 96 << 20  # what a band of rows may take, all layers together
 KEPT_AT = 4  # in strips, layers at 1/4 of the picture's sides or less are kept
 OUTPUT = (150, 127.5)  # of the output layer: 150 * tanh(x) + 127.5
-SPARE = 512 << 20  # buffers of more bytes are not kept for the next picture
+SPARE = 640 << 20  # bytes of buffers that are kept for the next picture, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,6 @@ class Executor:
             scale = steps[-1].scale
         # Residual layers are kept whatever their resolution: they are read twice.
         self.kept_at = min([KEPT_AT, *(steps[0].scale for kind, steps in self.layers if kind == "residual")])
-        self.buffers = _Buffers()
 
     def __call__(
         self,
@@ -115,7 +115,7 @@ class Executor:
             if self.needs_in_strips(height, width) <= memory:
                 return painting.in_strips()
         finally:
-            self.buffers.trim()
+            BUFFERS.trim()
         raise MemoryError(f"{self.needs_in_strips(height, width)} bytes are needed")
 
     def needs(self, height: int, width: int) -> int:
@@ -150,7 +150,7 @@ class _Painting:
     def whole(self) -> Array:
         """Every layer's output in memory, as long as it is needed."""
         self.all = sum(_work(step) for _, steps in self.network.layers for step in steps)
-        take, give = self.network.buffers.take, self.network.buffers.give
+        take, give = BUFFERS.take, BUFFERS.give
         value = self.first
         for kind, steps in self.network.layers:
             if kind == "residual":
@@ -307,7 +307,7 @@ class _Painting:
             source, source_top = self._band(chain, value, *self._sources(step, rows))
             part = None if target is None else target[top:bottom]
             totals += self._convolve(step, source, part, top, rows, source_top)
-            self.network.buffers.give(source.source)
+            BUFFERS.give(source.source)
         return totals
 
     def _band(self, chain: list[Step], value: Reading, first: int, last: int) -> tuple[Reading, int]:
@@ -320,10 +320,10 @@ class _Painting:
             source, source_top = self._band(above, value, *self._sources(step, rows))
         height, width, channels = self._shape(step)
         top, bottom = rows[0] * up, min(rows[1] * up, height)
-        output = self.network.buffers.take((bottom - top, width, channels))
+        output = BUFFERS.take((bottom - top, width, channels))
         self._convolve(step, source, output, top, rows, source_top)
         if above:
-            self.network.buffers.give(source.source)
+            BUFFERS.give(source.source)
         return step.reading(output), top
 
     def _sources(self, step: Step, rows: tuple[int, int]) -> tuple[int, int]:
@@ -335,29 +335,40 @@ class _Painting:
 
 
 class _Buffers:
-    """Memory that has been used and can be used again: fresh memory costs the system's time for every page."""
+    """Memory that has been used and can be used again: fresh memory costs the system's time for every page.
+
+    All networks share it, in all threads.
+    """
 
     def __init__(self) -> None:
         self.free: list[Array] = []
+        self.lock = Lock()
 
     def take(self, shape: tuple[int, ...]) -> Array:
         """An fp32 array of that shape, of any content."""
         size = prod(shape)
-        fitting = [i for i, array in enumerate(self.free) if array.size >= size]
-        best = min(fitting, key=lambda i: self.free[i].size, default=None)
-        array = compiled.aligned(size) if best is None else self.free.pop(best)
-        return array[:size].reshape(shape)
+        with self.lock:
+            fitting = [i for i, array in enumerate(self.free) if array.size >= size]
+            best = min(fitting, key=lambda i: self.free[i].size, default=None)
+            array = None if best is None else self.free.pop(best)
+        return (compiled.aligned(size) if array is None else array[:size]).reshape(shape)
 
     def give(self, *arrays: Array | None) -> None:
         """Arrays that were taken."""
         for array in arrays:
             if array is not None and array.base is not None:
-                self.free.append(compiled.aligned_part(array.base))
+                with self.lock:
+                    self.free.append(compiled.aligned_part(array.base))
 
     def trim(self) -> None:
-        """Keep nothing of a large picture for the next one."""
-        if sum(array.nbytes for array in self.free) > SPARE:
-            self.free.clear()
+        """Let go of the largest, until the others are no more than `SPARE`."""
+        with self.lock:
+            self.free.sort(key=len)
+            while sum(array.nbytes for array in self.free) > SPARE:
+                self.free.pop()
+
+
+BUFFERS = _Buffers()
 
 
 class _Weights:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, ITU-R BT.601
 ROWS = 256  # that are blended at a time
 # A picture that needs fewer bytes than the first is painted whole without a look at the memory that is free; one that
-# needs more than the second is painted in strips however much there is.
-SMALL, LARGE = 256 << 20, 1536 << 20
+# needs more than the second is painted in strips however much there is: fresh memory would cost more time than they do.
+SMALL, LARGE = 256 << 20, 640 << 20
 
 Report = Callable[[float], None]
 
@@ -46,7 +46,7 @@ class Stylizer:
         strength: 0 returns the picture as it was, 1 the painting; between them they are blended.
         keep_colors: take the luminance alone from the painting, hue and saturation from the picture.
         memory: bytes that the network may use on the CPU besides the pictures; what needs more is painted in
-            strips. By default two thirds of the memory that is free, and strips for what would need over 1.5 GB.
+            strips. By default two thirds of the memory that is free, and strips for what would need over 640 MB.
         threads: of the CPU; by default as many as it has processors, or OMP_NUM_THREADS.
 
     Raises:

@@ -107,16 +107,16 @@ def test_pictures_after_one_another_do_not_meet(executors):
 def test_the_next_picture_takes_the_same_memory(executors):
     paint = executors["ours"]
     paint(picture(64, 64))
-    before = sorted((array.ctypes.data, array.size) for array in paint.buffers.free)
+    before = sorted((array.ctypes.data, array.size) for array in executor.BUFFERS.free)
     paint(picture(64, 64))
-    assert sorted((array.ctypes.data, array.size) for array in paint.buffers.free) == before
+    assert sorted((array.ctypes.data, array.size) for array in executor.BUFFERS.free) == before
 
 
 def test_it_needs_no_more_than_it_says(executors):
     import tracemalloc
 
     pixels, paint = picture(256, 256), executors["ours"]
-    paint.buffers.free.clear()
+    executor.BUFFERS.free.clear()
     tracemalloc.start()
     paint(pixels)
     _, peak = tracemalloc.get_traced_memory()

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from artlives.architecture import ACTIVATIONS, STYLE_NETWORK, Layer, activated, from_json, reduction, to_json
-from artlives.network import StyleNetwork, Upsampling
 from artlives.benchmark import torch_blocks
+from artlives.network import StyleNetwork, Upsampling
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ STREAM = "-"  # as a photo standard input, as an output standard output
     metavar="SIZE",
     type=Bytes(),
     help="What the network may use on the CPU, such as 1GB: a picture that needs more is painted in strips. "
-    "[default: two thirds of what is free, 1.5GB at most]",
+    "[default: what is free, within reason]",
 )
 @click.option(
     "--quality",
