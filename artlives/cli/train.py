@@ -107,7 +107,8 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
     help="More is smoother (total variation).",
 )
 @click.option(
-    "--start",
+    "--start-from",  # torchrun takes --start for an option of its own
+    "start",
     metavar="STYLE",
     help="Begin with this style's weights, with which fewer steps are needed; none: with random ones. [default: "
     f"{PRESETS['quick']['start']} with the preset quick, else none]",

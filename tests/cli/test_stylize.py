@@ -388,8 +388,11 @@ def test_ray_paints_one_folder_into_another(stylize, album, monkeypatch, argumen
 
 
 def test_without_ray_a_line_says_what_to_install(stylize, album, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "ray"]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "artlives.ray_engine", raising=False)
+    monkeypatch.delattr("artlives.ray_engine", raising=False)
     assert one_line(stylize(album, "-o", "out", "--engine", "ray"), "pip install 'artlives[ray]'")
 
 

@@ -26,6 +26,7 @@ OPTIONS = {
     "style-size": 80,
     "optimizer": "sgd",
     "learning-rate": 0.1,
+    "start-from": "none",
 }
 LOSSES = ("loss", "style", "content", "steadiness", "variation")
 
