@@ -14,6 +14,7 @@ import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from artlives.cuda_executor import CudaExecutor
     from artlives.executor import Executor
     from artlives.network import StyleNetwork
 
@@ -241,6 +243,27 @@ def load_executor(style: Style, threads: int | None = None) -> Executor | None:
         return None
     try:
         return Executor(style.layers, load_weights(style), threads)
+    except (KeyError, ValueError) as error:
+        raise ArtlivesError(_misfit(style, error)) from error
+
+
+def load_cuda_executor(style: Style, device: torch.device | str) -> CudaExecutor | None:
+    """The same network for a GPU, in fp16; None where Triton is missing or the GPU is too old for its kernels.
+
+    Raises:
+        ArtlivesError: as `load_network` does.
+    """
+    if not find_spec("triton"):
+        return None
+    import torch
+
+    from artlives import cuda_executor
+
+    if not cuda_executor.can_run(style.layers, torch.device(device)):
+        return None
+    weights = {key: torch.from_numpy(value) for key, value in load_weights(style).items()}
+    try:
+        return cuda_executor.CudaExecutor(style.layers, weights, device)
     except (KeyError, ValueError) as error:
         raise ArtlivesError(_misfit(style, error)) from error
 

@@ -71,7 +71,11 @@ class Stylizer:
         self.memory = memory
         executor = styles.load_executor(self.style, threads) if self.device == "cpu" else None
         self._executor = executor
-        self._network = None if executor else styles.load_network(self.style, self.device)
+        self._network: Callable[[Any], Any] | None = None
+        if self.device.startswith("cuda"):
+            self._network = styles.load_cuda_executor(self.style, self.device)
+        if not executor and not self._network:
+            self._network = styles.load_network(self.style, self.device)
 
     def variant(
         self, *, size: int | None = None, strength: float = 1.0, keep_colors: bool = False
@@ -192,9 +196,9 @@ class Stylizer:
 
         assert self._network
         with torch.inference_mode():
-            x = torch.from_numpy(photo).to(self.device, torch.float32).permute(2, 0, 1)[None]
+            x = torch.from_numpy(photo).to(self.device).permute(2, 0, 1)[None]
             painting = self._network(x)[0].permute(1, 2, 0)
-            if photo.dtype == np.uint8:
+            if photo.dtype == np.uint8 and painting.dtype != torch.uint8:
                 painting = painting.clamp(0, 255).round().byte()
             return painting.contiguous().cpu().numpy()
 

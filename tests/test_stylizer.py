@@ -303,3 +303,11 @@ def test_a_picture_that_needs_more_memory_than_it_may_take_is_painted_in_strips(
     with pytest.raises(ArtlivesError, match=rf"224x160 pixels need more memory.*{strips} bytes.*--size"):
         Stylizer(style_file, device="cpu", memory=min(whole, strips) - 1)(picture)
     assert np.array_equal(painted, Stylizer(style_file, device="cpu")(picture))
+
+
+def test_without_the_compiled_core_torch_paints_the_same(style_file, pixels, x, monkeypatch):
+    stylizer = Stylizer(style_file, device="cpu")
+    monkeypatch.setattr(styles, "load_executor", lambda *arguments: None)
+    by_torch = Stylizer(style_file, device="cpu")
+    assert np.abs(by_torch(pixels).astype(int) - stylizer(pixels)).max() <= 1
+    assert (by_torch(x / 255) - stylizer(x / 255)).abs().max() < 1e-3

@@ -1,7 +1,12 @@
-"""Which kernels compute a convolution: the compiled core where it can, matrix products everywhere else.
+"""Which kernels compute a convolution: the compiled core on the CPU, Triton's on a GPU, matrix products otherwise.
 
 The three maps are those of `matmul`, in signature and in result.
 """
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +16,13 @@ from artlives.blocks.kernels import compiled, matmul
 from artlives.blocks.kernels.compiled import Kernel, Reading
 from artlives.blocks.kernels.matmul import Geometry
 
+PLAIN = (Tensor, torch.nn.Parameter)  # and no subclass, which may stand for something else
+
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     """See `matmul.convolve`."""
+    if triton := _triton_for(x, weight, geometry):
+        return triton.convolve(x, weight, bias, geometry)
     if not _is_for_core(x, geometry):
         return matmul.convolve(x, weight, bias, geometry)
     stride, (ph, pw), _, _ = geometry
@@ -27,6 +36,8 @@ def convolve_transposed(
     y: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, size: tuple[int, int]
 ) -> Tensor:
     """See `matmul.convolve_transposed`."""
+    if triton := _triton_for(y, weight, geometry):
+        return triton.convolve_transposed(y, weight, bias, geometry, size)
     large_enough = all(k >= s for k, s in zip(weight.shape[2:], geometry.stride, strict=True))
     if not large_enough or not _is_for_core(y, geometry):
         return matmul.convolve_transposed(y, weight, bias, geometry, size)
@@ -45,6 +56,8 @@ def convolve_transposed(
 
 def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tuple[int, int]) -> Tensor:
     """See `matmul.correlate_weight`."""
+    if triton := _triton_for(x, y, geometry):
+        return triton.correlate_weight(x, y, geometry, kernel_size)
     if not y.numel() or not _is_for_core(x, geometry):
         return matmul.correlate_weight(x, y, geometry, kernel_size)
     rows, columns = (
@@ -63,11 +76,23 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
     return torch.from_numpy(gradient).permute(3, 2, 0, 1).to(x.dtype)
 
 
+@cache
+def _triton() -> Any:
+    """The Triton kernels, where Triton is installed."""
+    return import_module("artlives.blocks.kernels.triton_kernels") if find_spec("triton") else None
+
+
+def _triton_for(x: Tensor, other: Tensor, geometry: Geometry) -> Any:
+    """The Triton kernels, if they can compute this."""
+    fits = x.is_cuda and type(x) in PLAIN and _triton() and _triton().supports(x, other, geometry)
+    return _triton() if fits else None
+
+
 def _is_for_core(x: Tensor, geometry: Geometry) -> bool:
     return (
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.bfloat16, torch.float16)
-        and type(x) in (Tensor, torch.nn.Parameter)
+        and type(x) in PLAIN
         and geometry.dilation == (1, 1)
         and geometry.groups == 1
         and x.numel() > 0
