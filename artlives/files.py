@@ -1,14 +1,20 @@
 """Writing files so that nobody finds half of one."""
 
+import hashlib
 import os
+import platform
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from artlives.errors import ArtlivesError
 
-TEMPORARY = ".artlives-"  # what the names of files begin with that are being written
+# The names of files that are being written begin with the first, then tell the machine and the process.
+TEMPORARY = ".artlives-"
+HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+ABANDONED = 60  # seconds after its last change; no file takes so long to write
 
 
 @contextmanager
@@ -23,7 +29,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
             where `path` is there and is not a regular file.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
+    temporary = target.with_name(f"{TEMPORARY}{HOST}-{os.getpid()}-{secrets.token_hex(6)}")
     try:
         if target.exists() and not target.is_file():
             raise ArtlivesError(f"{path} is not a regular file: choose another name to write to")
@@ -34,3 +40,24 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Remove from a folder what processes that were killed left of files that they were writing.
+
+    Of another machine's files, it cannot be known whether their process lives: those go by their age.
+    """
+    import psutil
+
+    for path in folder.glob(f"{TEMPORARY}*"):
+        host, _, process = path.name.removeprefix(TEMPORARY).partition("-")
+        number = process.partition("-")[0]
+        with suppress(OSError):
+            known = host == HOST and number.isdecimal()
+            left = (
+                not psutil.pid_exists(int(number))
+                if known
+                else time.time() - path.stat().st_mtime > ABANDONED
+            )
+            if left:
+                path.unlink()

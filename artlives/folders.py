@@ -7,19 +7,16 @@ Only as many are in memory as that takes, however many there are.
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from artlives import images
 from artlives.errors import ArtlivesError
-from artlives.files import TEMPORARY
 
 if TYPE_CHECKING:
     from artlives.images import Photo
@@ -35,7 +32,6 @@ MEGAPIXEL = (
 SIDE_BY_SIDE = 8  # small pictures at most
 ROOM = 512 << 20  # bytes that are free for each of them; the network needs up to a third of that
 WORKERS = min(16, os.cpu_count() or 1)  # threads that decode and encode
-ABANDONED = 60  # seconds after its last change; no picture takes so long to write
 
 
 class Job(NamedTuple):
@@ -198,15 +194,6 @@ def paint(
         finally:
             for pool in (files, painters):
                 pool.shutdown(cancel_futures=True)
-
-
-def sweep(folders: Iterable[Path]) -> None:
-    """Remove what runs that were killed left of files that they were writing."""
-    for folder in folders:
-        for path in folder.glob(f"{TEMPORARY}*"):
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > ABANDONED:
-                    path.unlink()
 
 
 def _ahead(

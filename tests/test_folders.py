@@ -1,4 +1,3 @@
-import os
 import threading
 import time
 from functools import partial
@@ -230,12 +229,3 @@ def test_when_the_reader_stops_so_does_the_work(jobs, style_file, tmp_path):
 
 
 # What is left by those that were killed
-
-
-def test_sweep_takes_away_what_nobody_writes_any_more(tmp_path):
-    tree(tmp_path, ".artlives-1", ".artlives-2", "a.jpg")
-    old, young, other = (tmp_path / name for name in (".artlives-1", ".artlives-2", "a.jpg"))
-    for path in (old, other):
-        os.utime(path, (0, 0))
-    folders.sweep([tmp_path, tmp_path / "none"])
-    assert [path.exists() for path in (old, young, other)] == [False, True, True]

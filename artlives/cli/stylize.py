@@ -21,6 +21,7 @@ from artlives import folders, images, styles
 from artlives.cli.options import Bytes, device_option, style_option
 from artlives.cli.outputs import check_target, identity, is_folder
 from artlives.errors import ArtlivesError
+from artlives.files import sweep
 from artlives.folders import Job, Outcome, Plan
 
 if TYPE_CHECKING:
@@ -200,7 +201,8 @@ def _here(
         stylizers = folders.stylizers(style, len(plan.jobs), **settings)
         if several:
             yield from folders.paint(stylizers, plan.jobs, save=partial(images.save, quality=quality))
-            folders.sweep({Path(job.target).parent for job in plan.jobs})
+            for place in {Path(job.target).parent for job in plan.jobs}:
+                sweep(place)
         else:
             yield _paint_one(stylizers[0], plan.jobs[0], quality)
 
