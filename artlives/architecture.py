@@ -8,6 +8,9 @@ import json
 from typing import NamedTuple
 
 KINDS = ("convolution", "residual", "upsampling", "output")
+# An output layer's result is GAIN * tanh(x) + GREY: past 0 and 255, so that black and white are in easy reach. The
+# network's input is x / GREY - 1.
+GAIN, GREY = 150.0, 127.5
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "leaky-relu", "prelu", "swish")
 
 
@@ -18,7 +21,7 @@ class Layer(NamedTuple):
     - "convolution": convolution, instance normalization, activation;
     - "residual": x + (convolution, normalization, activation, convolution, normalization), channels and size unchanged;
     - "upsampling": transposed convolution by `stride`, instance normalization, activation;
-    - "output": convolution with bias, then 150 * tanh + 127.5, whatever `activation` is.
+    - "output": convolution with bias, then GAIN * tanh + GREY, whatever `activation` is.
     """
 
     kind: str

@@ -15,13 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from artlives.architecture import SMALLEST, Layer, reduction
+from artlives.architecture import GAIN, GREY, SMALLEST, Layer, reduction
 from artlives.blocks.kernels import triton_kernels
 from artlives.blocks.kernels.matmul import Geometry
 from artlives.blocks.kernels.triton_kernels import Kernel, Reading
 from artlives.blocks.padding import pad
 
-OUTPUT = (150, 127.5)  # of the output layer: 150 * tanh(x) + 127.5
 GRAPHS = 4  # sizes whose graphs are kept, each with the memory of one picture
 LARGEST_GRAPH = 1 << 23  # pixels; a larger picture takes so long that launching its kernels is nothing
 
@@ -118,7 +117,7 @@ class CudaExecutor:
         x = pad(x, (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
         picture = x.permute(0, 2, 3, 1).contiguous()
         ones = torch.ones(n, 3, device=x.device)
-        value = Reading(picture, ones / 127.5, -ones)  # as the network wants it, in -1..1
+        value = Reading(picture, ones / GREY, -ones)  # as the network wants it, in -1..1
         for kind, steps in self.layers:
             if kind == "residual":
                 keep = torch.empty_like(value.source, dtype=self.dtype)
@@ -128,7 +127,7 @@ class CudaExecutor:
                 painting = torch.empty_like(picture)
                 together = painting.view(n, picture.shape[1], -1, 3 * self.together)
                 triton_kernels.run(
-                    steps[0].kernel, value._replace(reach=steps[0].reach), together, gain=OUTPUT
+                    steps[0].kernel, value._replace(reach=steps[0].reach), together, gain=(GAIN, GREY)
                 )
             else:
                 value = self._normalized(steps[0], value)

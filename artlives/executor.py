@@ -16,14 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from artlives.architecture import Layer, reduction
+from artlives.architecture import GAIN, GREY, Layer, reduction
 from artlives.blocks.kernels import compiled
 from artlives.blocks.kernels.compiled import Array, Kernel, Reading
 
 EPS = 1e-5  # of the instance normalization
 BAND_BYTES = 96 << 20  # what a band of rows may take, all layers together
 KEPT_AT = 4  # in strips, layers at 1/4 of the picture's sides or less are kept
-OUTPUT = (150, 127.5)  # of the output layer: 150 * tanh(x) + 127.5
 SPARE = 640 << 20  # bytes of buffers that are kept for the next picture, at most
 
 
@@ -145,7 +144,7 @@ class _Painting:
         factor = network.reduction
         self.height, self.width = (ceil(side / factor) * factor for side in picture.shape[:2])
         ones = np.ones(3, np.float32)
-        self.first = Reading(picture, ones / 127.5, -ones)  # as the network wants it, in -1..1
+        self.first = Reading(picture, ones / GREY, -ones)  # as the network wants it, in -1..1
 
     def whole(self) -> Array:
         """Every layer's output in memory, as long as it is needed."""
@@ -254,7 +253,7 @@ class _Painting:
             top=top,
             keep=keep,
             totals=not output,
-            gain=OUTPUT if output else (1, 0),
+            gain=(GAIN, GREY) if output else (1, 0),
             threads=self.network.threads,
         )
         part = 1.0 if rows is None else (rows[1] - rows[0]) * step.kernel.up[0] / size[0]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from artlives import styles
-from artlives.architecture import Layer, reduction
+from artlives.architecture import GAIN, GREY, Layer, reduction
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
 
@@ -108,7 +108,7 @@ class _Graph:
         below, beside = (self.add("Mod", self.add("Neg", side), multiple) for side in (height, width))
         padding = self.add("Concat", self.constant([0] * 6), below, beside, axis=0)
 
-        x = self.add("Sub", self.add("Div", "photo", self.constant(127.5)), self.constant(1.0))
+        x = self.add("Sub", self.add("Div", "photo", self.constant(GREY)), self.constant(1.0))
         x = self.add("Pad", x, padding, mode="reflect")
         for i, layer in enumerate(layers):
             x = getattr(self, layer.kind)(x, f"layers.{i}_{layer.kind}", layer)
@@ -131,8 +131,8 @@ class _Graph:
 
     def output(self, x: str, name: str, layer: Layer) -> str:
         x = self.add("Conv", self.reflected(x, layer.kernel // 2), f"{name}.conv.weight", f"{name}.conv.bias")
-        x = self.add("Mul", self.add("Tanh", x), self.constant(150.0))
-        return self.add("Add", x, self.constant(127.5))
+        x = self.add("Mul", self.add("Tanh", x), self.constant(GAIN))
+        return self.add("Add", x, self.constant(GREY))
 
     def normalized_convolution(self, x: str, name: str, layer: Layer) -> str:
         x = self.reflected(x, layer.kernel // 2)

@@ -1,4 +1,4 @@
-"""Writing files so that nobody finds half of one."""
+"""The folders that come with artlives, and writing files so that nobody finds half of one."""
 
 import hashlib
 import os
@@ -15,6 +15,18 @@ from artlives.errors import ArtlivesError
 TEMPORARY = ".artlives-"
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 ABANDONED = 60  # seconds after its last change; no file takes so long to write
+
+
+def shipped_folder(name: str, in_checkout: str) -> Path:
+    """The folder `name` that is installed with artlives; in a checkout, the one of another name at its top."""
+    package = Path(__file__).parent
+    installed = package / name
+    return installed if installed.is_dir() else package.parent / in_checkout
+
+
+def sample_photos() -> Path:
+    """The folder of the photos that come with artlives."""
+    return shipped_folder("samples", "images")
 
 
 @contextmanager

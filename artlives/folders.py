@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 MEGAPIXEL = (
     1 << 20
-)  # pixels; from there on, all threads at one picture are as quick as one thread at each of several
+)  # a larger picture takes all threads, which is as quick as one thread at each of several then
 SIDE_BY_SIDE = 8  # small pictures at most
 ROOM = 512 << 20  # bytes that are free for each of them; the network needs up to a third of that
 WORKERS = min(16, os.cpu_count() or 1)  # threads that decode and encode
@@ -116,15 +116,16 @@ def stylizers(style: Style, count: int, **settings: Any) -> list[Stylizer]:
     Small pictures are painted side by side on the CPU, one by each processor: so they take four fifths of the time
     that they take one by one. On a GPU, in a given `memory`, and without the compiled core, all are painted one by one.
     """
-    import psutil
-
     from artlives.blocks.kernels.compiled import default_threads
     from artlives.executor import can_run
     from artlives.stylizer import Stylizer
 
     stylizer = Stylizer(style, **settings)
-    room = psutil.virtual_memory().available // ROOM
-    side_by_side = min(default_threads(), count, room, SIDE_BY_SIDE)
+    side_by_side = min(default_threads(), count, SIDE_BY_SIDE)
+    if side_by_side > 1:
+        import psutil
+
+        side_by_side = min(side_by_side, psutil.virtual_memory().available // ROOM)
     if stylizer.device != "cpu" or settings.get("memory") or not can_run(style.layers) or side_by_side < 2:
         return [stylizer]
     return [stylizer, *(Stylizer(style, threads=1, **settings) for _ in range(side_by_side))]

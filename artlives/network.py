@@ -12,7 +12,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from artlives.architecture import SMALLEST, STYLE_NETWORK, Layer, reduction
+from artlives.architecture import GAIN, GREY, SMALLEST, STYLE_NETWORK, Layer, reduction
 from artlives.blocks.activation import LeakyReLU, PReLU, ReLU, Sigmoid, Swish, Tanh, tanh
 from artlives.blocks.convolution import Conv2d
 from artlives.blocks.initialization import kaiming_normal_, normal_
@@ -94,7 +94,7 @@ class Upsampling(nn.Module):
 
 
 class Output(nn.Module):
-    """Convolution to three colours; 150 * tanh reaches past 0 and 255, so that black and white are in easy reach."""
+    """Convolution to three colours, GAIN * tanh + GREY; see `architecture`."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class Output(nn.Module):
             self.conv.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
-        return tanh(self.conv(x)) * 150 + 127.5
+        return tanh(self.conv(x)) * GAIN + GREY
 
 
 MODULES = {"convolution": Convolution, "residual": Residual, "upsampling": Upsampling, "output": Output}
@@ -133,6 +133,6 @@ class StyleNetwork(nn.Module):
                 f"expected pictures (N, 3, H, W) of at least {SMALLEST} pixels a side, but got {list(x.shape)}"
             )
         h, w = x.shape[2:]
-        x = x.contiguous(memory_format=torch.channels_last) / 127.5 - 1
+        x = x.contiguous(memory_format=torch.channels_last) / GREY - 1
         x = pad(x, (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
         return self.layers(x)[:, :, :h, :w]

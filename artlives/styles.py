@@ -22,7 +22,7 @@ import platformdirs
 
 from artlives import architecture
 from artlives.errors import ArtlivesError
-from artlives.files import replacing
+from artlives.files import replacing, shipped_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,12 +59,15 @@ class Style:
     training: dict[str, Any]
     measured: dict[str, Any]
 
+    @property
+    def caption(self) -> str:
+        """What stands below a picture in this style."""
+        return f"{self.painter}, {self.painting}, {self.year}"
+
 
 def models_folder() -> Path:
-    """The folder of the styles that come with artlives: the installed package's, else the checkout's."""
-    package = Path(__file__).parent
-    installed = package / "models"
-    return installed if installed.is_dir() else package.parent / "models"
+    """The folder of the styles that come with artlives."""
+    return shipped_folder("models", "models")
 
 
 def shipped() -> dict[str, Path]:

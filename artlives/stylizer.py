@@ -15,7 +15,7 @@ from PIL import Image
 
 from artlives import devices, images, styles
 from artlives.architecture import SMALLEST
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, lacks_memory
 from artlives.images import Photo
 
 if TYPE_CHECKING:
@@ -239,12 +239,11 @@ def _resized(picture: np.ndarray, long_side: int) -> np.ndarray:
 
 @contextmanager
 def _naming_memory(width: int, height: int) -> Iterator[None]:
-    """Turn a failure to allocate into a line for people; torch has no one exception for it on all devices."""
+    """Turn a failure to allocate into a line for people."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        lacks = ("out of memory", "not enough memory", "allocate memory")
-        if not isinstance(error, MemoryError) and not any(words in str(error) for words in lacks):
+        if not lacks_memory(error):
             raise
         detail = f" ({error})" if isinstance(error, MemoryError) and error.args else ""
         raise ArtlivesError(

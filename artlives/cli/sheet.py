@@ -43,8 +43,6 @@ def sheet(
     tiles = [(images.to_pil(small), "photo", photo.name)]
     for style in chosen:
         painting = Stylizer(style, device=device)(small)
-        tiles.append(
-            (images.to_pil(painting), style.name, f"{style.painter}, {style.painting}, {style.year}")
-        )
+        tiles.append((images.to_pil(painting), style.name, style.caption))
     images.save(images.from_pil(contact_sheet(tiles, columns)), target)
     click.echo(click.format_filename(target))

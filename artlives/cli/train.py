@@ -13,6 +13,7 @@ import click
 
 from artlives.cli.options import device_option, perceptual_option
 from artlives.errors import ArtlivesError
+from artlives.files import sample_photos
 from artlives.training.recipe import CHOICES, LEARNING_RATES, PRESET_OF, PRESETS, Recipe, recipe
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def train(
             if first:
                 click.echo(line, err=True)
 
-        photos = Photos(folder or settings.sample_photos(), holdout, nested=folder is not None)
+        photos = Photos(folder or sample_photos(), holdout, nested=folder is not None)
         if folder is None:
             say(
                 f"warning: learning on the {len(photos.files)} sample photos alone; name a folder of a thousand with "

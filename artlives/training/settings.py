@@ -1,4 +1,4 @@
-"""Which photos to train on when none are named: those of the last time, else the samples that come with artlives."""
+"""Which photos to train on when none are named: those of the last time."""
 
 import json
 from pathlib import Path
@@ -45,10 +45,3 @@ def remember_photos(folder: Path) -> None:
         raise ArtlivesError(f"{file} cannot be written: {error.strerror}") from error
     with replacing(file) as temporary:
         temporary.write_text(json.dumps({"photos": str(folder.resolve())}))
-
-
-def sample_photos() -> Path:
-    """The folder of the photos that come with artlives: the installed package's, else the checkout's."""
-    package = Path(__file__).parent.parent
-    installed = package / "samples"
-    return installed if installed.is_dir() else package.parent / "images"

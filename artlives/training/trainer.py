@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from artlives import images, styles
 from artlives.architecture import STYLE_NETWORK, activated
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, lacks_memory
 from artlives.files import replacing
 from artlives.network import StyleNetwork
 from artlives.training.choices import OPTIMIZERS, initialize
@@ -40,7 +40,6 @@ CROPS = (0.75, 1.0, 1.5)
 AVERAGE = 0.99  # what the running average of the weights keeps of itself each step
 CHECKPOINT_EVERY, LOG_EVERY = 50, 10  # steps
 PREVIEWS = 8  # in a whole training
-LACK_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # in torch's errors, by device
 
 
 class Progress(NamedTuple):
@@ -268,7 +267,7 @@ class Trainer:
             )
             (loss * processes.count).backward()  # for the processes' gradients are averaged, not added up
         except (MemoryError, RuntimeError) as error:
-            if isinstance(error, MemoryError) or any(words in str(error) for words in LACK_OF_MEMORY):
+            if lacks_memory(error):
                 return None
             raise
         sums = processes.sum(torch.stack([loss, *parts]).detach()).tolist()

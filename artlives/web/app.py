@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 
 from artlives import __version__, images
 from artlives.errors import ArtlivesError
+from artlives.files import sample_photos
 from artlives.images import Photo
 from artlives.sheet import contact_sheet
 from artlives.web import problems, uploads
@@ -125,8 +126,7 @@ def create_app(
                     painting = await _painted(
                         studio, Job(photo, style, settings.strength, settings.keep_colors)
                     )
-                    line = f"{style.painter}, {style.painting}, {style.year}"
-                    tiles.append((images.to_pil(painting), style.name, line))
+                    tiles.append((images.to_pil(painting), style.name, style.caption))
                 times.note("paint")
                 whole = await studio.on_files(contact_sheet, tiles, settings.columns)
                 body, media_type = await studio.on_files(
@@ -159,7 +159,7 @@ def create_app(
     async def sample(name: str) -> FileResponse:
         if name not in SAMPLES:
             raise problems.Problem(404, f"There is no sample {name[:40]!r}.")
-        return FileResponse(_samples_folder() / f"{name}.jpg")
+        return FileResponse(sample_photos() / f"{name}.jpg")
 
     app.mount("/static", StaticFiles(directory=STATIC))
     app.mount("/swagger", StaticFiles(directory=str(files("fastapi_offline") / "static")))
@@ -169,13 +169,6 @@ def create_app(
 async def _on_full(request: Request, error: Full) -> Response:
     await uploads.discard(request)
     return error.response()
-
-
-def _samples_folder() -> Path:
-    """The sample photos: the installed package's, else the checkout's."""
-    package = Path(__file__).parent.parent
-    installed = package / "samples"
-    return installed if installed.is_dir() else package.parent / "images"
 
 
 def _decoded(data: bytes, size: int) -> Photo:

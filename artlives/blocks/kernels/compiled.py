@@ -22,10 +22,8 @@ import numpy as np
 Array = np.ndarray
 
 _TYPES = {np.dtype(np.float32): 0, np.dtype(np.uint8): 1, np.dtype(np.float16): 2, None: 3}
-CHUNKS, LEAST = (
-    4,
-    4,
-)  # pieces of work for each thread, so that none waits long for the others; rows of a piece
+CHUNKS = 4  # pieces of work for each thread, so that none waits long for the others
+LEAST = 4  # rows of a piece
 
 
 class _Phase(ctypes.Structure):
@@ -113,6 +111,11 @@ def instruction_sets() -> dict[str, Any]:
     return found
 
 
+def best_instructions() -> Any:
+    """The first of `instruction_sets`, which must not be empty."""
+    return next(iter(instruction_sets().values()))
+
+
 @dataclass(frozen=True, eq=False)
 class Kernel:
     """A convolution's weights in the order in which the core reads them.
@@ -143,7 +146,7 @@ def convolution(
     weight: Array, stride: tuple[int, int], bias: Array | None = None, instructions: Any = None
 ) -> Kernel:
     """The kernel of a convolution by `weight` (O, C, kh, kw) and `bias` (O,), in fp32, of a padded input."""
-    instructions = instructions or next(iter(instruction_sets().values()))
+    instructions = instructions or best_instructions()
     outputs, _, kh, kw = weight.shape
     taps = weight.transpose(2, 3, 1, 0).reshape(kh, -1, outputs)
     phase = (0, 0, kh, kw, 0, 0), _blocks(taps, instructions)
@@ -161,7 +164,7 @@ def transposed_convolution(
 
     Also the margins (top, left) that the input must have: fewer than `padding` asks for are negative ones there.
     """
-    instructions = instructions or next(iter(instruction_sets().values()))
+    instructions = instructions or best_instructions()
     outputs = weight.shape[1]
     axes = []
     for size, s, p in zip(weight.shape[2:], stride, padding, strict=True):
@@ -184,7 +187,7 @@ def transposed_convolution(
 
 def folded_convolution(weight: Array, bias: Array, instructions: Any = None) -> Kernel:
     """The kernel of a convolution with few outputs: its columns take the place of further output channels."""
-    instructions = instructions or next(iter(instruction_sets().values()))
+    instructions = instructions or best_instructions()
     outputs, _, kh, kw = weight.shape
     taps = weight.transpose(2, 1, 3, 0).reshape(kh, -1, kw * outputs)  # (kh, C, kw * O)
     phase = (0, 0, kh, 1, 0, 0), _blocks(taps, instructions)
@@ -194,10 +197,14 @@ def folded_convolution(weight: Array, bias: Array, instructions: Any = None) -> 
 
 
 def _bias(bias: Array | None, outputs: int, instructions: Any) -> Array:
-    padded = np.zeros(-(-outputs // instructions.lanes) * instructions.lanes, np.float32)
+    padded = np.zeros(_whole_vectors(outputs, instructions), np.float32)
     if bias is not None:
         padded[:outputs] = bias
     return padded
+
+
+def _whole_vectors(outputs: int, instructions: Any) -> int:
+    return -(-outputs // instructions.lanes) * instructions.lanes
 
 
 def _blocks(taps: Array, instructions: Any) -> Array:
@@ -346,7 +353,7 @@ def settle(reading: Reading, target: Array, threads: int = 1) -> None:
         MemoryError: there is none.
     """
     source = reading.source
-    instructions = next(iter(instruction_sets().values()))
+    instructions = best_instructions()
     unit = _Unit(
         source=_address(source),
         residual=_address(reading.residual),
@@ -378,9 +385,9 @@ def weight_gradient(
     Raises:
         MemoryError: there is none.
     """
-    instructions = next(iter(instruction_sets().values()))
+    instructions = best_instructions()
     (kh, kw), c, outputs = kernel_size, x.shape[3], gradient.shape[3]
-    width = -(-outputs // instructions.lanes) * instructions.lanes
+    width = _whole_vectors(outputs, instructions)
     jobs = [
         _WeightGradient(
             _address(image),

@@ -70,7 +70,7 @@ def convolve_transposed(
     n, _, ho, wo = y.shape
     x = _channels_last(y, n, weight.shape[1], *size)
     rows, columns = (
-        [*_phases(*axis)]
+        [*phases_along(*axis)]
         for axis in zip(
             size, weight.shape[2:], geometry.stride, geometry.padding, geometry.dilation, strict=True
         )
@@ -147,7 +147,7 @@ class _Phase(NamedTuple):
     reach: int = 0
 
 
-def _phases(size: int, kernel: int, stride: int, padding: int, dilation: int) -> Iterator[_Phase]:
+def phases_along(size: int, kernel: int, stride: int, padding: int, dilation: int) -> Iterator[_Phase]:
     common = gcd(stride, dilation)
     for start in range(min(stride, size)):
         # Output h meets input (h + padding - k * dilation) / stride through tap k, where that is whole.

@@ -26,7 +26,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from artlives.blocks.kernels.matmul import Geometry, _phases
+from artlives.blocks.kernels.matmul import Geometry, phases_along
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 REPAYS = 10  # calls of one kind after which the configurations are tried out
@@ -136,12 +136,12 @@ def convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kern
 def transposed_convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kernel:
     """The kernel of a transposed convolution by `weight` (C, O, kh, kw): stride * stride phases, each a convolution."""
     axes = [
-        [*_phases(s, k, s, p, d)]
+        [*phases_along(s, k, s, p, d)]
         for s, k, p, d in zip(
             geometry.stride, weight.shape[2:], geometry.padding, geometry.dilation, strict=True
         )
     ]
-    # `_phases` counts the taps of the flipped kernel.
+    # `phases_along` counts the taps of the flipped kernel.
     walks = product(
         *(
             [(phase.taps, -phase.before, size - 1 - phase.first) for phase in axis]
