@@ -8,6 +8,7 @@ picture and once to be used. So strips leave no seam.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
@@ -347,10 +348,13 @@ class _Buffers:
         """An fp32 array of that shape, of any content."""
         size = prod(shape)
         with self.lock:
-            fitting = [i for i, array in enumerate(self.free) if array.size >= size]
-            best = min(fitting, key=lambda i: self.free[i].size, default=None)
-            array = None if best is None else self.free.pop(best)
-        return (compiled.aligned(size) if array is None else array[:size]).reshape(shape)
+            self.free.sort(key=len)
+            best = bisect_left(self.free, size, key=len)
+            # Where none is large enough, a new one takes the largest one's place, or smaller ones would pile up.
+            array = self.free.pop(min(best, len(self.free) - 1)) if self.free else None
+        if array is None or array.size < size:
+            array = compiled.aligned(size)
+        return array[:size].reshape(shape)
 
     def give(self, *arrays: Array | None) -> None:
         """Arrays that were taken."""

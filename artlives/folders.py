@@ -6,11 +6,13 @@ Only as many are in memory as that takes, however many there are.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -32,6 +34,7 @@ MEGAPIXEL = (
 SIDE_BY_SIDE = 8  # small pictures at most
 ROOM = 512 << 20  # bytes that are free for each of them; the network needs up to a third of that
 WORKERS = min(16, os.cpu_count() or 1)  # threads that decode and encode
+TRIM_EVERY = 25  # pictures
 
 
 class Job(NamedTuple):
@@ -190,11 +193,19 @@ def paint(
             paintings = (
                 (job, painting) for (job, _), painting in _ahead(painters, painted, photos, 2 * count)
             )
-            for _, outcome in _ahead(files, saved, paintings, WORKERS):
+            for i, (_, outcome) in enumerate(_ahead(files, saved, paintings, WORKERS), 1):
                 yield outcome
+                if i % TRIM_EVERY == 0:
+                    _trim()
         finally:
             for pool in (files, painters):
                 pool.shutdown(cancel_futures=True)
+
+
+def _trim() -> None:
+    """Give back to the system what glibc keeps of freed memory: more and more, as pictures of many sizes pass."""
+    with suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _ahead(

@@ -252,12 +252,12 @@ def _plan(targets: dict[str, str], several: bool, overwrite: bool) -> Plan:
     """
     jobs, failed, there = [], [], 0
     photo_files = {identity(source) for source in targets}
-    sources: dict[Path, str] = {}
+    sources: dict[str, str] = {}
     for job in map(Job._make, targets.items()):
         try:
             if job.source != STREAM:
                 _check_readable(job.source)
-            other = sources.setdefault(Path(job.target).resolve(), job.source)
+            other = sources.setdefault(os.path.realpath(job.target), job.source)
             if other != job.source:
                 raise ArtlivesError(folders.clash(job, other))
             painting = identity(job.target)

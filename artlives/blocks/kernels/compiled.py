@@ -81,6 +81,12 @@ class _Job(ctypes.Structure):
     ]
 
 
+@cache
+def _array(kind: type[ctypes.Structure], length: int) -> Any:
+    """The type of such an array. One made anew for each call would be garbage that waits long to be collected."""
+    return kind * length
+
+
 class _Instructions(ctypes.Structure):
     _fields_ = [
         ("name", ctypes.c_char_p),
@@ -305,7 +311,7 @@ def run(
         keep,
     ]
     assert all(array is None or array.flags.c_contiguous for array in arrays)
-    phases = (_Phase * len(kernel.phases))(
+    phases = _array(_Phase, len(kernel.phases))(
         *(_Phase(*where, weight.ctypes.data) for where, weight in kernel.phases)
     )
     margins = (int(np.argmax(table == 0)) for table in (rows, columns)) if keep is not None else (0, 0)
@@ -424,7 +430,7 @@ def _share(function: int, pieces: Sequence[tuple[Any, int, int]], sums: Array | 
     """
     library = _library()
     assert library is not None
-    table = (_Piece * len(pieces))(
+    table = _array(_Piece, len(pieces))(
         *(
             _Piece(ctypes.addressof(what), first, last, None if sums is None else _address(sums[i]))
             for i, (what, first, last) in enumerate(pieces)
