@@ -82,8 +82,8 @@ def main() -> None:
     options = parser.parse_args()
 
     style = styles.find(options.style)
-    weights = {k: style.training[k] for k in ("content_weight", "style_weight", "tv_weight", "style_size")}
-    recipe = Recipe(**weights)
+    weights = ("content_weight", "style_weight", "palette_weight", "tv_weight", "style_size")
+    recipe = Recipe(**{name: style.training[name] for name in weights if name in style.training})
     network = styles.load_network(style)
     objective = Objective(Perceptual(options.perceptual), options.painting, recipe.style_size)
     candidates = Photos(options.photos).files[-options.last :]
@@ -104,6 +104,7 @@ def main() -> None:
             return (
                 recipe.content_weight * distances.content
                 + recipe.style_weight * distances.style
+                + recipe.palette_weight * distances.palette
                 + recipe.tv_weight * variation
             )
 

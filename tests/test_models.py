@@ -12,7 +12,8 @@ SHIPPED = [styles.read(path) for path in styles.shipped().values()]
 def row(style: styles.Style) -> str:
     """What models/README.md says of a style."""
     card = [style.name, style.painting, style.painter, style.year]
-    weights = (style.training[f"{loss}_weight"] for loss in ("style", "content", "steadiness"))
+    losses = ("style", "palette", "content", "steadiness")
+    weights = (style.training.get(f"{loss}_weight", 0) for loss in losses)
     recipe = [style.training["steps"], " : ".join(f"{weight:g}" for weight in weights)]
     distances = [f"{style.measured[figure]:.2f}" for figure in ("style", "content")]
     decibels = [f"{style.measured[figure]:.1f}" for figure in ("shift", "border", "flicker")]

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from artlives import images, styles
 from artlives.architecture import ACTIVATIONS, STYLE_NETWORK, Layer, activated, from_json, reduction, to_json
 from artlives.benchmark import torch_blocks
+from artlives.files import sample_photos
 from artlives.network import StyleNetwork, Upsampling
 
 
@@ -87,3 +89,17 @@ def test_description_survives_json():
 def test_foreign_descriptions_are_refused(text):
     with pytest.raises(ValueError, match=r"."):
         from_json(text)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("style", styles.shipped())
+def test_half_precision_paints_the_same_picture(style, dtype):
+    pixels = images.fit(images.load(sample_photos() / "astronaut.jpg"), 256).pixels
+    photo = torch.tensor(pixels).permute(2, 0, 1)[None].float()
+    network = styles.load_network(styles.find(style))
+    with torch.inference_mode():
+        expected = network(photo).clamp(0, 255)
+        painting = network.to(dtype)(photo.to(dtype)).float().clamp(0, 255)
+    difference = (painting.round() - expected.round()).abs()
+    assert difference.max() <= 3
+    assert difference.mean() <= 0.5

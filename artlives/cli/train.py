@@ -96,6 +96,12 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
     help="More is more like the photo.",
 )
 @click.option(
+    "--palette-weight",
+    type=click.FloatRange(0),
+    show_default=_by_preset("palette_weight"),
+    help="More takes on the painting's colours in their proportions.",
+)
+@click.option(
     "--steadiness-weight",
     type=click.FloatRange(0),
     show_default=_by_preset("steadiness_weight"),

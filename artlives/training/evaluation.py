@@ -20,7 +20,8 @@ SHIFTS = range(1, 8)  # pixels
 SMALLEST = 2 * (BORDER + SURROUNDINGS) + 32  # pixels a side of a photo that all can be measured on
 
 FIGURES = {
-    "style": "distance from the painting's texture and colours (lower is better; 1 is none of them)",
+    "style": "distance from the painting's texture (lower is better; 1 is none of it)",
+    "palette": "distance from the painting's colours, in units of their variance (lower is better)",
     "content": "distance from the photo's content (lower is better; 1 is unrelated)",
     "shift": "dB, PSNR of the picture when the photo moves by 1-7 px: low shows a grid (higher is better)",
     "border": "dB, PSNR of the outer 16 px beside those painted with more photo around: low shows a frame "
@@ -57,6 +58,7 @@ def evaluate(
         rows.append(
             {
                 "style": distances.style.item(),
+                "palette": distances.palette.item(),
                 "content": distances.content.item(),
                 "shift": _shift(network, photo),
                 "border": _border(network, photo, painted),

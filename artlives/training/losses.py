@@ -3,7 +3,9 @@
 All are relative to what they are compared with, so that their weights mean the same for every painting.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -11,6 +13,14 @@ from torch import Tensor
 
 FRAME = 16  # pixels
 BINS = 16
+QUANTILES = 1024
+PALETTE_NOISE = 4.0  # grey levels
+# The axes of a painting's colours, and the diagonals between them, each of length 1.
+DIRECTIONS = [
+    [x / n, y / n, z / n]
+    for x, y, z in product((-1, 0, 1), repeat=3)
+    if (n := math.sqrt(x * x + y * y + z * z)) and (x, y, z) > (0, 0, 0)
+]
 COSTS = {"l1": torch.abs, "mse": torch.square}
 
 
@@ -115,6 +125,54 @@ def style_loss(
             difference = size(gram_matrix(features[layer]) - target).sum((1, 2))
             losses.append((difference / size(target).sum()).mean())
     return torch.stack(losses).mean()
+
+
+class Palette(NamedTuple):
+    """How a painting's colours are spread; see `palette`.
+
+    `mean` (3,) is the painting's, in 0..255; `directions` (3, D) are those of RGB along which colours are compared,
+    each so long that the painting's spread is 1; `quantiles` (D, QUANTILES) are the painting's along them, ascending.
+    """
+
+    mean: Tensor
+    directions: Tensor
+    quantiles: Tensor
+
+
+def palette(paintings: Sequence[Tensor]) -> Palette:
+    """The colours of paintings (1, 3, H, W) in 0..255, all their pixels counted alike."""
+    device = paintings[0].device
+    pixels = torch.cat([x.float().flatten(2)[0].T for x in paintings]).cpu()  # MPS knows no eigenvectors
+    # A painting of nearly one hue must not make a grey level's difference a large one.
+    covariance = pixels.T.cov() + torch.eye(3) * PALETTE_NOISE**2
+    spreads, axes = torch.linalg.eigh(covariance)
+    directions = (axes / spreads.sqrt()) @ torch.tensor(DIRECTIONS).T
+    mean = pixels.mean(0)
+    along = ((pixels - mean) @ directions).sort(0).values.T.contiguous()
+    found = _resampled(along, QUANTILES)
+    return Palette(mean.to(device), directions.to(device), found.to(device))
+
+
+def palette_loss(painted: Tensor, target: Palette) -> Tensor:
+    """How far the colours of each picture (N, 3, H, W) in 0..255 are from a painting's, wherever they are; >= 0.
+
+    Gram matrices hardly tell hues apart: by them alone, a picture may become a tint of the commonest one.
+
+    The mean squared difference of quantiles along each direction, where the painting's variance is 1: the sliced
+    Wasserstein distance (Rabin et al. 2011, "Wasserstein barycenter and its application to texture mixing").
+    """
+    pixels = painted.float().flatten(2).transpose(1, 2)  # (N, H * W, 3)
+    along = ((pixels - target.mean) @ target.directions).transpose(1, 2).sort(2).values
+    return (along - _resampled(target.quantiles, along.shape[2])).square().mean()
+
+
+def _resampled(values: Tensor, count: int) -> Tensor:
+    """(D, n) at `count` places evenly from the first to the last, between two of them in parts of both."""
+    n = values.shape[1]
+    position = torch.linspace(0, n - 1, count, device=values.device)
+    below = position.long().clamp(max=max(0, n - 2))
+    above = (below + 1).clamp(max=n - 1)
+    return torch.lerp(values[:, below], values[:, above], position - below)
 
 
 def steadiness_loss(first: Tensor, second: Tensor, shift: tuple[int, int]) -> Tensor:

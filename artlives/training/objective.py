@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from artlives import images
-from artlives.training.losses import content_loss, halved, style_loss, style_target
+from artlives.training.losses import (
+    content_loss,
+    halved,
+    palette,
+    palette_loss,
+    style_loss,
+    style_target,
+)
 from artlives.training.perceptual import Perceptual
 
 CONTENT_LAYER = "conv3_3"
@@ -18,10 +25,11 @@ SCALE_WEIGHTS = (1.0, 1.0, 0.5)
 
 
 class Distances(NamedTuple):
-    """Both are scalars >= 0 in fp32, and relative; see `artlives.training.losses`."""
+    """All are scalars >= 0 in fp32, and relative; see `artlives.training.losses`."""
 
     content: Tensor
     style: Tensor
+    palette: Tensor
 
 
 class Objective:
@@ -48,7 +56,14 @@ class Objective:
         self.perceptual, self.content_cost, self.style_cost = perceptual, content_cost, style_cost
         files = [paintings] if isinstance(paintings, Path) else paintings
         with torch.no_grad():
-            features = [self._style_features(images.fit(images.load(file), style_size)) for file in files]
+            pictures = [
+                tensor(images.fit(images.load(file), style_size).pixels, perceptual.mean.device)
+                for file in files
+            ]
+            features = [
+                [perceptual(scaled, STYLE_LAYERS) for scaled in _scales(picture)] for picture in pictures
+            ]
+            self.palette = palette([halved(picture) for picture in pictures])
         self.targets = [
             {
                 layer: style_target([painting[i][layer] for painting in features], style_cost)
@@ -56,10 +71,6 @@ class Objective:
             }
             for i in range(len(SCALE_WEIGHTS))
         ]
-
-    def _style_features(self, painting: images.Photo) -> list[dict[str, Tensor]]:
-        pixels = tensor(painting.pixels, self.perceptual.mean.device)
-        return [self.perceptual(scaled, STYLE_LAYERS) for scaled in _scales(pixels)]
 
     def content_of(self, photos: Tensor) -> Tensor:
         """What `distances` wants kept of photos (N, 3, H, W) in 0..255."""
@@ -74,7 +85,8 @@ class Objective:
             style = style + SCALE_WEIGHTS[i] * style_loss(features, self.targets[i], self.style_cost)
             if i == 0:
                 content_distance = content_loss(features[CONTENT_LAYER], content, self.content_cost)
-        return Distances(content_distance, style)
+        colours = palette_loss(halved(painted), self.palette)  # without single pixels' noise
+        return Distances(content_distance, style, colours)
 
 
 def tensor(pixels: Any, device: torch.device) -> Tensor:

@@ -41,6 +41,7 @@ class Recipe:
     style_size: int = 512
     content_weight: float = 1.0
     style_weight: float = 1.0
+    palette_weight: float = 0.0
     steadiness_weight: float = 40.0
     tv_weight: float = 1e-5
     start: str | None = None

@@ -40,6 +40,7 @@ CROPS = (0.75, 1.0, 1.5)
 AVERAGE = 0.99  # what the running average of the weights keeps of itself each step
 CHECKPOINT_EVERY, LOG_EVERY = 50, 10  # steps
 PREVIEWS = 8  # in a whole training
+PARTS = ("style", "content", "palette", "steadiness", "variation")  # of the loss
 
 
 class Progress(NamedTuple):
@@ -258,10 +259,11 @@ class Trainer:
         recipe, processes = self.recipe, self.processes
         self.optimizer.zero_grad()
         try:
-            style, content, steadiness, variation = parts = self._parts(batch)
+            style, content, palette, steadiness, variation = parts = self._parts(batch)
             loss = (
                 recipe.content_weight * content
                 + recipe.style_weight * style
+                + recipe.palette_weight * palette
                 + recipe.steadiness_weight * steadiness
                 + recipe.tv_weight * variation
             )
@@ -271,12 +273,12 @@ class Trainer:
                 return None
             raise
         sums = processes.sum(torch.stack([loss, *parts]).detach()).tolist()
-        losses = dict(zip(("loss", "style", "content", "steadiness", "variation"), sums, strict=True))
+        losses = dict(zip(("loss", *PARTS), sums, strict=True))
         losses["steadiness"] = -10 * math.log10(max(losses["steadiness"], 1e-12))  # PSNR in dB
         return losses
 
-    def _parts(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Style, content, steadiness and variation of this process's crops, which over all processes add up to the
+    def _parts(self, batch: Batch) -> tuple[Tensor, ...]:
+        """The `PARTS` of the loss for this process's crops, which over all processes add up to the
         batch's: means over samples, times the share of the samples that are here.
         """
         processes = self.processes
@@ -292,7 +294,7 @@ class Trainer:
         painted, painted_again = self._together(torch.cat([photos, again])).split([len(photos), len(again)])
 
         features = self.objective.content_of(photos)
-        content, style = self.objective.distances(painted, features)
+        content, style, palette = self.objective.distances(painted, features)
         magnitude = COSTS[self.recipe.content_cost](features.float()).sum()  # what content is relative to
         share = len(photos) / batch.total
         steadiness = (
@@ -303,6 +305,7 @@ class Trainer:
         return (
             style * share,
             content * (magnitude / processes.sum(magnitude)),
+            palette * share,
             steadiness,
             total_variation(painted) * share,
         )

@@ -65,6 +65,7 @@ def test_the_painting_itself_has_no_style_distance(objective, painting):
     distances = objective.distances(pixels, objective.content_of(pixels))
     assert distances.content == 0
     assert distances.style < 1e-3
+    assert distances.palette < 1e-3
 
 
 def test_psnr():

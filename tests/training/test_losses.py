@@ -11,6 +11,8 @@ from artlives.training.losses import (
     halved,
     js_divergence,
     kl_divergence,
+    palette,
+    palette_loss,
     steadiness_loss,
     style_loss,
     style_target,
@@ -92,6 +94,36 @@ def test_divergences():
     assert js_divergence(torch.eye(2)[0], torch.eye(2)[1]) == pytest.approx(math.log(2), rel=0.01)
     certain = torch.tensor([1.0, 0.0])
     assert kl_divergence(certain, torch.full((2,), 0.5)) == pytest.approx(math.log(2), rel=0.01)
+
+
+def test_a_palette_is_what_colours_there_are_and_not_where():
+    painting = torch.rand(1, 3, 40, 50) * 255
+    target = palette([painting])
+    shuffled = painting.flatten(2)[:, :, torch.randperm(2000)].view_as(painting)
+    assert palette_loss(painting, target) == palette_loss(shuffled, target) < 1e-4
+    assert palette_loss(painting[:, :, ::2, ::2], target) < 0.01  # whatever the number of pixels
+    assert palette_loss(painting.flip(1) / 2, target) > 0.3
+    # Along each direction the painting's spread is 1, whatever its colours.
+    dull = 120 + (painting - 120) * torch.tensor([0.5, 0.3, 0.4]).view(3, 1, 1)
+    for spread in palette([dull]).quantiles.var(1):
+        assert spread == pytest.approx(1, rel=0.1)
+
+
+def test_a_palette_is_that_of_all_paintings():
+    dark, light = torch.full((1, 3, 8, 8), 20.0), torch.full((1, 3, 8, 8), 220.0)
+    target = palette([dark, light])
+    assert palette_loss(torch.cat([dark, light], 2), target) < 0.01 < palette_loss(light, target)
+
+
+def test_the_palette_draws_single_hues_apart():
+    """A tint has the painting's commonest colours, but not its spread across them."""
+    painting = torch.rand(1, 3, 40, 40) * 255
+    target = palette([painting])
+    tint = painting.mean(1, keepdim=True) + (painting - painting.mean(1, keepdim=True)) * 0.1
+    tint.requires_grad_()
+    before = palette_loss(tint, target)
+    before.backward()
+    assert palette_loss(tint - tint.grad / tint.grad.abs().max() * 20, target) < before
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, 5), (8, 0)])

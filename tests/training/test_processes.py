@@ -28,7 +28,7 @@ OPTIONS = {
     "learning-rate": 0.1,
     "start-from": "none",
 }
-LOSSES = ("loss", "style", "content", "steadiness", "variation")
+LOSSES = ("loss", "style", "content", "palette", "steadiness", "variation")
 
 
 @pytest.fixture
