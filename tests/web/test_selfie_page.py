@@ -302,7 +302,7 @@ def test_live_mode_shows_painted_frames_and_their_rate(page):
 
     painted = shot()
     deadline = time.monotonic() + PATIENCE
-    while difference(painted, shot()) < 0.2:  # until it moves
+    while difference(painted, shot()) <= 0.2:  # until it moves
         assert time.monotonic() < deadline
     page.click("text=Just the mirror")
     page.wait_for_selector("#live", state="hidden")

@@ -81,12 +81,6 @@ class _Job(ctypes.Structure):
     ]
 
 
-@cache
-def _array(kind: type[ctypes.Structure], length: int) -> Any:
-    """The type of such an array. One made anew for each call would be garbage that waits long to be collected."""
-    return kind * length
-
-
 class _Instructions(ctypes.Structure):
     _fields_ = [
         ("name", ctypes.c_char_p),
@@ -94,6 +88,12 @@ class _Instructions(ctypes.Structure):
         ("vectors", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("run", "settle", "weight_gradient")),
     ]
+
+
+@cache
+def _array(kind: type[ctypes.Structure], length: int) -> Any:
+    """The type of such an array. One made anew for each call would be garbage that waits long to be collected."""
+    return kind * length
 
 
 @cache
