@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 KINDS = ("convolution", "residual", "upsampling", "output")
 # An output layer's result is GAIN * tanh(x) + GREY: past 0 and 255, so that black and white are in easy reach. The
-# network's input is x / GREY - 1.
-GAIN, GREY = 150.0, 127.5
+# network's input is (x - GREY) / RANGE; the range is a power of two, so that every grey level is exact in bf16, too.
+GAIN, GREY, RANGE = 150.0, 127.5, 128.0
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "leaky-relu", "prelu", "swish")
 
 

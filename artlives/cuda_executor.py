@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from artlives.architecture import GAIN, GREY, SMALLEST, Layer, reduction
+from artlives.architecture import GAIN, GREY, RANGE, SMALLEST, Layer, reduction
 from artlives.blocks.kernels import triton_kernels
 from artlives.blocks.kernels.matmul import Geometry
 from artlives.blocks.kernels.triton_kernels import Kernel, Reading
@@ -117,7 +117,7 @@ class CudaExecutor:
         x = pad(x, (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
         picture = x.permute(0, 2, 3, 1).contiguous()
         ones = torch.ones(n, 3, device=x.device)
-        value = Reading(picture, ones / GREY, -ones)  # as the network wants it, in -1..1
+        value = Reading(picture, ones / RANGE, -GREY / RANGE * ones)  # in -1..1
         for kind, steps in self.layers:
             if kind == "residual":
                 keep = torch.empty_like(value.source, dtype=self.dtype)

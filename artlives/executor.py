@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from artlives.architecture import GAIN, GREY, Layer, reduction
+from artlives.architecture import GAIN, GREY, RANGE, Layer, reduction
 from artlives.blocks.kernels import compiled
 from artlives.blocks.kernels.compiled import Array, Kernel, Reading
 
@@ -145,7 +145,7 @@ class _Painting:
         factor = network.reduction
         self.height, self.width = (ceil(side / factor) * factor for side in picture.shape[:2])
         ones = np.ones(3, np.float32)
-        self.first = Reading(picture, ones / GREY, -ones)  # as the network wants it, in -1..1
+        self.first = Reading(picture, ones / RANGE, -GREY / RANGE * ones)  # in -1..1
 
     def whole(self) -> Array:
         """Every layer's output in memory, as long as it is needed."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from artlives import styles
-from artlives.architecture import GAIN, GREY, Layer, reduction
+from artlives.architecture import GAIN, GREY, RANGE, Layer, reduction
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
 
@@ -108,7 +108,7 @@ class _Graph:
         below, beside = (self.add("Mod", self.add("Neg", side), multiple) for side in (height, width))
         padding = self.add("Concat", self.constant([0] * 6), below, beside, axis=0)
 
-        x = self.add("Sub", self.add("Div", "photo", self.constant(GREY)), self.constant(1.0))
+        x = self.add("Div", self.add("Sub", "photo", self.constant(GREY)), self.constant(RANGE))
         x = self.add("Pad", x, padding, mode="reflect")
         for i, layer in enumerate(layers):
             x = getattr(self, layer.kind)(x, f"layers.{i}_{layer.kind}", layer)

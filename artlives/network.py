@@ -12,7 +12,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from artlives.architecture import GAIN, GREY, SMALLEST, STYLE_NETWORK, Layer, reduction
+from artlives.architecture import GAIN, GREY, RANGE, SMALLEST, STYLE_NETWORK, Layer, reduction
 from artlives.blocks.activation import LeakyReLU, PReLU, ReLU, Sigmoid, Swish, Tanh, tanh
 from artlives.blocks.convolution import Conv2d
 from artlives.blocks.initialization import kaiming_normal_, normal_
@@ -105,7 +105,9 @@ class Output(nn.Module):
             self.conv.bias.zero_()  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> Tensor:
-        return tanh(self.conv(x)) * GAIN + GREY
+        x = self.conv(x)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # or each step would round to whole grey levels
+        return (tanh(wide) * GAIN + GREY).to(x.dtype)
 
 
 MODULES = {"convolution": Convolution, "residual": Residual, "upsampling": Upsampling, "output": Output}
@@ -133,6 +135,6 @@ class StyleNetwork(nn.Module):
                 f"expected pictures (N, 3, H, W) of at least {SMALLEST} pixels a side, but got {list(x.shape)}"
             )
         h, w = x.shape[2:]
-        x = x.contiguous(memory_format=torch.channels_last) / GREY - 1
+        x = (x.contiguous(memory_format=torch.channels_last) - GREY) / RANGE
         x = pad(x, (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
         return self.layers(x)[:, :, :h, :w]

@@ -52,11 +52,12 @@ class Recipe:
     style_cost: str = "mse"
 
 
+WEIGHTS = {"palette_weight": 1.0, "steadiness_weight": 80.0}
 PRESETS: dict[str, dict[str, Any]] = {
     # A trained style's weights know photos already: fewer steps are needed from there, whatever the painting.
-    "quick": {"steps": 900, "steadiness_weight": 80.0, "start": "wave"},
-    "standard": {"steps": 2000, "steadiness_weight": 80.0},
-    "best": {"steps": 4000, "batch_size": 8, "steadiness_weight": 80.0},
+    "quick": {"steps": 900, "batch_size": 2, **WEIGHTS, "start": "wave"},
+    "standard": {"steps": 2000, **WEIGHTS},
+    "best": {"steps": 4000, "batch_size": 8, **WEIGHTS},
 }
 # What a device gets through in half an hour or so.
 PRESET_OF = {"cpu": "quick", "mps": "standard", "cuda": "best"}

@@ -41,7 +41,7 @@ def test_the_last_frame_is_the_painting(network, photo):
 def test_the_channels_are_those_that_vary_most_each_in_its_own_range(network, photo):
     frame = filmstrip(network, STYLE_NETWORK, photo)[0]
     with torch.no_grad():
-        values = network.layers[0](photo / 127.5 - 1)[0]
+        values = network.layers[0]((photo - 127.5) / 128)[0]
     order = values.std((1, 2)).argsort(descending=True)
     assert list(frame.channels) == order[:CHANNELS].tolist()
     second = np.asarray(frame.picture.convert("L").crop((33, 0, 65, 24))).astype(float)
