@@ -106,7 +106,8 @@ class Output(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
-        wide = x.to(torch.promote_types(x.dtype, torch.float32))  # or each step would round to whole grey levels
+        # In half precision each of these steps would round to whole grey levels.
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
         return (tanh(wide) * GAIN + GREY).to(x.dtype)
 
 
