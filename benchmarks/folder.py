@@ -3,9 +3,10 @@
     python -m benchmarks.folder [--style wave] [--pictures 2000] [--broken 20] [--sides 160 320]
 
 Every twentieth picture is four times as wide and high. Prints how many are painted and reported, pictures a second
-beside those of the network alone (the same pictures, decoded before and not written), the command's peak memory beside
-that for a tenth of the pictures, of which the folder holds ten copies each (so that only their number differs), and
-whether a run that is killed in the middle and started again ends with the same files. Needs a POSIX system.
+beside those of the network alone (the same pictures, decoded before and not written), and whether a run that is killed
+in the middle and started again ends with the same files. The folder holds ten copies of each picture, and the command's
+peak memory stands beside that of ten runs with one copy: as many pictures, as many chances of a high peak. Needs a
+POSIX system.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from artlives import Stylizer, images
 
 SAMPLES = ("astronaut", "chelsea", "coffee")
 SUFFIXES = (".jpg",) * 8 + (".png", ".webp")
-LARGE_EVERY = 20  # pictures
+LARGE_EVERY, COPIES = 20, 10  # pictures; of each
 
 
 class Run(NamedTuple):
@@ -46,8 +47,8 @@ def make(folder: Path, count: int, broken: int, sides: tuple[int, int]) -> None:
     for i in range(count):
         scale = 4 if i % LARGE_EVERY == 0 else 1
         width, height = (scale * chance.randint(*sides) for _ in range(2))
-        photo = chance.choice(photos)
-        photo = photo.resize((scale * photo.width, scale * photo.height))
+        sample = chance.choice(photos)
+        photo = sample.resize((scale * sample.width, scale * sample.height))
         x, y = (
             chance.randint(0, max(0, photo.width - width)),
             chance.randint(0, max(0, photo.height - height)),
@@ -59,9 +60,9 @@ def make(folder: Path, count: int, broken: int, sides: tuple[int, int]) -> None:
 
 
 def copy(few: Path, folder: Path) -> None:
-    """Ten copies of each picture, under names that keep their order."""
+    """Copies of each picture, under names that keep their order."""
     folder.mkdir()
-    for i in range(10):
+    for i in range(COPIES):
         for path in few.iterdir():
             shutil.copy(path, folder / f"{i}-{path.name}")
 
@@ -134,10 +135,10 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
-        make(work / "few", count // 10, broken // 10, options.sides)
+        make(work / "few", count // COPIES, broken // COPIES, options.sides)
         copy(work / "few", work / "photos")
         alone = network_alone(work / "few", options.style)
-        few = stylize(work / "few", work / "few-out", options.style)
+        few = [stylize(work / "few", work / f"few-{i}", options.style).memory for i in range(COPIES)]
         whole = stylize(work / "photos", work / "out", options.style)
         again = network_alone(work / "few", options.style)
         reported = len(report_of(work / "out").read_text().splitlines())
@@ -152,17 +153,19 @@ def main() -> None:
             f"the network alone {network:7.1f} pictures a second ({alone:.1f} before and {again:.1f} after)"
         )
         print(f"ratio             {speed / network:7.2f}")
-        print(f"peak memory       {whole.memory:7.0f} MB, for {count // 10} pictures {few.memory:.0f} MB")
+        print(f"peak memory       {whole.memory:7.0f} MB")
+        print(f"... for {count // COPIES} pictures {min(few):5.0f} to {max(few):.0f} MB")
 
         stylize(work / "photos", work / "killed", options.style, kill_after=len(painted) // 2)
         left = contents(work / "killed")
         second = stylize(work / "photos", work / "killed", options.style)
-        half_written = [name for name, digest in left.items() if digest != painted.get(name)]
+        hidden = [name for name in left if name.startswith(".")]  # temporary names
+        half_written = [name for name in left.keys() - hidden if left[name] != painted.get(name)]
         same = contents(work / "killed") == painted
         print(
-            f"killed at {len(left)}, {len(half_written)} of them half-written; then {second.summary};",
-            end=" ",
+            f"killed at {len(left)}, {len(half_written)} half-written, {len(hidden)} under a temporary name;"
         )
+        print(f"then {second.summary};", end=" ")
         print("the same files" if same else "OTHER FILES")
 
 
