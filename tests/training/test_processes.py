@@ -18,7 +18,9 @@ from artlives.training.recipe import Recipe
 from artlives.training.trainer import Interrupted, Trainer
 
 # Adam would make much of a rounding error: it divides each gradient by its size, however small that is.
-RECIPE = Recipe(steps=6, size=64, batch_size=5, style_size=80, optimizer="sgd", learning_rate=0.1)
+RECIPE = Recipe(
+    steps=6, size=64, batch_size=5, style_size=80, palette_weight=1.0, optimizer="sgd", learning_rate=0.1
+)
 OPTIONS = {
     "steps": 6,
     "size": 64,
@@ -44,7 +46,9 @@ def two_processes(painting, photos_folder, perceptual_file, tmp_path):
             "--perceptual",
             perceptual_file,
             "--steadiness-weight",
-            40,
+            RECIPE.steadiness_weight,
+            "--palette-weight",
+            RECIPE.palette_weight,
             "--holdout",
             1,
             "--device",
