@@ -277,9 +277,10 @@ class _Painting:
         reading = first.reading(inner)
         totals = np.zeros((2, x.shape[2]))
         before: tuple[slice, Array] | None = None
+        up = second.kernel.up[0]
         for top, bottom in self._bands(second, []):
             band = np.empty((bottom - top, *x.shape[1:]), np.float16)
-            totals += self._convolve(second, reading, band, top, (top, bottom))
+            totals += self._convolve(second, reading, band, top, (top // up, ceil(bottom / up)))
             # The next band reads the last rows of this one's input: they are replaced after that.
             if before:
                 inner[before[0]] = before[1]
@@ -329,7 +330,7 @@ class _Painting:
     def _sources(self, step: Step, rows: tuple[int, int]) -> tuple[int, int]:
         """The first row of the step's input that the steps `rows` need, and the one after the last."""
         stride = step.kernel.stride[0]
-        table = self._table(step, 0, False)[rows[0] * stride : (rows[1] - 1) * stride + step.kernel.span]
+        table = self._table(step, 0, False)[rows[0] * stride : (rows[1] - 1) * stride + step.kernel.span[0]]
         table = table[table >= 0]
         return int(table.min()), int(table.max()) + 1
 
@@ -401,22 +402,17 @@ def _steps(layer: Layer, weights: _Weights, scale: int) -> tuple[Step, ...]:
         )
         gamma, beta = weights("norm.weight", outputs), weights("norm.bias", outputs)
         # One pixel is reflected, as in `network.Upsampling`; a larger kernel meets zeros beyond.
-        return (Step(kernel, margin, kernel.span, 1, gamma, beta, True, scale, scale // stride),)
+        return (Step(kernel, margin, kernel.span[0], 1, gamma, beta, True, scale, scale // stride),)
     names = ("first.", "second.") if layer.kind == "residual" else ("",)
-    return tuple(
-        Step(
-            compiled.convolution(weights(f"{name}conv.weight", outputs, inputs, k, k), (stride, stride)),
-            k // 2,
-            k // 2,
-            k // 2,
-            weights(f"{name}norm.weight", outputs),
-            weights(f"{name}norm.bias", outputs),
-            name != "second.",
-            scale,
-            scale * stride,
-        )
-        for name in names
-    )
+    steps = []
+    for name in names:
+        weight = weights(f"{name}conv.weight", outputs, inputs, k, k)
+        kernel = compiled.convolution(weight, (stride, stride))
+        gamma, beta = weights(f"{name}norm.weight", outputs), weights(f"{name}norm.bias", outputs)
+        after = k // 2 + kernel.up[0] - 1
+        relu = name != "second."
+        steps.append(Step(kernel, k // 2, after, k // 2, gamma, beta, relu, scale, scale * stride))
+    return tuple(steps)
 
 
 def _values(step: Step) -> float:

@@ -43,6 +43,8 @@ CONVOLUTIONS = [
     (16, 37, 24, 48, 3, 2),
     (12, 21, 48, 48, 3, 1),
     (7, 9, 96, 96, 3, 1),
+    (8, 6, 16, 17, 3, 1),
+    (5, 400, 32, 100, 3, 1),
     (11, 50, 7, 5, 3, 1),
     (1, 1, 5, 17, 1, 1),
     (6, 9, 4, 70, 1, 2),
@@ -64,11 +66,13 @@ def test_convolution_and_all_that_is_read_with_it(instructions, draw, case, thre
     )
     target = np.full(expected.shape, np.nan, np.float32)
     keep = np.full(x.shape, np.nan, np.float32) if s == 1 else None
+    kernel = compiled.convolution(weight, (s, s), bias, instructions)
+    after = p + kernel.up[0] - 1
     totals = compiled.run(
-        compiled.convolution(weight, (s, s), bias, instructions),
+        kernel,
         Reading(x, scale, shift, True, residual),
-        compiled.padded(h, p, p, p),
-        compiled.padded(w, p, p, p),
+        compiled.padded(h, p, after, p),
+        compiled.padded(w, p, after, p),
         target,
         expected.shape[:2],
         keep=keep,

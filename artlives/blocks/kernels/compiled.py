@@ -24,6 +24,7 @@ Array = np.ndarray
 _TYPES = {np.dtype(np.float32): 0, np.dtype(np.uint8): 1, np.dtype(np.float16): 2, None: 3}
 CHUNKS = 4  # pieces of work for each thread, so that none waits long for the others
 LEAST = 4  # rows of a piece
+WINOGRAD_FROM = 16  # output channels: with fewer, the transforms take what the multiplications save
 
 
 class _Phase(ctypes.Structure):
@@ -42,7 +43,7 @@ class _Unit(ctypes.Structure):
         ("sum", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("stride_rows", "stride_columns")),
         ("phases", ctypes.POINTER(_Phase)),
-        ("phase_count", ctypes.c_int64),
+        *((name, ctypes.c_int64) for name in ("phase_count", "winograd")),
         ("bias", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("outputs", "fold")),
         *((name, ctypes.c_float) for name in ("gain", "offset")),
@@ -131,7 +132,7 @@ class Kernel:
         bias: (O,) padded to whole vectors.
         outputs: channels.
         stride, up: steps of the input, and output pixels, per step: (vertical, horizontal).
-        fold: see `core.h`.
+        fold, winograd: see `core.h`.
     """
 
     instructions: Any
@@ -141,22 +142,42 @@ class Kernel:
     stride: tuple[int, int] = (1, 1)
     up: tuple[int, int] = (1, 1)
     fold: int = 0
+    winograd: bool = False
 
     @property
-    def span(self) -> int:
-        """Rows of the padded input that one step meets."""
-        return max(row + rows for (row, _, rows, *_), _ in self.phases)
+    def span(self) -> tuple[int, int]:
+        """Rows and columns of the padded input that one step meets."""
+        rows = max(row + rows for (row, _, rows, *_), _ in self.phases)
+        return rows, max(self.fold, *(column + columns for (_, column, _, columns, *_), _ in self.phases))
 
 
 def convolution(
     weight: Array, stride: tuple[int, int], bias: Array | None = None, instructions: Any = None
 ) -> Kernel:
-    """The kernel of a convolution by `weight` (O, C, kh, kw) and `bias` (O,), in fp32, of a padded input."""
+    """The kernel of a convolution by `weight` (O, C, kh, kw) and `bias` (O,), in fp32, of a padded input.
+
+    Where Winograd's algorithm takes fewer operations, each step gives 2 x 2 pixels, and the last ones may reach a row
+    and a column beyond the padded input: there `rows` and `columns` of `run` must go on.
+    """
     instructions = instructions or best_instructions()
-    outputs, _, kh, kw = weight.shape
+    outputs, channels, kh, kw = weight.shape
+    padded_bias = _bias(bias, outputs, instructions)
+    if (kh, kw, stride) == (3, 3, (1, 1)) and channels % instructions.lanes == 0 and outputs >= WINOGRAD_FROM:
+        phase = (0, 0, 4, 4, 0, 0), _blocks(_transformed(weight), instructions)
+        return Kernel(instructions, [phase], padded_bias, outputs, (2, 2), (2, 2), winograd=True)
     taps = weight.transpose(2, 3, 1, 0).reshape(kh, -1, outputs)
-    phase = (0, 0, kh, kw, 0, 0), _blocks(taps, instructions)
-    return Kernel(instructions, [phase], _bias(bias, outputs, instructions), outputs, stride)
+    return Kernel(
+        instructions, [((0, 0, kh, kw, 0, 0), _blocks(taps, instructions))], padded_bias, outputs, stride
+    )
+
+
+def _transformed(weight: Array) -> Array:
+    """The sixteen matrices (16, C, O) of F(2 x 2, 3 x 3): G w G^T of each kernel (Lavin and Gray 2016, eq. 8)."""
+    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
+    for axis in (0, 1):
+        a, b, c = np.moveaxis(taps, axis, 0)
+        taps = np.stack([a, (a + b + c) / 2, (a - b + c) / 2, c], axis)
+    return taps.reshape(16, *taps.shape[2:])
 
 
 def transposed_convolution(
@@ -171,6 +192,10 @@ def transposed_convolution(
     Also the margins (top, left) that the input must have: fewer than `padding` asks for are negative ones there.
     """
     instructions = instructions or best_instructions()
+    if stride == (1, 1):  # a convolution by the kernel turned round
+        turned = weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+        kh, kw = weight.shape[2:]
+        return convolution(turned, stride, bias, instructions), (kh - 1 - padding[0], kw - 1 - padding[1])
     outputs = weight.shape[1]
     axes = []
     for size, s, p in zip(weight.shape[2:], stride, padding, strict=True):
@@ -311,6 +336,12 @@ def run(
         keep,
     ]
     assert all(array is None or array.flags.c_contiguous for array in arrays)
+    steps = steps or (0, -(-size[0] // kernel.up[0]))
+    last = steps[1] - 1, -(-size[1] // kernel.up[1]) - 1
+    needed = (
+        step * stride + span for step, stride, span in zip(last, kernel.stride, kernel.span, strict=True)
+    )
+    assert all(len(table) >= length for table, length in zip((rows, columns), needed, strict=True))
     phases = _array(_Phase, len(kernel.phases))(
         *(_Phase(*where, weight.ctypes.data) for where, weight in kernel.phases)
     )
@@ -330,6 +361,7 @@ def run(
         *kernel.stride,
         phases,
         len(phases),
+        kernel.winograd,
         _address(kernel.bias),
         kernel.outputs,
         kernel.fold,
@@ -345,8 +377,7 @@ def run(
         units = [_Unit.from_buffer_copy(unit) for _ in source]
         for i, image in enumerate(units):
             image.source, image.target = _address(source[i]), _address(target[i])
-    span = steps or (0, -(-size[0] // kernel.up[0]))
-    pieces = [(image, *rows) for image in units for rows in pairwise(_edges(*span, threads, len(units)))]
+    pieces = [(image, *some) for image in units for some in pairwise(_edges(*steps, threads, len(units)))]
     sums = np.zeros((len(pieces), 2, len(kernel.bias)))
     _share(kernel.instructions.run, pieces, sums if totals else None, threads)
     return sums.sum(0)[:, : kernel.outputs]

@@ -28,6 +28,7 @@ typedef struct {
     int64_t stride_rows, stride_columns;
     const Phase *phases;
     int64_t phase_count;
+    int64_t winograd;  /* whether the one phase has the sixteen matrices of F(2 x 2, 3 x 3); then stride and up are 2 */
     const float *bias; /* per output channel, padded to whole vectors */
     int64_t outputs;
     int64_t fold; /* columns of the kernel, if they lie side by side among the outputs, which are three colours each; else 0 */

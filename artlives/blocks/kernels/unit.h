@@ -18,6 +18,8 @@ typedef double doubles __attribute__((vector_size(4 * LANES), aligned(8), may_al
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t mask __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
+/* Pixels that are computed at a time with so many vectors of output channels. */
+#define PIXELS(vectors) ((vectors) == 1 ? 2 * TILE : (vectors) == 2 ? TILE * 3 / 2 : TILE)
 #define COLORS 3                         /* channels of a folded output */
 #define LINES(values) (((values) + 15) / 16 * 16) /* whole cache lines, in values of 4 bytes */
 
@@ -31,7 +33,10 @@ typedef struct {
     int64_t slot;                /* values of one row of `input` */
     float *scale, *shift;        /* `pattern` values each */
     float *input;                /* ring of span_rows rows of the padded input, normalized */
-    float *output;               /* one row of a phase's output, all channels padded to whole vectors */
+    float *output;               /* rows of a phase's output, one (two by Winograd), all channels in whole vectors */
+    int64_t output_row;          /* values of a row */
+    float *squares, *products;   /* by Winograd: 16 planes each, of transformed input and of a block's products */
+    int64_t square_plane, product_plane; /* values of a plane */
     float *line;                 /* one row of folded output */
     double *totals;
 } Work;
@@ -148,8 +153,8 @@ INLINE void NAME(product)(const int vectors, const int pixels, const float *cons
                           int64_t length, int64_t step, const float *weight, const float *bias, float *out,
                           int64_t out_step)
 {
-    vec sum[TILE][VECTORS];
-#pragma GCC unroll 8
+    vec sum[2 * TILE][VECTORS];
+#pragma GCC unroll 16
     for (int p = 0; p < pixels; p++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
@@ -161,7 +166,7 @@ INLINE void NAME(product)(const int vectors, const int pixels, const float *cons
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++)
                 k[v] = *(const vec *)(weight + v * LANES);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
             for (int p = 0; p < pixels; p++) {
                 float x = in[p * step + t];
 #pragma GCC unroll 8
@@ -170,7 +175,7 @@ INLINE void NAME(product)(const int vectors, const int pixels, const float *cons
             }
         }
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int p = 0; p < pixels; p++)
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++)
@@ -190,10 +195,25 @@ INLINE void NAME(products)(const int vectors, int64_t count, const float *const 
             in[r] = rows[r] + x * step;                                                                                \
         NAME(product)(vectors, pixels, in, row_count, length, step, weight, bias, out + x * out_step, out_step);       \
     }
-    STRETCH(TILE)
-    STRETCH(TILE / 2)
+    STRETCH(PIXELS(vectors))
+    STRETCH(PIXELS(vectors) / 2)
     STRETCH(1)
 #undef STRETCH
+}
+
+/* The same, of as many vectors as `vectors` says. */
+TARGET static void NAME(multiply)(int64_t vectors, int64_t count, const float *const *rows, int64_t row_count,
+                                  int64_t length, int64_t step, const float *weight, const float *bias, float *out,
+                                  int64_t out_step)
+{
+    switch (vectors) {
+    case 1: NAME(products)(1, count, rows, row_count, length, step, weight, bias, out, out_step); break;
+    case 2: NAME(products)(2, count, rows, row_count, length, step, weight, bias, out, out_step); break;
+    case 3: NAME(products)(3, count, rows, row_count, length, step, weight, bias, out, out_step); break;
+#if VECTORS > 3
+    case 4: NAME(products)(4, count, rows, row_count, length, step, weight, bias, out, out_step); break;
+#endif
+    }
 }
 
 /* One row of a phase's output, before `write`: `count` pixels from the ring's rows on. */
@@ -214,24 +234,85 @@ TARGET static void NAME(convolve)(const Unit *u, const Work *w, const Phase *pha
                           phase->column * u->channels;
             const float *bias = r ? NULL : u->bias + first * LANES;
             float *out = w->output + first * LANES;
-            switch (vectors) {
-            case 1: NAME(products)(1, count, rows, some, length, step, weight, bias, out, width); break;
-            case 2: NAME(products)(2, count, rows, some, length, step, weight, bias, out, width); break;
-            case 3: NAME(products)(3, count, rows, some, length, step, weight, bias, out, width); break;
-#if VECTORS > 3
-            case 4: NAME(products)(4, count, rows, some, length, step, weight, bias, out, width); break;
-#endif
-            }
+            NAME(multiply)(vectors, count, rows, some, length, step, weight, bias, out, width);
         }
     }
 }
 
+/* What Winograd's algorithm makes of four values of a row or column of input. */
+INLINE void NAME(transform)(vec a, vec b, vec c, vec d, vec *to)
+{
+    to[0] = a - c, to[1] = b + c, to[2] = c - b, to[3] = b - d;
+}
+
+/* Two rows of output by Winograd's algorithm F(2 x 2, 3 x 3): of each square of 4 x 4 input pixels sixteen sums, which
+   are multiplied by sixteen sums of the weights and added up to the square of 2 x 2 output pixels in its middle. That
+   takes 16 multiplications instead of 36. Lavin and Gray 2016, "Fast algorithms for convolutional neural networks". */
+TARGET static void NAME(convolve_squares)(const Unit *u, const Work *w, int64_t y, int64_t count)
+{
+    int64_t c = u->channels, width = w->vectors * LANES;
+    const float *rows[4];
+    for (int64_t i = 0; i < 4; i++)
+        rows[i] = w->input + (2 * y + i) % 4 * w->slot;
+    for (int64_t k = 0; k < c; k += LANES) {
+        vec column[4][4]; /* of the square, transformed */
+#define COLUMN(at, x)                                                                                                  \
+    NAME(transform)(*(const vec *)(rows[0] + (x) * c + k), *(const vec *)(rows[1] + (x) * c + k),                      \
+                    *(const vec *)(rows[2] + (x) * c + k), *(const vec *)(rows[3] + (x) * c + k), column[at]);
+        COLUMN(0, 0)
+        COLUMN(1, 1)
+        for (int64_t x = 0; x < count; x++) {
+            COLUMN(2, 2 * x + 2)
+            COLUMN(3, 2 * x + 3)
+            float *to = w->squares + x * c + k;
+#pragma GCC unroll 8
+            for (int i = 0; i < 4; i++) {
+                vec row[4];
+                NAME(transform)(column[0][i], column[1][i], column[2][i], column[3][i], row);
+#pragma GCC unroll 8
+                for (int j = 0; j < 4; j++)
+                    *(vec *)(to + (4 * i + j) * w->square_plane) = row[j];
+                column[0][i] = column[2][i], column[1][i] = column[3][i];
+            }
+        }
+#undef COLUMN
+    }
+    static const float none[VECTORS * LANES];
+    const float *weight = u->phases->weight;
+    for (int64_t b = 0; b < w->blocks; b++) {
+        int64_t first = w->vectors * b / w->blocks, vectors = w->vectors * (b + 1) / w->blocks - first;
+        for (int64_t i = 0; i < 16; i++, weight += c * vectors * LANES) {
+            const float *in = w->squares + i * w->square_plane;
+            float *out = w->products + i * w->product_plane;
+            NAME(multiply)(vectors, count, &in, 1, c, c, weight, none, out, vectors * LANES);
+        }
+        for (int64_t x = 0; x < count; x++)
+            for (int64_t v = 0; v < vectors; v++) {
+                const float *in = w->products + (x * vectors + v) * LANES;
+                float *out = w->output + 2 * x * width + (first + v) * LANES;
+                vec upper[4], lower[4], bias = *(const vec *)(u->bias + (first + v) * LANES);
+#pragma GCC unroll 8
+                for (int j = 0; j < 4; j++) {
+                    vec m[4];
+#pragma GCC unroll 8
+                    for (int i = 0; i < 4; i++)
+                        m[i] = *(const vec *)(in + (4 * i + j) * w->product_plane);
+                    upper[j] = m[0] + m[1] + m[2], lower[j] = m[1] - m[2] - m[3];
+                }
+                *(vec *)out = upper[0] + upper[1] + upper[2] + bias;
+                *(vec *)(out + width) = upper[1] - upper[2] - upper[3] + bias;
+                *(vec *)(out + w->output_row) = lower[0] + lower[1] + lower[2] + bias;
+                *(vec *)(out + w->output_row + width) = lower[1] - lower[2] - lower[3] + bias;
+            }
+    }
+}
+
 /* Adds the sums and the sums of squares of a row of output to the run's, in double precision. */
-TARGET static void NAME(total)(const Work *w, int64_t count)
+TARGET static void NAME(total)(const Work *w, const float *output, int64_t count)
 {
     int64_t width = w->vectors * LANES;
     for (int64_t c = 0; c < width; c += LANES / 2) {
-        const float *in = w->output + c;
+        const float *in = output + c;
         doubles *sum = (doubles *)(w->totals + c), *square = (doubles *)(w->totals + width + c);
         doubles s = *sum, q = *square, s1 = {0}, q1 = {0};
         for (int64_t x = 0; x + 1 < count; x += 2, in += 2 * width) {
@@ -247,12 +328,13 @@ TARGET static void NAME(total)(const Work *w, int64_t count)
     }
 }
 
-/* A row of output to its places in the target. */
-TARGET static void NAME(write)(const Unit *u, const Work *w, int64_t row, int64_t left, int64_t count)
+/* A row of output to its places in the target, every `apart` pixels. */
+TARGET static void NAME(write)(const Unit *u, const Work *w, const float *in, int64_t row, int64_t left, int64_t apart,
+                               int64_t count)
 {
-    int64_t width = w->vectors * LANES, c = u->outputs, apart = u->up_columns * c;
+    int64_t width = w->vectors * LANES, c = u->outputs;
     int64_t i = ((row - u->target_top) * u->target_width + left) * c;
-    const float *in = w->output;
+    apart *= c;
     if (u->target_type == FLOAT16) {
         uint16_t *to = (uint16_t *)u->target + i;
         for (int64_t x = 0; x < count; x++, to += apart, in += width)
@@ -313,6 +395,18 @@ TARGET static void NAME(write_folded)(const Unit *u, const Work *w, int64_t row,
     }
 }
 
+/* What becomes of a row of output. */
+TARGET static void NAME(finish)(const Unit *u, const Work *w, const float *output, int64_t row, int64_t left,
+                                int64_t apart, int64_t count, const void *totals)
+{
+    if (totals)
+        NAME(total)(w, output, count);
+    if (u->fold)
+        NAME(write_folded)(u, w, row, left, count);
+    else if (u->target_type != NOTHING)
+        NAME(write)(u, w, output, row, left, apart, count);
+}
+
 static int64_t NAME(common)(int64_t a, int64_t b) { return b ? NAME(common)(b, a % b) : a; }
 
 /* Scale and shift, repeated. */
@@ -322,8 +416,8 @@ static void NAME(prepare)(const Unit *u, Work *w)
         w->scale[i] = u->scale[i % u->channels], w->shift[i] = u->shift[i % u->channels];
 }
 
-/* Rows of steps from `first` to `last`. `totals`, if not NULL, gets each output channel's sum and then each one's sum of
-   squares, both padded to whole vectors. Returns 0, or -1 where there is no memory. */
+/* Rows of steps from `first` to `last`. `totals`, if not NULL, gets each output channel's sum and then each one's sum
+   of squares, both padded to whole vectors. Returns 0, or -1 where there is no memory. */
 TARGET static int NAME(run)(const void *unit, int64_t first, int64_t last, void *totals)
 {
     const Unit *u = unit;
@@ -338,13 +432,22 @@ TARGET static int NAME(run)(const void *unit, int64_t first, int64_t last, void 
     }
     /* As many columns as keep a row of output and the ring of input in the second-level cache. */
     int64_t a_column = w.vectors * LANES + w.span_rows * u->stride_columns * c;
-    w.columns = 131072 / a_column < 4 * TILE ? 4 * TILE : 131072 / a_column / TILE * TILE;
+    int64_t block = (w.vectors + w.blocks - 1) / w.blocks * LANES;
+    if (u->winograd)
+        a_column += 3 * w.vectors * LANES + 16 * (c + block);
+    int64_t pixels = PIXELS(block / LANES);
+    w.columns = 131072 / a_column < 4 * TILE ? 4 * TILE : 131072 / a_column / pixels * pixels;
     w.columns = w.columns < steps ? w.columns : steps;
     w.pattern = c / NAME(common)(c, LANES) * LANES;
     w.slot = LINES(((w.columns + extra - 1) * u->stride_columns + w.span_columns) * c);
-    int64_t ring = w.span_rows * w.slot, row = LINES((w.columns + extra) * w.vectors * LANES + LANES);
+    int64_t ring = w.span_rows * w.slot;
+    w.output_row = LINES((u->winograd ? 2 * w.columns : w.columns + extra) * w.vectors * LANES + LANES);
+    /* One more line, or the planes' vectors would contend for the same places in the cache. */
+    w.square_plane = u->winograd ? LINES(w.columns * c) + 16 : 0;
+    w.product_plane = u->winograd ? LINES(w.columns * block) + 16 : 0;
+    int64_t row = u->winograd ? 2 * w.output_row : w.output_row, planes = 16 * (w.square_plane + w.product_plane);
     int64_t spare = u->fold ? LINES(w.columns * COLORS + LANES) : 0, totals_size = LINES(4 * w.vectors * LANES);
-    float *memory = aligned_alloc(64, 4 * (totals_size + 2 * LINES(w.pattern) + ring + row + spare));
+    float *memory = aligned_alloc(64, 4 * (totals_size + 2 * LINES(w.pattern) + ring + row + spare + planes));
     if (!memory)
         return -1;
     w.totals = (double *)memory;
@@ -354,36 +457,41 @@ TARGET static int NAME(run)(const void *unit, int64_t first, int64_t last, void 
     w.input = w.shift + LINES(w.pattern);
     w.output = w.input + ring;
     w.line = w.output + row;
+    w.squares = w.line + spare;
+    w.products = w.squares + 16 * w.square_plane;
     memset(w.totals, 0, 2 * w.vectors * LANES * sizeof(double));
 
+    int64_t own_bottom = last * u->up_rows < u->target_rows ? last * u->up_rows : u->target_rows;
     for (int64_t left = 0; left < steps; left += w.columns) {
         int64_t columns = steps - left < w.columns ? steps - left : w.columns;
         int64_t in_left = left * u->stride_columns;
         int64_t in_right = in_left + (columns + extra - 1) * u->stride_columns + w.span_columns;
-        int64_t own_left = left + u->margin_left, own_right = own_left + columns;
+        int64_t end = (left + columns) * u->up_columns;
+        end = end < u->target_width ? end : u->target_width;
+        int64_t own_left = left * u->up_columns + u->margin_left, own_right = end + u->margin_left;
         int64_t packed = first * u->stride_rows; /* rows before this one are in the ring or no longer needed */
         for (int64_t y = first; y < last; y++) {
             int64_t needed = y * u->stride_rows;
             packed = packed < needed ? needed : packed;
             for (; packed < needed + w.span_rows; packed++) {
-                int own_row = packed >= first + u->margin_top && packed < last + u->margin_top;
+                int64_t output_row = packed - u->margin_top;
+                int own_row = output_row >= first * u->up_rows && output_row < own_bottom;
                 NAME(pack)(u, &w, packed, in_left, in_right, own_row, own_left, own_right,
                            w.input + packed % w.span_rows * w.slot);
             }
+            if (u->winograd) {
+                NAME(convolve_squares)(u, &w, y, columns);
+                for (int64_t row = 2 * y; row < 2 * y + 2 && row < u->target_rows; row++)
+                    NAME(finish)(u, &w, w.output + row % 2 * w.output_row, row, 2 * left, 1, end - 2 * left, totals);
+                continue;
+            }
             for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
                 int64_t row = y * u->up_rows + p->top, column = left * u->up_columns + p->left;
-                int64_t end = (left + columns) * u->up_columns;
-                end = end < u->target_width ? end : u->target_width;
                 if (row >= u->target_rows || column >= end)
                     continue;
                 int64_t count = (end - column + u->up_columns - 1) / u->up_columns;
                 NAME(convolve)(u, &w, p, y, count + extra);
-                if (totals)
-                    NAME(total)(&w, count);
-                if (u->fold)
-                    NAME(write_folded)(u, &w, row, column, count);
-                else if (u->target_type != NOTHING)
-                    NAME(write)(u, &w, row, column, count);
+                NAME(finish)(u, &w, w.output, row, column, u->up_columns, count, totals);
             }
         }
     }
@@ -503,6 +611,7 @@ TARGET static int NAME(weight_gradient)(const void *what, int64_t first, int64_t
 #undef JOINED
 #undef NAMED
 #undef NAME
+#undef PIXELS
 #undef COLORS
 #undef LINES
 #undef INLINE
