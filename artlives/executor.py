@@ -25,7 +25,7 @@ EPS = 1e-5  # of the instance normalization
 BAND_BYTES = 96 << 20  # what a band of rows may take, all layers together
 KEPT_AT = 4  # in strips, layers at 1/4 of the picture's sides or less are kept
 SPARE = 640 << 20  # bytes of buffers that are kept for the next picture, at most
-MOST = 4  # times the size that is asked for: a small picture leaves a large one's buffers to the next large one
+LARGEST = 4  # times what is asked for: a small picture leaves a large one's buffers to the next large one
 
 
 @dataclass(frozen=True, eq=False)
@@ -352,7 +352,7 @@ class _Buffers:
         with self.lock:
             self.free.sort(key=len)
             best = bisect_left(self.free, size, key=len)
-            if best < len(self.free) and self.free[best].size <= MOST * size:
+            if best < len(self.free) and self.free[best].size <= LARGEST * size:
                 array = self.free.pop(best)
             else:  # a new one takes the next smaller one's place, or smaller ones would pile up
                 array = self.free.pop(best - 1) if best else None
