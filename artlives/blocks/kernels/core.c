@@ -11,18 +11,30 @@
 
 #if defined(__x86_64__)
 
+#include <immintrin.h>
+
 #define INSTRUCTIONS avx512
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
 #define LANES 16
 #define VECTORS 3
 #define TILE 8
+#define FROM_HALVES(from) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(from)))
+#define TO_HALVES(to, x)                                                                                               \
+    _mm256_storeu_si256((__m256i *)(to),                                                                               \
+        _mm512_cvtps_ph(_mm512_max_ps(_mm512_min_ps(x, _mm512_set1_ps(65504)), _mm512_set1_ps(-65504)),                \
+                        _MM_FROUND_TO_NEAREST_INT))
 #include "unit.h"
 
 #define INSTRUCTIONS avx2
-#define TARGET __attribute__((target("avx2,fma")))
+#define TARGET __attribute__((target("avx2,fma,f16c"))) /* no processor has AVX2 without F16C */
 #define LANES 8
 #define VECTORS 3
 #define TILE 4
+#define FROM_HALVES(from) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(from)))
+#define TO_HALVES(to, x)                                                                                               \
+    _mm_storeu_si128((__m128i *)(to),                                                                                  \
+        _mm256_cvtps_ph(_mm256_max_ps(_mm256_min_ps(x, _mm256_set1_ps(65504)), _mm256_set1_ps(-65504)),                \
+                        _MM_FROUND_TO_NEAREST_INT))
 #include "unit.h"
 
 #endif

@@ -1,6 +1,7 @@
 /* The work of a `Unit`, for one instruction set: included once for each, with INSTRUCTIONS (its name), TARGET (the
    attribute that allows its use), LANES (floats in a vector), VECTORS (of output channels) and TILE (pixels): together
-   they are computed at a time, in VECTORS * TILE registers. */
+   they are computed at a time, in VECTORS * TILE registers. FROM_HALVES and TO_HALVES, a vector of fp16 from memory
+   and one, limited to what is finite, to memory, are defined where the processor has instructions for it. */
 
 #define JOINED(a, b) a##_##b
 #define NAMED(a, b) JOINED(a, b)
@@ -74,9 +75,29 @@ INLINE vec NAME(load)(const void *array, const int type, int64_t i)
     vec x;
     if (type == FLOAT32)
         return *(const vec *)((const float *)array + i);
+#ifdef FROM_HALVES
+    if (type == FLOAT16)
+        return (vec)FROM_HALVES((const uint16_t *)array + i);
+#endif
     for (int l = 0; l < LANES; l++)
         x[l] = type == UINT8 ? (float)((const uint8_t *)array)[i + l] : NAME(from_half)(((const uint16_t *)array)[i + l]);
     return x;
+}
+
+/* One vector to an array of fp32 or fp16, from value i on. */
+INLINE void NAME(store)(void *array, const int type, int64_t i, vec x)
+{
+    if (type == FLOAT32) {
+        *(vec *)((float *)array + i) = x;
+        return;
+    }
+    uint16_t *to = (uint16_t *)array + i;
+#ifdef TO_HALVES
+    TO_HALVES(to, x);
+#else
+    for (int l = 0; l < LANES; l++)
+        to[l] = NAME(to_half)(x[l]);
+#endif
 }
 
 INLINE float NAME(value)(const void *array, const int type, int64_t i)
@@ -328,31 +349,34 @@ TARGET static void NAME(total)(const Work *w, const float *output, int64_t count
     }
 }
 
-/* A row of output to its places in the target, every `apart` pixels. */
+/* A row of output to its places in the target of `type`, every `apart` pixels. */
+INLINE void NAME(spread)(const Unit *u, const Work *w, const int type, const float *in, int64_t i, int64_t apart,
+                         int64_t count)
+{
+    int64_t c = u->outputs;
+    for (int64_t x = 0; x < count; x++, i += apart * c, in += w->vectors * LANES) {
+        int64_t k = 0;
+        for (; k + LANES <= c; k += LANES)
+            NAME(store)(u->target, type, i + k, *(const vec *)(in + k));
+        if (k < c && c >= LANES)
+            NAME(store)(u->target, type, i + c - LANES, *(const vec *)(in + c - LANES));
+        else
+            for (; k < c; k++)
+                if (type == FLOAT32)
+                    ((float *)u->target)[i + k] = in[k];
+                else
+                    ((uint16_t *)u->target)[i + k] = NAME(to_half)(in[k]);
+    }
+}
+
 TARGET static void NAME(write)(const Unit *u, const Work *w, const float *in, int64_t row, int64_t left, int64_t apart,
                                int64_t count)
 {
-    int64_t width = w->vectors * LANES, c = u->outputs;
-    int64_t i = ((row - u->target_top) * u->target_width + left) * c;
-    apart *= c;
-    if (u->target_type == FLOAT16) {
-        uint16_t *to = (uint16_t *)u->target + i;
-        for (int64_t x = 0; x < count; x++, to += apart, in += width)
-            for (int64_t k = 0; k < c; k++)
-                to[k] = NAME(to_half)(in[k]);
-        return;
-    }
-    float *to = (float *)u->target + i;
-    for (int64_t x = 0; x < count; x++, to += apart, in += width) {
-        int64_t k = 0;
-        for (; k + LANES <= c; k += LANES)
-            *(vec *)(to + k) = *(const vec *)(in + k);
-        if (k < c && c >= LANES)
-            *(vec *)(to + c - LANES) = *(const vec *)(in + c - LANES);
-        else
-            for (; k < c; k++)
-                to[k] = in[k];
-    }
+    int64_t i = ((row - u->target_top) * u->target_width + left) * u->outputs;
+    if (u->target_type == FLOAT16)
+        NAME(spread)(u, w, FLOAT16, in, i, apart, count);
+    else
+        NAME(spread)(u, w, FLOAT32, in, i, apart, count);
 }
 
 /* gain * tanh(x) + offset; tanh(x) = 1 - 2 / (exp(2 x) + 1), to 2e-7. */
@@ -520,7 +544,10 @@ TARGET static int NAME(settle)(const void *unit, int64_t first, int64_t last, vo
             NAME(read)(u, &w, FLOAT16, y * values, values, line, NULL);
         else
             NAME(read)(u, &w, FLOAT32, y * values, values, line, NULL);
-        for (int64_t i = 0; i < values; i++)
+        int64_t i = 0;
+        for (; i + LANES <= values; i += LANES)
+            NAME(store)(u->target, FLOAT16, y * values + i, *(const vec *)(line + i));
+        for (; i < values; i++)
             ((uint16_t *)u->target)[y * values + i] = NAME(to_half)(line[i]);
     }
     free(w.scale);
@@ -626,3 +653,5 @@ TARGET static int NAME(weight_gradient)(const void *what, int64_t first, int64_t
 #undef LANES
 #undef VECTORS
 #undef TILE
+#undef FROM_HALVES
+#undef TO_HALVES
