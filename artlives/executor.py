@@ -24,8 +24,8 @@ from artlives.blocks.kernels.compiled import Array, Kernel, Reading
 EPS = 1e-5  # of the instance normalization
 BAND_BYTES = 96 << 20  # what a band of rows may take, all layers together
 KEPT_AT = 4  # in strips, layers at 1/4 of the picture's sides or less are kept
-SPARE = 640 << 20  # bytes of buffers that are kept for the next picture, at most
-LARGEST = 2  # times what is asked for: a small picture leaves a large one's buffers to the next large one
+SPARE = 768 << 20  # bytes of buffers that are kept for the next picture, at most
+LARGEST = 4  # times what is asked for: a small picture leaves a large one's buffers to the next large one
 
 
 @dataclass(frozen=True, eq=False)
