@@ -352,10 +352,9 @@ class _Buffers:
         with self.lock:
             self.free.sort(key=len)
             best = bisect_left(self.free, size, key=len)
-            if best < len(self.free) and self.free[best].size <= LARGEST * size:
-                array = self.free.pop(best)
-            else:  # a new one takes the next smaller one's place, or smaller ones would pile up
-                array = self.free.pop(best - 1) if best else None
+            if best == len(self.free) or self.free[best].size > LARGEST * size:
+                best -= 1  # a new one takes the next smaller one's place, or smaller ones would pile up
+            array = self.free.pop(best) if best >= 0 else None
         if array is None or array.size < size:
             array = compiled.aligned(size)
         return array[:size].reshape(shape)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from artlives import images
+from artlives import images, styles
 from artlives.errors import ArtlivesError
+from artlives.folders import files_in, photos_among
 
 ZOOM = 1.6  # a photo's short side is this many times the crop's side at most, and once at least
 
@@ -16,21 +17,18 @@ log = logging.getLogger(__name__)
 
 
 class Photos:
-    """The picture files of a folder and of the folders in it, by name, without the last `holdout` ones.
+    """The photos in a folder and in the folders in it, as `folders.photos_among`, without the last `holdout` ones.
 
     Where `holdout` is None, these are ten if there are a hundred or more, else none. With `nested` false, the
     folder's own pictures alone. One that cannot be read is skipped, with one warning.
 
     Raises:
-        ArtlivesError: no picture is there.
+        ArtlivesError: no picture is there, or the folder cannot be read.
     """
 
     def __init__(self, folder: Path, holdout: int | None = 0, nested: bool = True) -> None:
-        files = sorted(
-            path
-            for path in (folder.rglob("*") if nested else folder.glob("*"))
-            if path.suffix.lower() in images.SUFFIXES and path.is_file()
-        )
+        found = files_in(folder) if nested else [path.name for path in folder.glob("*") if path.is_file()]
+        files = [folder / path for path in photos_among(found, styles.files())]
         if holdout is None:
             holdout = 10 if len(files) >= 100 else 0
         kept = max(0, len(files) - holdout)

@@ -49,3 +49,9 @@ def test_nothing_but_unreadable_photos_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_text("not a picture")
     with pytest.raises(ArtlivesError, match="none of the pictures"):
         crops(Photos(tmp_path), 1)
+
+
+def test_paintings_beside_their_photos_are_no_photos(photos_folder):
+    (photos_folder / "a-wave.jpg").write_bytes((photos_folder / "a.jpg").read_bytes())
+    assert "a-wave.jpg" not in [path.name for path in Photos(photos_folder).files]
+    assert "a-wave.jpg" not in [path.name for path in Photos(photos_folder, nested=False).files]
