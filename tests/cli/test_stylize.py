@@ -494,7 +494,11 @@ def test_no_such_device(run, photo_file, style_file):
 
 def test_interrupt(stylize, photo_file, monkeypatch):
     monkeypatch.setattr(Stylizer, "__call__", lambda *_: signal.raise_signal(signal.SIGINT))
-    result = stylize(photo_file)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        result = stylize(photo_file)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (result.exit_code, result.stderr) == (130, "artlives: interrupted\n")
     assert names(photo_file.parent) == ["photo.jpg"]
 
