@@ -406,15 +406,20 @@ def _steps(layer: Layer, weights: _Weights, scale: int) -> tuple[Step, ...]:
         # One pixel is reflected, as in `network.Upsampling`; a larger kernel meets zeros beyond.
         return (Step(kernel, margin, kernel.span[0], 1, gamma, beta, True, scale, scale // stride),)
     names = ("first.", "second.") if layer.kind == "residual" else ("",)
-    steps = []
-    for name in names:
-        weight = weights(f"{name}conv.weight", outputs, inputs, k, k)
-        kernel = compiled.convolution(weight, (stride, stride))
-        gamma, beta = weights(f"{name}norm.weight", outputs), weights(f"{name}norm.bias", outputs)
-        after = k // 2 + kernel.up[0] - 1
-        relu = name != "second."
-        steps.append(Step(kernel, k // 2, after, k // 2, gamma, beta, relu, scale, scale * stride))
-    return tuple(steps)
+    return tuple(
+        Step(
+            compiled.convolution(weights(f"{name}conv.weight", outputs, inputs, k, k), (stride, stride)),
+            k // 2,
+            k // 2,
+            k // 2,
+            weights(f"{name}norm.weight", outputs),
+            weights(f"{name}norm.bias", outputs),
+            name != "second.",
+            scale,
+            scale * stride,
+        )
+        for name in names
+    )
 
 
 def _values(step: Step) -> float:

@@ -66,7 +66,7 @@ def unit(inputs: int, outputs: int, kernel: int, stride: float, side: int, threa
     else:
         weight = torch.rand(outputs, inputs, kernel, kernel)
         ours, margin = compiled.convolution(weight.numpy(), (int(stride),) * 2), kernel // 2
-        table = compiled.padded(side, margin, margin + ours.up[0] - 1, margin)
+        table = compiled.padded(side, margin, margin, margin)
         raw = partial(functional.conv2d, weight=weight, stride=int(stride))
     size = int(side / stride)
     source = x[0].permute(1, 2, 0).numpy()

@@ -29,11 +29,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry)
     kernel = compiled.convolution(_array(weight), stride, None if bias is None else _array(bias))
     (h, w), (kh, kw) = x.shape[2:], weight.shape[2:]
     size = (h + 2 * ph - kh) // stride[0] + 1, (w + 2 * pw - kw) // stride[1] + 1
-    rows, columns = (
-        compiled.padded(side, p, p + up - 1, 0)
-        for side, p, up in zip((h, w), (ph, pw), kernel.up, strict=True)
-    )
-    return _run(kernel, x, rows, columns, size)
+    return _run(kernel, x, compiled.padded(h, ph, ph, 0), compiled.padded(w, pw, pw, 0), size)
 
 
 def convolve_transposed(

@@ -156,8 +156,7 @@ def convolution(
 ) -> Kernel:
     """The kernel of a convolution by `weight` (O, C, kh, kw) and `bias` (O,), in fp32, of a padded input.
 
-    Where Winograd's algorithm takes fewer operations, each step gives 2 x 2 pixels, and the last ones may reach a row
-    and a column beyond the padded input: there `rows` and `columns` of `run` must go on.
+    Where Winograd's algorithm takes fewer operations, each step gives 2 x 2 pixels.
     """
     instructions = instructions or best_instructions()
     outputs, channels, kh, kw = weight.shape
@@ -306,7 +305,7 @@ def run(
     Args:
         reading: its source may also be a batch (N, H, W, C); so is `target` then, and there is no residual.
         rows, columns: int64, for each row and column of the padded input that of the source, -1 for zeros; see
-            `padded`.
+            `padded`. Beyond their ends, there are zeros, too.
         target: (rows, W', O) of fp32 or fp16 (fp32 or uint8 of a folded kernel, with three channels), dense; None
             where the result's totals alone are wanted.
         size: (H', W') of the whole output.
@@ -324,6 +323,12 @@ def run(
         MemoryError: there is none.
     """
     source = reading.source
+    steps = steps or (0, -(-size[0] // kernel.up[0]))
+    last = steps[1] - 1, -(-size[1] // kernel.up[1]) - 1
+    rows, columns = (
+        np.concatenate([table, np.full(max(0, step * stride + span - len(table)), -1)])
+        for table, step, stride, span in zip((rows, columns), last, kernel.stride, kernel.span, strict=True)
+    )
     arrays = [
         source,
         reading.scale,
@@ -336,12 +341,6 @@ def run(
         keep,
     ]
     assert all(array is None or array.flags.c_contiguous for array in arrays)
-    steps = steps or (0, -(-size[0] // kernel.up[0]))
-    last = steps[1] - 1, -(-size[1] // kernel.up[1]) - 1
-    needed = (
-        step * stride + span for step, stride, span in zip(last, kernel.stride, kernel.span, strict=True)
-    )
-    assert all(len(table) >= length for table, length in zip((rows, columns), needed, strict=True))
     phases = _array(_Phase, len(kernel.phases))(
         *(_Phase(*where, weight.ctypes.data) for where, weight in kernel.phases)
     )

@@ -349,11 +349,12 @@ TARGET static void NAME(total)(const Work *w, const float *output, int64_t count
     }
 }
 
-/* A row of output to its places in the target of `type`, every `apart` pixels. */
-INLINE void NAME(spread)(const Unit *u, const Work *w, const int type, const float *in, int64_t i, int64_t apart,
-                         int64_t count)
+/* A row of output to its places in the target, every `apart` pixels. */
+TARGET static void NAME(write)(const Unit *u, const Work *w, const float *in, int64_t row, int64_t left, int64_t apart,
+                               int64_t count)
 {
-    int64_t c = u->outputs;
+    const int type = u->target_type;
+    int64_t c = u->outputs, i = ((row - u->target_top) * u->target_width + left) * c;
     for (int64_t x = 0; x < count; x++, i += apart * c, in += w->vectors * LANES) {
         int64_t k = 0;
         for (; k + LANES <= c; k += LANES)
@@ -367,16 +368,6 @@ INLINE void NAME(spread)(const Unit *u, const Work *w, const int type, const flo
                 else
                     ((uint16_t *)u->target)[i + k] = NAME(to_half)(in[k]);
     }
-}
-
-TARGET static void NAME(write)(const Unit *u, const Work *w, const float *in, int64_t row, int64_t left, int64_t apart,
-                               int64_t count)
-{
-    int64_t i = ((row - u->target_top) * u->target_width + left) * u->outputs;
-    if (u->target_type == FLOAT16)
-        NAME(spread)(u, w, FLOAT16, in, i, apart, count);
-    else
-        NAME(spread)(u, w, FLOAT32, in, i, apart, count);
 }
 
 /* gain * tanh(x) + offset; tanh(x) = 1 - 2 / (exp(2 x) + 1), to 2e-7. */
@@ -454,7 +445,7 @@ TARGET static int NAME(run)(const void *unit, int64_t first, int64_t last, void 
         w.span_rows = p->row + p->rows > w.span_rows ? p->row + p->rows : w.span_rows;
         w.span_columns = p->column + p->columns > w.span_columns ? p->column + p->columns : w.span_columns;
     }
-    /* As many columns as keep a row of output and the ring of input in the second-level cache. */
+    /* As many columns as keep what follows of them in the second-level cache. */
     int64_t a_column = w.vectors * LANES + w.span_rows * u->stride_columns * c;
     int64_t block = (w.vectors + w.blocks - 1) / w.blocks * LANES;
     if (u->winograd)
