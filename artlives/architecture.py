@@ -11,6 +11,8 @@ KINDS = ("convolution", "residual", "upsampling", "output")
 # An output layer's result is GAIN * tanh(x) + GREY: past 0 and 255, so that black and white are in easy reach. The
 # network's input is (x - GREY) / RANGE; the range is a power of two, so that every grey level is exact in bf16, too.
 GAIN, GREY, RANGE = 150.0, 127.5, 128.0
+# Grey levels of grain a style may ask for; more would drown the photo, and not fit the 8 bits of `grain.tile`.
+MOST_GRAIN = 20.0
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "leaky-relu", "prelu", "swish")
 
 

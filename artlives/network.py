@@ -7,10 +7,12 @@ After Johnson et al. 2016, "Perceptual losses for real-time style transfer and s
 normalization of Ulyanov et al. 2016. All of it is made of our own blocks.
 """
 
-from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from artlives.architecture import GAIN, GREY, RANGE, SMALLEST, STYLE_NETWORK, Layer, reduction
 from artlives.blocks.activation import LeakyReLU, PReLU, ReLU, Sigmoid, Swish, Tanh, tanh
@@ -61,14 +63,42 @@ class Residual(nn.Module):
         return x + self.second(self.first(x))
 
 
+class EvenKernel(nn.Module):
+    """A transposed convolution's kernel that cannot print a grid, whatever is learned.
+
+    What is learned, (I, O, k - stride + 1, k - stride + 1), is convolved with a box of the stride's size to the kernel
+    (I, O, k, k). So each of the stride² phases of the output sums the same learned values, and an even area stays even
+    (Odena et al. 2016, "Deconvolution and checkerboard artifacts": it equals repeating each pixel, then convolving).
+    """
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, learned: Tensor) -> Tensor:
+        """(I, O, n, n) -> (I, O, n + stride - 1, n + stride - 1), the kernel that files hold."""
+        more = self.stride - 1
+        shifts = range(self.stride)
+        across = torch.stack([pad(learned, (i, more - i, 0, 0)) for i in shifts]).sum(0)
+        return torch.stack([pad(across, (0, 0, i, more - i)) for i in shifts]).sum(0)
+
+    def right_inverse(self, kernel: Tensor) -> Tensor:
+        """What gives `kernel`; of a kernel with uneven phases, what comes nearest to it by least squares."""
+        n = kernel.shape[-1] - self.stride + 1
+        box = sum(
+            torch.eye(n + self.stride - 1, n, dtype=torch.float64).roll(i, 0) for i in range(self.stride)
+        )
+        inverse = torch.linalg.pinv(box).to(kernel)  # (n, k)
+        return inverse @ kernel @ inverse.T
+
+
 class Upsampling(nn.Module):
     """Transposed convolution, instance normalization, activation.
 
-    The kernel is a multiple of the stride, and starts as the profile of linear interpolation times a random number
-    for each pair of channels, so that there is no checkerboard to begin with.
+    In training the kernel is an `EvenKernel`; a style's file holds the kernel that this makes.
     """
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, even: bool = True) -> None:
         super().__init__()
         _, inputs, outputs, kernel, stride, _ = layer
         # One pixel of reflection around the input is `stride` pixels of the output, to be cropped.
@@ -77,20 +107,46 @@ class Upsampling(nn.Module):
         )
         self.norm = InstanceNorm2d(outputs, affine=True)
         self.activation = activation(layer)
-        with torch.no_grad():
-            amplitude = normal_(torch.empty(inputs, outputs, 1, 1), std=(2 / inputs) ** 0.5)
-            self.conv.weight.copy_(amplitude * self.profile(kernel, stride))
+        if even:
+            parametrize.register_parametrization(self.conv, "weight", EvenKernel(stride))
+            self.register_load_state_dict_pre_hook(_unfold)
+            self.start(normal_)
 
-    @staticmethod
-    def profile(kernel: int, stride: int) -> Tensor:
-        """Linear interpolation as a kernel (kernel, kernel): the products of (1/4, 3/4, 3/4, 1/4) for 4 and 2."""
-        distance = (torch.arange(kernel) - (kernel - 1) / 2).abs()
-        side = (1 - distance / stride).clamp(min=0)
-        return side * side[:, None]
+    def start(self, draw: Callable[[Tensor], Tensor]) -> None:
+        """Draws what is learned: a smooth bump times one number for each pair of channels, and a little noise.
+
+        `draw` fills a tensor (outputs, inputs, 1, 1) with numbers whose scale does not matter.
+        """
+        learned = self.learned()
+        inputs, outputs, n, _ = learned.shape
+        amplitude = draw(torch.empty(outputs, inputs, 1, 1)).transpose(0, 1)
+        distance = (torch.arange(n) - (n - 1) / 2).abs()
+        side = 1 - distance / ((n + 1) / 2)  # 1/2, 1, 1/2 for three
+        with torch.no_grad():
+            bump = (
+                amplitude
+                / amplitude.std().clamp(min=1e-12)
+                * (side / side.sum() * (side / side.sum())[:, None])
+            )
+            noise = normal_(torch.empty_like(learned), std=0.5 / n)
+            learned.copy_((0.7 * 2**0.5 * bump + noise) / inputs**0.5)
+
+    def learned(self) -> Tensor:
+        """The parameter that is trained: (inputs, outputs, kernel - stride + 1, kernel - stride + 1)."""
+        return self.conv.parametrizations.weight.original  # type: ignore[union-attr,return-value]
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(pad(x, (1, 1, 1, 1), "reflect"))  # (N, outputs, H * stride, W * stride)
         return self.activation(self.norm(x))
+
+
+def _unfold(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Lets an even `Upsampling` load a file's weights: what it learned takes the place of the kernel made of it."""
+    assert isinstance(module, Upsampling)
+    kernel = state_dict.pop(f"{prefix}conv.weight", None)
+    if kernel is not None:
+        even = EvenKernel(module.conv.stride[0])
+        state_dict[f"{prefix}conv.parametrizations.weight.original"] = even.right_inverse(kernel)
 
 
 class Output(nn.Module):
@@ -119,16 +175,31 @@ class StyleNetwork(nn.Module):
 
     Shapes: (N, 3, H, W) in 0..255, H and W >= 16, to (N, 3, H, W), between -22.5 and 277.5: clamp it to 0..255.
 
+    Args:
+        layers: the description.
+        even: learn kernels of transposed convolutions that leave even areas even, see `EvenKernel`. Otherwise these
+            are as free as an older style's file may hold them. Either kind loads the other's `file_weights`.
+
     Raises:
         ValueError: a picture with a side below 16 pixels, or without three channels.
     """
 
-    def __init__(self, layers: tuple[Layer, ...] = STYLE_NETWORK) -> None:
+    def __init__(self, layers: tuple[Layer, ...] = STYLE_NETWORK, even: bool = True) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            OrderedDict((f"{i}_{layer.kind}", MODULES[layer.kind](layer)) for i, layer in enumerate(layers))
-        )
+        self.layers = nn.Sequential()
+        for i, layer in enumerate(layers):
+            options = {"even": even} if layer.kind == "upsampling" else {}
+            self.layers.add_module(f"{i}_{layer.kind}", MODULES[layer.kind](layer, **options))
         self.reduction = reduction(layers)
+
+    def file_weights(self) -> dict[str, Tensor]:
+        """The weights by the names, and in the shapes, that a style's file and all executors have."""
+        weights = self.state_dict()
+        for name, layer in self.layers.named_children():
+            if isinstance(layer, Upsampling) and parametrize.is_parametrized(layer.conv):
+                del weights[f"layers.{name}.conv.parametrizations.weight.original"]
+                weights[f"layers.{name}.conv.weight"] = layer.conv.weight.detach()
+        return weights
 
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < SMALLEST:

@@ -60,6 +60,11 @@ class Style:
     measured: dict[str, Any]
 
     @property
+    def grain(self) -> float:
+        """Grey levels of the grain that photos get before they are painted; see `artlives.grain`."""
+        return float(self.training.get("grain", 0))
+
+    @property
     def caption(self) -> str:
         """What stands below a picture in this style."""
         return f"{self.painter}, {self.painting}, {self.year}"
@@ -133,13 +138,21 @@ def read(path: str | Path) -> Style:
             year=metadata["year"],
             licence=metadata["licence"],
             layers=architecture.from_json(metadata["network"]),
-            training=json.loads(metadata["training"]),
+            training=_training(metadata["training"]),
             measured=json.loads(metadata["measured"]),
         )
     except KeyError as error:
         raise ArtlivesError(f"{path} is not a whole style: its header lacks {error}") from error
     except (ValueError, RecursionError) as error:
         raise ArtlivesError(f"{path} is not a style that this artlives can use: {error}") from error
+
+
+def _training(text: str) -> dict[str, Any]:
+    training = json.loads(text)
+    amplitude = training.get("grain", 0) if isinstance(training, dict) else None
+    if not isinstance(amplitude, int | float) or not 0 <= amplitude <= architecture.MOST_GRAIN:
+        raise ValueError("it does not say as a number how much grain it was trained with")
+    return training
 
 
 def check_name(name: str) -> None:
@@ -224,7 +237,7 @@ def load_network(style: Style, device: torch.device | str = "cpu") -> StyleNetwo
 
     weights = {key: torch.from_numpy(value) for key, value in load_weights(style).items()}
     with torch.device("meta"):  # the weights take the place of these: nothing is drawn or allocated
-        network = StyleNetwork(style.layers)
+        network = StyleNetwork(style.layers, even=False)
     try:
         network.load_state_dict(weights, assign=True)
     except RuntimeError as error:

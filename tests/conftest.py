@@ -58,7 +58,7 @@ def models(tmp_path_factory, network, metadata) -> Path:
     """A folder with two styles that nobody trained, `dots` and `stripes`."""
     folder = tmp_path_factory.mktemp("models")
     for name in ("dots", "stripes"):
-        styles.save(folder / f"{name}.safetensors", network.state_dict(), name=name, **metadata)
+        styles.save(folder / f"{name}.safetensors", network.file_weights(), name=name, **metadata)
     return folder
 
 

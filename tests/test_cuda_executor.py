@@ -49,7 +49,7 @@ def networks():
 
 
 def executor(network, name, dtype):
-    return cuda_executor.CudaExecutor(NETWORKS[name], network.state_dict(), DEVICE, dtype)
+    return cuda_executor.CudaExecutor(NETWORKS[name], network.file_weights(), DEVICE, dtype)
 
 
 def picture(*shape):
@@ -95,7 +95,7 @@ def test_what_is_no_picture(networks):
 
 
 def test_weights_that_do_not_fit(networks):
-    weights = networks["small"].state_dict()
+    weights = networks["small"].file_weights()
     with pytest.raises(ValueError, match=r"conv\.weight is \[4, 3, 5, 5\], not \[4, 3, 7, 7\]"):
         cuda_executor.CudaExecutor((SMALL[0]._replace(kernel=7), *SMALL[1:]), weights, DEVICE)
     with pytest.raises(KeyError):
@@ -118,7 +118,7 @@ def test_shipped_styles_paint_as_in_torch(style):
     with torch.inference_mode():
         expected = network(x).clamp(0, 255)
     for dtype, most in ((torch.float32, 1), (torch.float16, 3)):
-        paint = cuda_executor.CudaExecutor(style.layers, network.state_dict(), DEVICE, dtype)
+        paint = cuda_executor.CudaExecutor(style.layers, network.file_weights(), DEVICE, dtype)
         difference = (paint(x).clamp(0, 255) - expected).abs()
         assert difference.max() <= most
         assert difference.mean() < 0.5

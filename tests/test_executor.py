@@ -22,7 +22,7 @@ OTHER = (
 
 
 def weights_of(network):
-    return {name: value.numpy() for name, value in network.state_dict().items()}
+    return {name: value.numpy() for name, value in network.file_weights().items()}
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def style(tmp_path_factory, metadata):
         if ".norm." in name:
             parameter.data += torch.randn_like(parameter) * 0.2
     path = tmp_path_factory.mktemp("export") / "dots.safetensors"
-    styles.save(path, network.state_dict(), name="dots", **metadata)
+    styles.save(path, network.file_weights(), name="dots", **metadata)
     return styles.read(path)
 
 
@@ -60,12 +60,12 @@ def test_every_activation(tmp_path, metadata, activation):
         if ".activation." in name:
             parameter.data.uniform_(-1, 1)
     path = tmp_path / "dots.safetensors"
-    styles.save(path, network.state_dict(), name="dots", **{**metadata, "layers": layers})
+    styles.save(path, network.file_weights(), name="dots", **{**metadata, "layers": layers})
     style = styles.read(path)
     photo = np.random.default_rng(0).uniform(0, 255, (1, 3, 35, 50)).astype(np.float32)
     (painting,) = session(style).run(None, {"photo": photo})
     with torch.no_grad():
-        network.load_state_dict({name: value.half() for name, value in network.state_dict().items()})
+        network.load_state_dict({name: value.half() for name, value in network.file_weights().items()})
         expected = network(torch.from_numpy(photo)).clamp(0, 255).numpy()
     assert np.abs(painting - expected).max() < 0.1
 
@@ -113,7 +113,7 @@ def test_a_damaged_style(style, tmp_path):
 
 
 def test_weights_that_do_not_fit(network, metadata, tmp_path):
-    state = network.state_dict()
+    state = network.file_weights()
     del state["layers.4_residual.first.conv.weight"]
     styles.save(tmp_path / "dots.safetensors", state, name="dots", **metadata)
     with pytest.raises(ArtlivesError, match=r"dots\.safetensors does not fit the network"):

@@ -42,7 +42,7 @@ def one_line(info: pytest.ExceptionInfo, path) -> bool:
 
 def test_what_is_saved_is_found(tmp_path, network, metadata):
     path = tmp_path / "mine.safetensors"
-    styles.save(path, network.state_dict(), name="mine", measured={"ssim": 0.5}, **metadata)
+    styles.save(path, network.file_weights(), name="mine", measured={"ssim": 0.5}, **metadata)
     style = styles.find(path)
     assert style == styles.find(str(path)) == styles.read(path)
     assert (style.name, style.painting, style.painter, style.year) == ("mine", "Dots", "Nobody", "1900")
@@ -56,7 +56,7 @@ def test_loaded_network_paints_as_the_saved_one(style_file, network):
     assert not loaded.training
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
     reference = StyleNetwork()
-    reference.load_state_dict({key: value.half().float() for key, value in network.state_dict().items()})
+    reference.load_state_dict({key: value.half().float() for key, value in network.file_weights().items()})
     x = torch.rand(1, 3, 20, 24) * 255
     assert torch.equal(loaded(x), reference(x))
 
@@ -227,7 +227,7 @@ def test_the_users_own_styles_are_found_too(tmp_path, monkeypatch, network, meta
     assert folder.is_relative_to(tmp_path)
     folder.mkdir(parents=True)
     for name in ("alps", "dots"):
-        styles.save(folder / f"{name}.safetensors", network.state_dict(), name=name, **metadata)
+        styles.save(folder / f"{name}.safetensors", network.file_weights(), name=name, **metadata)
     assert styles.find("alps").path == folder / "alps.safetensors"
     assert styles.find("dots").path == folder / "dots.safetensors"  # before one that comes with artlives
     assert [style.name for style in styles.available()] == ["dots", "stripes", "alps"]

@@ -57,7 +57,7 @@ def evaluate(
     files = Photos(photos).files if photos.is_dir() else [photos]
     where = devices.pick(device)
     objective = Objective(Perceptual(perceptual, where), paintings, found.training.get("style_size", 512))
-    figures = measure(styles.load_network(found, where), objective, files[-(last or 0) :], size)
+    figures = measure(styles.load_network(found, where), objective, files[-(last or 0) :], size, found.grain)
     if as_json:
         click.echo(json.dumps({figure: round(value, 4) for figure, value in figures.items()}))
         return

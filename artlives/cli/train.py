@@ -11,10 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from artlives.architecture import MOST_GRAIN
 from artlives.cli.options import device_option, perceptual_option
 from artlives.errors import ArtlivesError
 from artlives.files import sample_photos
-from artlives.training.recipe import CHOICES, LEARNING_RATES, PRESET_OF, PRESETS, Recipe, recipe
+from artlives.training.recipe import (
+    CHOICES,
+    LEARNING_RATES,
+    MEAN,
+    NONE,
+    PRESET_OF,
+    PRESETS,
+    Recipe,
+    read,
+    recipe,
+)
 
 if TYPE_CHECKING:
     from artlives.training.trainer import Trainer
@@ -70,6 +81,13 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
     help="How long to train; the options below override it. [default: quick on a CPU, best on an NVIDIA GPU, else "
     "standard]",
 )
+@click.option(
+    "--recipe",
+    "recipe_file",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Options in a file, as those of the shipped styles in models/recipes/; the options below override it.",
+)
 @click.option("--steps", type=click.IntRange(1), show_default=_by_preset("steps"))
 @click.option(
     "--size", type=click.IntRange(64), show_default=_by_preset("size"), help="Side of the crops, pixels."
@@ -93,7 +111,13 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
     "--content-weight",
     type=click.FloatRange(0),
     show_default=_by_preset("content_weight"),
-    help="More is more like the photo.",
+    help="More keeps what things are and where: of the photo at half size.",
+)
+@click.option(
+    "--detail-weight",
+    type=click.FloatRange(0),
+    show_default=_by_preset("detail_weight"),
+    help="More keeps the photo's edges and faces: of the photo at full size.",
 )
 @click.option(
     "--palette-weight",
@@ -102,10 +126,16 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
     help="More takes on the painting's colours in their proportions.",
 )
 @click.option(
+    "--tone-weight",
+    type=click.FloatRange(0),
+    show_default=_by_preset("tone_weight"),
+    help="More keeps light light and dark dark.",
+)
+@click.option(
     "--steadiness-weight",
     type=click.FloatRange(0),
     show_default=_by_preset("steadiness_weight"),
-    help="More takes away a grid in even areas, and flicker in videos.",
+    help="More takes away flicker in videos, and frames.",
 )
 @click.option(
     "--tv-weight",
@@ -114,16 +144,22 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
     help="More is smoother (total variation).",
 )
 @click.option(
+    "--grain",
+    type=click.FloatRange(0, MOST_GRAIN),
+    show_default=_by_preset("grain"),
+    help="Noise that strokes grow from where a photo is even, in grey levels; the style keeps it.",
+)
+@click.option(
     "--start-from",  # torchrun takes --start for an option of its own
     "start",
     metavar="STYLE",
-    help="Begin with this style's weights, with which fewer steps are needed; none: with random ones. [default: "
-    f"{PRESETS['quick']['start']} with the preset quick, else none]",
+    help=f"Begin with this style's weights, with which fewer steps are needed; {MEAN}: with the mean of all shipped "
+    f"ones; {NONE}: with random ones. [default: {PRESETS['quick']['start']} with the preset quick, else {NONE}]",
 )
 @click.option(
     "--learning-rate",
     type=click.FloatRange(0, min_open=True),
-    help="At its peak. [default: "
+    help=f"At its peak. [default: {PRESETS['quick']['learning_rate']:g} for adam with the preset quick, else "
     + ", ".join(f"{rate:g} for {optimizer}" for optimizer, rate in LEARNING_RATES.items())
     + "]",
 )
@@ -150,6 +186,7 @@ def train(
     overwrite: bool,
     resume: bool,
     preset: str | None,
+    recipe_file: Path | None,
     holdout: int | None,
     perceptual: Path | None,
     tensorboard: bool,
@@ -179,8 +216,10 @@ def train(
     target = output or styles.user_folder() / f"{name}.safetensors"
     _check_target(target, overwrite)
     folder = photos_folder or settings.remembered_photos()
-    if options["start"] not in (None, "none"):
-        styles.find(options["start"])
+    file_options = read(recipe_file) if recipe_file else {}
+    start = options["start"] or file_options.get("start", NONE)
+    if start not in (MEAN, NONE):
+        styles.find(start)
 
     from tqdm import tqdm
 
@@ -189,7 +228,7 @@ def train(
     from artlives.training.perceptual import Perceptual
     from artlives.training.photos import Photos
     from artlives.training.processes import joined
-    from artlives.training.trainer import Interrupted, Progress, Trainer
+    from artlives.training.trainer import LOG_EVERY, Interrupted, Progress, Trainer
 
     with joined(devices.pick(device)) as (processes, where):
         first = processes.rank == 0
@@ -208,7 +247,7 @@ def train(
             with suppress(ArtlivesError):  # it is a convenience, no reason not to train
                 settings.remember_photos(photos_folder)
         preset = preset or PRESET_OF[where.type]
-        chosen = recipe(preset, **options)
+        chosen = recipe(preset, file_options, **options)
         trainer = Trainer(
             paintings, photos, chosen, Perceptual(perceptual, where), Path("runs") / name, where, processes
         )
@@ -229,11 +268,14 @@ def train(
 
             def report(progress: Progress) -> None:
                 nonlocal started
-                shown = ("style", "content", "steadiness")
-                bar.set_postfix({loss: f"{progress.losses[loss]:.3g}" for loss in shown})
+                if progress.step % LOG_EVERY == 0:
+                    losses = progress.losses()
+                    bar.set_postfix(
+                        {loss: f"{losses[loss]:.3g}" for loss in ("style", "content", "steadiness")}
+                    )
                 bar.update()
                 if writer:
-                    for loss, value in progress.losses.items():
+                    for loss, value in progress.losses().items():
                         writer.add_scalar(loss, value, progress.step)
                 if progress.step == measured_from:
                     started = time.perf_counter()
@@ -255,7 +297,7 @@ def train(
         figures = _measure(trainer, paintings)
         styles.save(
             target,
-            trainer.average.state_dict(),
+            trainer.average.file_weights(),
             name=name,
             painting=title or name,
             painter=painter,
@@ -292,7 +334,9 @@ def _measure(trainer: "Trainer", paintings: Sequence[Path]) -> dict[str, float]:
     # By the costs that all styles are measured with, whichever this one was trained with.
     judge = Objective(trainer.objective.perceptual, paintings, recipe.style_size)
     try:
-        figures = evaluate(trainer.average, judge, (photos.held_out or photos.files)[-JUDGED:], size=512)
+        figures = evaluate(
+            trainer.average, judge, (photos.held_out or photos.files)[-JUDGED:], 512, recipe.grain
+        )
     except ArtlivesError as error:
         click.echo(f"not measured: {error}", err=True)
         return {}

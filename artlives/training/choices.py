@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import partial
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -32,9 +31,9 @@ INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
 def initialize(network: StyleNetwork, init: str) -> None:
     """Draws the weights of `network` by one of the `INITIALIZERS`, from torch's own generator.
 
-    What a transposed convolution draws is a number for each pair of channels, times the profile of linear
-    interpolation; see `artlives.network.Upsampling`. The output layer keeps its small weights, with which every
-    training begins from a grey picture.
+    A transposed convolution draws a number for each pair of channels, whose scale does not matter; see
+    `artlives.network.Upsampling.start`. The output layer keeps its small weights, with which every training begins
+    from a grey picture.
     """
     draw = INITIALIZERS[init]
     for layer in network.layers:
@@ -42,7 +41,4 @@ def initialize(network: StyleNetwork, init: str) -> None:
             if isinstance(part, Convolution):
                 draw(part.conv.weight)
         if isinstance(layer, Upsampling):
-            inputs, outputs, kernel, _ = layer.conv.weight.shape
-            amplitude = draw(torch.empty(outputs, inputs, 1, 1)).transpose(0, 1)
-            with torch.no_grad():
-                layer.conv.weight.copy_(amplitude * layer.profile(kernel, layer.conv.stride[0]))
+            layer.start(draw)

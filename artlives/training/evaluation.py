@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from artlives import images
+from artlives import grain, images
 from artlives.errors import ArtlivesError
 from artlives.network import StyleNetwork
 from artlives.training.objective import Objective, tensor
@@ -22,7 +22,8 @@ SMALLEST = 2 * (BORDER + SURROUNDINGS) + 32  # pixels a side of a photo that all
 FIGURES = {
     "style": "distance from the painting's texture (lower is better; 1 is none of it)",
     "palette": "distance from the painting's colours, in units of their variance (lower is better)",
-    "content": "distance from the photo's content (lower is better; 1 is unrelated)",
+    "content": "distance from the photo's content at full and half size (lower is better; 1 is unrelated)",
+    "tone": "1 less the correlation of light and dark with the photo's (lower is better; 1 is unrelated)",
     "shift": "dB, PSNR of the picture when the photo moves by 1-7 px: low shows a grid (higher is better)",
     "border": "dB, PSNR of the outer 16 px beside those painted with more photo around: low shows a frame "
     "(higher is better)",
@@ -33,9 +34,12 @@ FIGURES = {
 
 @torch.inference_mode()
 def evaluate(
-    network: StyleNetwork, objective: Objective, photos: Sequence[Path], size: int
+    network: StyleNetwork, objective: Objective, photos: Sequence[Path], size: int, amplitude: float
 ) -> dict[str, float]:
     """The `FIGURES` of `network`, each the mean over `photos` brought to a longer side of `size` pixels.
+
+    Each photo is painted with its grain of that `amplitude`, in a single pass. Its content is that without grain. Where
+    it moves, its grain moves with it: what is looked for is a grid of the network's own.
 
     Raises:
         ArtlivesError: a photo cannot be read, or has a side that is too small to be measured.
@@ -43,13 +47,14 @@ def evaluate(
     device = next(network.parameters()).device
     rows = []
     for path in photos:
-        photo = tensor(resized(path, size), device)
+        pixels = resized(path, size)
+        clean, photo = tensor(pixels, device), tensor(grain.added(pixels, amplitude), device)
         if min(photo.shape[2:]) < SMALLEST:
             raise ArtlivesError(
                 f"{path} is too narrow to measure: {SMALLEST} px a side are needed at --size {size}"
             )
         painted = _paint(network, photo)
-        distances = objective.distances(painted, objective.content_of(photo))
+        distances = objective.distances(painted, objective.content_of(clean))
         started = time.perf_counter()
         _paint(network, photo)
         if device.type == "cuda":
@@ -60,6 +65,7 @@ def evaluate(
                 "style": distances.style.item(),
                 "palette": distances.palette.item(),
                 "content": distances.content.item(),
+                "tone": distances.tone.item(),
                 "shift": _shift(network, photo),
                 "border": _border(network, photo, painted),
                 "flicker": _flicker(network, photo, painted),

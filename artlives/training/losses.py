@@ -6,10 +6,11 @@ All are relative to what they are compared with, so that their weights mean the 
 import math
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 
 FRAME = 16  # pixels
 BINS = 16
@@ -21,28 +22,56 @@ DIRECTIONS = [
     for x, y, z in product((-1, 0, 1), repeat=3)
     if (n := math.sqrt(x * x + y * y + z * z)) and (x, y, z) > (0, 0, 0)
 ]
+# The weights of red, green and blue in luminance, ITU-R BT.601.
+LUMA = (0.299, 0.587, 0.114)
+# Pixels a side whose mean luminance is compared: of features such as an eye, and of whole forms.
+TONE_SIZES = (4, 16)
+TONE_NOISE = 4.0  # grey levels
 COSTS = {"l1": torch.abs, "mse": torch.square}
 
 
-def content_loss(features: Tensor, target: Tensor, cost: str = "mse") -> Tensor:
-    """Mean squared difference of two pictures' features over the target's mean square; "l1": of absolute values.
+def content_loss(
+    features: Tensor, target: Tensor, cost: str = "mse", magnitude: Tensor | None = None
+) -> Tensor:
+    """Squared difference of two pictures' features, added up, over that of the target; "l1": of absolute values.
 
     `features` and `target` are (N, C, H, W) of one perceptual layer; a number >= 0 in fp32, 0 for equal pictures,
-    about 1 for unrelated ones. Johnson et al. 2016, equation 2, but relative.
+    about 1 for unrelated ones. `magnitude` takes the place of the target's own `magnitude_of`. Johnson et al. 2016,
+    equation 2, but relative.
     """
-    size = COSTS[cost]
-    target = target.float()
-    return size(features.float() - target).mean() / size(target).mean()
+    difference = magnitude_of(features - target, cost)
+    return difference / (magnitude_of(target, cost) if magnitude is None else magnitude)
+
+
+def magnitude_of(features: Tensor, cost: str = "mse") -> Tensor:
+    """The sum of squares of `features`, or of absolute values for "l1", in fp32: what content is relative to."""
+    return COSTS[cost](features).sum(dtype=torch.float32)
 
 
 def gram_matrix(features: Tensor) -> Tensor:
-    """How much channels go together, wherever they do: (N, C, H, W) -> (N, C, C), averaged over H * W.
+    """How much channels go together, wherever they do: (N, C, H, W) -> (N, C, C) in fp32, averaged over H * W.
 
     Gatys et al. 2016, "Image style transfer using convolutional neural networks", equation 3.
     """
-    n, c, h, w = features.shape
-    pixels = features.permute(0, 2, 3, 1).reshape(n, h * w, c)
-    return (pixels.transpose(1, 2) @ pixels).float() / (h * w)
+    return _Gram.apply(features)
+
+
+class _Gram(Function):
+    """Its backward is one product, where autograd would take two."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        n, c, h, w = features.shape
+        pixels = features.permute(0, 2, 3, 1).reshape(n, h * w, c)
+        ctx.save_for_backward(pixels)
+        ctx.size = h, w
+        return torch.bmm(pixels.transpose(1, 2), pixels).float() / (h * w)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (pixels,), (h, w) = ctx.saved_tensors, ctx.size
+        both = (gradients[0] + gradients[0].transpose(1, 2)) / (h * w)
+        return torch.bmm(pixels, both.to(pixels.dtype)).view(len(pixels), h, w, -1).permute(0, 3, 1, 2)
 
 
 class Distributions(NamedTuple):
@@ -173,6 +202,33 @@ def _resampled(values: Tensor, count: int) -> Tensor:
     below = position.long().clamp(max=max(0, n - 2))
     above = (below + 1).clamp(max=n - 1)
     return torch.lerp(values[:, below], values[:, above], position - below)
+
+
+def tones(pictures: Tensor) -> list[Tensor]:
+    """The luminance of pictures (N, 3, H, W), less its mean, as (N, H / n * W / n) for each n of `TONE_SIZES`."""
+    luminance = (pictures * pictures.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
+    found, size = [], 1
+    for wanted in TONE_SIZES:
+        while size < wanted:
+            luminance, size = halved(luminance), 2 * size
+        flat = luminance.flatten(1)
+        found.append(flat - flat.mean(1, keepdim=True))
+    return found
+
+
+def tone_loss(painted: Tensor, wanted: Sequence[Tensor]) -> Tensor:
+    """1 less the correlation of the luminance of `painted` (N, 3, H, W) with the photos' `tones`; within 0 and 2.
+
+    What is light in the photo stays light, what is dark dark: eyes in a face, people before a ground, whatever their
+    colours become. It is Pearson's coefficient, averaged over pictures and `TONE_SIZES`.
+    """
+    losses = []
+    for found, target in zip(tones(painted), wanted, strict=True):
+        # An even picture has no tones to keep: as much noise is added to both.
+        noise = TONE_NOISE**2 * found.shape[1]
+        sizes = (found.square().sum(1) + noise) * (target.square().sum(1) + noise)
+        losses.append(1 - ((found * target).sum(1) + noise) / sizes.sqrt())
+    return torch.stack(losses).mean()
 
 
 def steadiness_loss(first: Tensor, second: Tensor, shift: tuple[int, int]) -> Tensor:

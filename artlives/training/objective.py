@@ -1,6 +1,6 @@
 """What training minimizes, and what a painting is measured by: its distance from the photo and from the painter."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,17 +11,37 @@ from artlives import images
 from artlives.training.losses import (
     content_loss,
     halved,
+    magnitude_of,
     palette,
     palette_loss,
     style_loss,
     style_target,
+    tone_loss,
+    tones,
 )
 from artlives.training.perceptual import Perceptual
 
-CONTENT_LAYER = "conv3_3"
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv3_4")
 # The painting and the picture are compared at full, half and quarter size; the small ones carry the large strokes.
 SCALE_WEIGHTS = (1.0, 1.0, 0.5)
+# The layer that says what things are and where; see `Objective`.
+CONTENT_LAYER = "conv3_3"
+# By which all styles are measured; they sum to 1.
+CONTENT_WEIGHTS = {(0, CONTENT_LAYER): 0.25, (1, CONTENT_LAYER): 0.75}
+
+Place = tuple[int, str]
+
+
+class Content(NamedTuple):
+    """What is wanted kept of photos.
+
+    `features` and their `magnitudes` (see `losses.content_loss`) are by scale, 0 the full size, 1 the half, and layer;
+    `tones` are those of `losses.tones`.
+    """
+
+    features: dict[Place, Tensor]
+    magnitudes: dict[Place, Tensor]
+    tones: list[Tensor]
 
 
 class Distances(NamedTuple):
@@ -30,16 +50,22 @@ class Distances(NamedTuple):
     content: Tensor
     style: Tensor
     palette: Tensor
+    tone: Tensor
 
 
 class Objective:
     """Measures pictures against photos and a painter.
+
+    Content is compared at several scales: features of the full size pin every edge and pore, and leave a painter only
+    a tint; those of the half size keep what things are and where, and free the strokes.
 
     Args:
         perceptual: the features to compare by.
         paintings: the painting's file, or several paintings' files, whose statistics are averaged.
         style_size: the longer side, in pixels, that a painting is reduced to; it sets the strokes' size.
         content_cost, style_cost: "l1" or "mse", and for style also "kl" or "js"; see `artlives.training.losses`.
+        scale_weights: of style at full size, half, quarter, and so on.
+        content_weights: of content by scale (0 is the full size) and perceptual layer; those that are 0 are left out.
 
     Raises:
         ArtlivesError: a painting cannot be read.
@@ -52,8 +78,12 @@ class Objective:
         style_size: int,
         content_cost: str = "mse",
         style_cost: str = "mse",
+        scale_weights: Sequence[float] = SCALE_WEIGHTS,
+        content_weights: Mapping[Place, float] = CONTENT_WEIGHTS,
     ) -> None:
         self.perceptual, self.content_cost, self.style_cost = perceptual, content_cost, style_cost
+        self.scale_weights = tuple(scale_weights)
+        self.content_weights = {place: weight for place, weight in content_weights.items() if weight}
         files = [paintings] if isinstance(paintings, Path) else paintings
         with torch.no_grad():
             pictures = [
@@ -61,7 +91,7 @@ class Objective:
                 for file in files
             ]
             features = [
-                [perceptual(scaled, STYLE_LAYERS) for scaled in _scales(picture)] for picture in pictures
+                [perceptual(scaled, STYLE_LAYERS) for scaled in self._scales(picture)] for picture in pictures
             ]
             self.palette = palette([halved(picture) for picture in pictures])
         self.targets = [
@@ -69,33 +99,47 @@ class Objective:
                 layer: style_target([painting[i][layer] for painting in features], style_cost)
                 for layer in STYLE_LAYERS
             }
-            for i in range(len(SCALE_WEIGHTS))
+            for i in range(len(self.scale_weights))
         ]
 
-    def content_of(self, photos: Tensor) -> Tensor:
+    def content_of(self, photos: Tensor) -> Content:
         """What `distances` wants kept of photos (N, 3, H, W) in 0..255."""
+        features: dict[Place, Tensor] = {}
         with torch.no_grad():
-            return self.perceptual(photos, [CONTENT_LAYER])[CONTENT_LAYER]
+            for scale, scaled in enumerate(self._scales(photos)):
+                if layers := self._content_layers(scale):
+                    found = self.perceptual(scaled, layers)
+                    features |= {(scale, layer): found[layer] for layer in layers}
+        magnitudes = {place: magnitude_of(f, self.content_cost) for place, f in features.items()}
+        return Content(features, magnitudes, tones(photos))
 
-    def distances(self, painted: Tensor, content: Tensor) -> Distances:
-        """Those of `painted` (N, 3, H, W), in 0..255, from the photos' content and from the painting."""
+    def distances(self, painted: Tensor, content: Content) -> Distances:
+        """Those of `painted` (N, 3, H, W), in 0..255, from the photos' content and tones and from the painting."""
         style = content_distance = torch.zeros((), device=painted.device)
-        for i, scaled in enumerate(_scales(painted)):
-            features = self.perceptual(scaled, {*STYLE_LAYERS, CONTENT_LAYER} if i == 0 else STYLE_LAYERS)
-            style = style + SCALE_WEIGHTS[i] * style_loss(features, self.targets[i], self.style_cost)
-            if i == 0:
-                content_distance = content_loss(features[CONTENT_LAYER], content, self.content_cost)
-        colours = palette_loss(halved(painted), self.palette)  # without single pixels' noise
-        return Distances(content_distance, style, colours)
+        for scale, scaled in enumerate(self._scales(painted)):
+            layers = self._content_layers(scale)
+            features = self.perceptual(scaled, {*STYLE_LAYERS, *layers})
+            found = style_loss(features, self.targets[scale], self.style_cost)
+            style = style + self.scale_weights[scale] * found
+            for layer in layers:
+                place = scale, layer
+                loss = content_loss(
+                    features[layer], content.features[place], self.content_cost, content.magnitudes[place]
+                )
+                content_distance = content_distance + self.content_weights[place] * loss
+        colours = palette_loss(halved(halved(painted)), self.palette)  # without single pixels' noise
+        return Distances(content_distance, style, colours, tone_loss(painted, content.tones))
+
+    def _content_layers(self, scale: int) -> list[str]:
+        return [layer for at, layer in self.content_weights if at == scale]
+
+    def _scales(self, x: Tensor) -> Iterator[Tensor]:
+        """x at full, half, quarter size, and so on, one for each of the scales' weights."""
+        for i in range(len(self.scale_weights)):
+            x = halved(x) if i else x
+            yield x
 
 
 def tensor(pixels: Any, device: torch.device) -> Tensor:
     """NumPy (H, W, 3) uint8 as (1, 3, H, W) fp32 in 0..255."""
     return torch.tensor(pixels, device=device).permute(2, 0, 1).unsqueeze(0).float()
-
-
-def _scales(x: Tensor) -> Iterator[Tensor]:
-    """x at full, half and quarter size."""
-    for i in range(len(SCALE_WEIGHTS)):
-        x = halved(x) if i else x
-        yield x

@@ -7,20 +7,46 @@ the one network here that is made of torch's own layers.
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import VGG19_Weights
-from torchvision.models.vgg import make_layers
+from torch.autograd import Function
 
 from artlives.errors import ArtlivesError
 
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4")
-_CONFIGURATION: list[str | int] = [64, 64, "M", 128, 128, "M", 256, 256, 256, 256]
+# Before these, the picture is halved by max pooling.
+_POOLED = ("conv2_1", "conv3_1")
+_CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 256)
+# The convolutions' places in torchvision's own network.
+_INDICES = (0, 2, 5, 7, 10, 12, 14, 16)
 
 # How each kind of weights expects its pictures, in RGB: (x - mean) / deviation.
 _TORCHVISION = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _CAFFE = ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
+
+
+class _ConvolutionReLU(Function):
+    """Convolution by fixed weights, padded by a pixel of zeros, then ReLU.
+
+    The gradient is a convolution, too, by the kernel turned round, which `turned` holds, so that it need not be made
+    at each step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, turned: Tensor) -> Tensor:
+        y = F.conv2d(x, weight, bias, padding=1).relu_()
+        ctx.save_for_backward(y, turned)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        y, turned = ctx.saved_tensors
+        gradient = gradients[0].contiguous(memory_format=torch.channels_last)
+        gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
+        return F.conv2d(gradient, turned, padding=1), None, None, None
 
 
 class Perceptual(nn.Module):
@@ -40,39 +66,48 @@ class Perceptual(nn.Module):
 
     def __init__(self, weights: Path | None = None, device: torch.device | str = "cpu") -> None:
         super().__init__()
-        self.features = make_layers(_CONFIGURATION)  # type: ignore[arg-type]
-        convolutions = [layer for layer in self.features if isinstance(layer, nn.Conv2d)]
         state, (mean, deviation) = _read(weights)
-        try:
-            for name, convolution in zip(LAYERS, convolutions, strict=True):
-                convolution.load_state_dict({kind: state[f"{name}.{kind}"] for kind in ("weight", "bias")})
-        except (KeyError, RuntimeError) as error:
-            raise ArtlivesError(f"{weights} does not hold VGG-19's convolutions: {error}") from error
-        for parameter in self.parameters():
-            parameter.requires_grad_(False)
+        self.dtype = torch.bfloat16 if has_bf16(torch.device(device)) else torch.float32
         self.mean: Tensor
         self.deviation: Tensor
-        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(deviation).view(3, 1, 1))
-        self.to(device)
-        self.dtype = torch.bfloat16 if _has_bf16(torch.device(device)) else torch.float32
-        self.features.to(dtype=self.dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.register_buffer("mean", torch.tensor(mean, device=device).view(3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(deviation, device=device).view(3, 1, 1))
+        for name, inputs, outputs in zip(LAYERS, _CHANNELS[:-1], _CHANNELS[1:], strict=True):
+            try:
+                weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+            except KeyError as error:
+                raise ArtlivesError(
+                    f"{weights} does not hold VGG-19's convolutions: it lacks {error}"
+                ) from error
+            if weight.shape != (outputs, inputs, 3, 3) or bias.shape != (outputs,):
+                raise ArtlivesError(
+                    f"{weights} does not hold VGG-19's convolutions: {name} has another shape"
+                )
+            turned = weight.transpose(0, 1).flip(2, 3)
+            for kind, value in (("weight", weight), ("bias", bias), ("turned", turned)):
+                value = value.to(device, self.dtype)
+                if value.ndim == 4:
+                    value = value.contiguous(memory_format=torch.channels_last)
+                self.register_buffer(f"{name}_{kind}", value)
 
     def forward(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         wanted = set(layers)
         x = ((x - self.mean) / self.deviation).to(self.dtype).contiguous(memory_format=torch.channels_last)
         found: dict[str, Tensor] = {}
-        names = iter(LAYERS)
-        for layer in self.features:
-            x = layer(x)
-            if isinstance(layer, nn.ReLU) and (name := next(names)) in wanted:
+        for name in LAYERS:
+            if name in _POOLED:
+                x = F.max_pool2d(x, 2)
+            weight, bias, turned = (getattr(self, f"{name}_{kind}") for kind in ("weight", "bias", "turned"))
+            x = _ConvolutionReLU.apply(x, weight, bias, turned)
+            if name in wanted:
                 found[name] = x
                 if len(found) == len(wanted):
                     break
         return found
 
 
-def _has_bf16(device: torch.device) -> bool:
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions for products of bf16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
@@ -94,6 +129,8 @@ def _read(path: Path | None) -> tuple[dict[str, Tensor], tuple[tuple[float, ...]
             ) from error
         return state, _CAFFE
     if path is None:
+        from torchvision.models import VGG19_Weights  # takes seconds to import
+
         try:
             checkpoint = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
         except (OSError, RuntimeError) as error:
@@ -109,11 +146,10 @@ def _read(path: Path | None) -> tuple[dict[str, Tensor], tuple[tuple[float, ...]
             raise ArtlivesError(
                 f"cannot read the perceptual network's weights from {path}: {reason}"
             ) from error
-    indices = [i for i, layer in enumerate(make_layers(_CONFIGURATION)) if isinstance(layer, nn.Conv2d)]  # type: ignore
     try:
         state = {
             f"{name}.{kind}": checkpoint[f"features.{i}.{kind}"]
-            for name, i in zip(LAYERS, indices, strict=True)
+            for name, i in zip(LAYERS, _INDICES, strict=True)
             for kind in ("weight", "bias")
         }
     except (KeyError, TypeError) as error:

@@ -1,9 +1,18 @@
 """What decides the outcome of a training: the recipe, its presets and the lecture's choices, as data without torch."""
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from artlives.architecture import ACTIVATIONS
+from artlives.architecture import ACTIVATIONS, MOST_GRAIN
+from artlives.errors import ArtlivesError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 # Each optimizer's peak learning rate: of rates a factor of three apart, about the best after 60 small steps.
 LEARNING_RATES = {
@@ -21,16 +30,27 @@ CHOICES = {
     "content_cost": ("l1", "mse"),
     "style_cost": ("l1", "mse", "kl", "js"),
 }
+# A training can start from the mean of all shipped styles' weights, or from random ones.
+MEAN, NONE = "mean", "none"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Kept in a training's checkpoint and in its style's metadata.
+    """Kept in a training's checkpoint and in its style's metadata; read from a TOML file of these names.
 
-    `size` is the middle crop's side in pixels, `batch_size` the number of such crops a step, `style_size` the
-    paintings' longer side in pixels, which sets the strokes' size. The weights multiply the losses of
-    `artlives.training.losses`. `start` is the name or file of the style whose weights to begin with; None begins
-    with random ones. The rest are names of the lecture's `CHOICES`.
+    Attributes:
+        steps, size, batch_size, seed: of the training; `size` is the crops' side in pixels.
+        learning_rate: at its peak.
+        style_size: the paintings' longer side in pixels, which sets the strokes' size.
+        grain: standard deviation in grey levels of each octave of the photos' grain; see `artlives.grain`.
+        style_weight, palette_weight, tone_weight, steadiness_weight, tv_weight: they multiply the losses of
+            `artlives.training.losses`.
+        content_weight, detail_weight: of the photo's content (conv3_3) in the halved crop and in the crop itself.
+        fine_content_weight, fine_detail_weight: the same of conv2_2, which knows smaller features, such as eyes.
+        scale_weights: of style at full size, half, quarter, and so on; two or more.
+        start: the name or file of the style whose weights to begin with, `MEAN` for the mean of all shipped styles'
+            weights, `NONE` for random ones.
+        optimizer, init, activation, content_cost, style_cost: names of the lecture's `CHOICES`.
     """
 
     steps: int = 1000
@@ -39,38 +59,107 @@ class Recipe:
     seed: int = 0
     learning_rate: float = 3e-3
     style_size: int = 512
-    content_weight: float = 1.0
-    style_weight: float = 1.0
-    palette_weight: float = 0.0
-    steadiness_weight: float = 40.0
+    grain: float = 5.0
+    style_weight: float = 2.5
+    content_weight: float = 0.9
+    detail_weight: float = 0.4
+    fine_content_weight: float = 0.0
+    fine_detail_weight: float = 0.2
+    palette_weight: float = 0.5
+    tone_weight: float = 0.7
+    steadiness_weight: float = 25.0
     tv_weight: float = 1e-5
-    start: str | None = None
+    scale_weights: tuple[float, ...] = (1.0, 1.0, 0.5)
+    start: str = NONE
     optimizer: str = "adam"
     init: str = "kaiming"
     activation: str = "relu"
     content_cost: str = "mse"
     style_cost: str = "mse"
 
+    @property
+    def content_weights(self) -> dict[tuple[int, str], float]:
+        """As `objective.Objective` takes them."""
+        return {
+            (0, "conv3_3"): self.detail_weight,
+            (1, "conv3_3"): self.content_weight,
+            (0, "conv2_2"): self.fine_detail_weight,
+            (1, "conv2_2"): self.fine_content_weight,
+        }
 
-WEIGHTS = {"palette_weight": 1.0, "steadiness_weight": 80.0}
+
 PRESETS: dict[str, dict[str, Any]] = {
-    # A trained style's weights know photos already: fewer steps are needed from there, whatever the painting.
-    "quick": {"steps": 900, "batch_size": 2, **WEIGHTS, "start": "wave"},
-    "standard": {"steps": 2000, **WEIGHTS},
-    "best": {"steps": 4000, "batch_size": 8, **WEIGHTS},
+    # Trained styles' weights know photos already: fewer steps are needed from their mean, whatever the painting.
+    "quick": {"steps": 400, "start": MEAN, "learning_rate": 2e-3},
+    "standard": {"steps": 1500},
+    "best": {"steps": 4000, "batch_size": 8},
 }
 # What a device gets through in half an hour or so.
 PRESET_OF = {"cpu": "quick", "mps": "standard", "cuda": "best"}
 
 
-def recipe(preset: str, **given: Any) -> Recipe:
-    """The preset's recipe, in which `given` options that are not None take the place of the preset's.
+def recipe(preset: str, file: Mapping[str, Any] | None = None, **given: Any) -> Recipe:
+    """The preset's recipe, in which those of `file` take the place of the preset's, and `given` ones of both.
 
-    `start` may be "none", for random weights; they are random, too, where `init` or `activation` is given.
+    Options that are None are not given. Weights start as random where `init` or `activation` is given, but no `start`.
     """
     given = {key: value for key, value in given.items() if value is not None}
-    options = PRESETS[preset] | given
-    if options.get("start") == "none" or ("start" not in given and given.keys() & {"init", "activation"}):
-        options["start"] = None
+    chosen = {**(file or {}), **given}
+    options = PRESETS[preset] | chosen
+    if "start" not in chosen and chosen.keys() & {"init", "activation"}:
+        options["start"] = NONE
     optimizer = options.get("optimizer", Recipe.optimizer)
-    return Recipe(**{"learning_rate": LEARNING_RATES[optimizer], **options})
+    if optimizer != Recipe.optimizer:
+        options = {**options, "learning_rate": chosen.get("learning_rate", LEARNING_RATES[optimizer])}
+    return Recipe(**options)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The options in a recipe's TOML file, any of a `Recipe`'s attributes.
+
+    Raises:
+        ArtlivesError: the file cannot be read, or holds a name or a value that no recipe has; the line names it.
+    """
+    try:
+        options = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ArtlivesError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ArtlivesError(f"{path} is not a recipe in TOML: {error}") from error
+    known = {field.name: getattr(Recipe, field.name) for field in fields(Recipe)}
+    for name, value in options.items():
+        if name not in known:
+            raise ArtlivesError(f"{path}: there is no {name!r} in a recipe; there are {', '.join(known)}")
+        options[name] = _checked(path, name, value, known[name])
+    return options
+
+
+def _checked(path: Path, name: str, value: Any, example: Any) -> Any:
+    """`value` as the kind of `example`, or an ArtlivesError that says what is wrong with it."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(example, tuple):
+        fits = (
+            isinstance(value, list)
+            and len(value) >= 2
+            and all(isinstance(v, int | float) and v >= 0 for v in value)
+        )
+        wanted, value = "two or more numbers >= 0", tuple(map(float, value)) if fits else value
+    elif isinstance(example, float):
+        most = MOST_GRAIN if name == "grain" else float("inf")
+        fits = number and 0 <= value <= most
+        wanted, value = f"a number within 0 and {most:g}", float(value) if fits else value
+    elif isinstance(example, int):
+        least = {"size": 64, "style_size": 64, "seed": 0}.get(name, 1)
+        fits, wanted = isinstance(value, int) and number and value >= least, f"a whole number >= {least}"
+    else:
+        names = CHOICES.get(name, ())
+        fits = isinstance(value, str) and (not names or value in names)
+        wanted = f"one of {', '.join(names)}" if names else "a text"
+    if not fits:
+        raise ArtlivesError(f"{path}: {name} must be {wanted}, not {value!r}")
+    return value
+
+
+def card(chosen: Recipe) -> dict[str, Any]:
+    """The recipe as a style's metadata and a checkpoint hold it, in JSON's types."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(chosen).items()}

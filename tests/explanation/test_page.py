@@ -80,7 +80,7 @@ def test_every_block_is_named_and_has_its_sentence(style, pixels, tmp_path):
 
 def test_names_are_text_not_markup(tmp_path, network, metadata, pixels):
     path = tmp_path / "evil.safetensors"
-    styles.save(path, network.state_dict(), name="evil", **{**metadata, "painter": "<script>1</script>"})
+    styles.save(path, network.file_weights(), name="evil", **{**metadata, "painter": "<script>1</script>"})
     text = page.explain(Photo(pixels), styles.read(path), tmp_path / "out", device="cpu").read_text("utf-8")
     assert "<script>" not in text
     assert "&lt;script&gt;" in text

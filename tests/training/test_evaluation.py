@@ -84,7 +84,7 @@ def test_the_command_prints_every_figure(photo, painting, perceptual_file, tmp_p
     file = tmp_path / "waves.safetensors"
     styles.save(
         file,
-        StyleNetwork().state_dict(),
+        StyleNetwork().file_weights(),
         name="waves",
         painting="Waves",
         painter="Nobody",

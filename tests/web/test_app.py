@@ -196,7 +196,7 @@ def test_health(client):
 def test_a_style_that_was_trained_again_is_loaded_again(client, png, models, network, metadata):
     before = pixels_of(post(client, png, style="dots", format="png"))
     kept = (models / "dots.safetensors").read_bytes()
-    weights = {key: -value for key, value in network.state_dict().items()}
+    weights = {key: -value for key, value in network.file_weights().items()}
     try:
         styles.save(models / "dots.safetensors", weights, name="dots", **metadata)
         after = pixels_of(post(client, png, style="dots", format="png"))

@@ -314,7 +314,7 @@ def test_live_mode_shows_painted_frames_and_their_rate(page):
 def test_a_style_that_was_trained_meanwhile_appears(page, network, metadata):
     mine = styles.user_folder() / "mine.safetensors"
     mine.parent.mkdir(parents=True, exist_ok=True)
-    styles.save(mine, network.state_dict(), name="mine", **metadata)
+    styles.save(mine, network.file_weights(), name="mine", **metadata)
     try:
         choose_file(page)
         assert page.locator("button.tile").count() == 6
