@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
@@ -93,14 +92,15 @@ class Executor:
     def __call__(
         self,
         picture: Array,
-        dtype: Any = np.uint8,
+        target: Array | None = None,
         memory: int | None = None,
         report: Callable[[float], None] = lambda done: None,
     ) -> Array:
         """The painting of `picture` (H, W, 3), 0..255, dense, in uint8 or fp32; H and W >= 16.
 
         Args:
-            dtype: of the painting; fp32 goes from -22.5 to 277.5.
+            target: where to paint, (H, W, 3) of uint8 or of fp32, which goes from -22.5 to 277.5; it may be the
+                picture itself. By default a new array of uint8.
             memory: bytes that may be used besides the picture and the painting; what does not fit whole is painted
                 in strips.
             report: is called with the part that is done, in 0..1. What it raises ends the painting.
@@ -109,7 +109,12 @@ class Executor:
             MemoryError: `memory` is not enough for strips either.
         """
         height, width = picture.shape[:2]
-        painting = _Painting(self, picture, np.dtype(dtype), report)
+        if target is None:
+            target = np.empty(picture.shape, np.uint8)
+        # The picture is read until the first layer that is kept is done; without one, until the painting is.
+        elif target is picture and not any(steps[0].scale >= self.kept_at for _, steps in self.layers[:-1]):
+            picture = picture.copy()
+        painting = _Painting(self, picture, target, report)
         try:
             if memory is None or self.needs(height, width) <= memory:
                 return painting.whole()
@@ -139,9 +144,9 @@ class _Painting:
     """One picture on its way through the network."""
 
     def __init__(
-        self, network: Executor, picture: Array, dtype: np.dtype, report: Callable[[float], None]
+        self, network: Executor, picture: Array, target: Array, report: Callable[[float], None]
     ) -> None:
-        self.network, self.picture, self.dtype = network, picture, dtype
+        self.network, self.picture, self.target = network, picture, target
         self.report, self.done, self.all = report, 0.0, 0.0
         factor = network.reduction
         self.height, self.width = (ceil(side / factor) * factor for side in picture.shape[:2])
@@ -164,8 +169,7 @@ class _Painting:
                 give(inner)
                 value = second.reading(outer, keep)
             elif kind == "output":
-                painting = np.empty(self.picture.shape, self.dtype)
-                self._convolve(steps[0], value, painting)
+                self._convolve(steps[0], value, self.target)
                 give(value.source, value.residual)
             else:
                 output = take(self._shape(steps[0]))
@@ -173,7 +177,7 @@ class _Painting:
                 if value is not self.first:
                     give(value.source, value.residual)
                 value = step.reading(output)
-        return painting
+        return self.target
 
     def in_strips(self) -> Array:
         """Outputs at low resolution in memory, in fp16; the others in bands of rows, computed whenever needed."""
@@ -185,15 +189,14 @@ class _Painting:
                 value = self._settled(value)  # lets go of what it was made of
                 value = self._residual(value, *steps)
             elif kind == "output":
-                painting = np.empty(self.picture.shape, self.dtype)
-                self._in_bands(steps[0], chain, value, painting)
+                self._in_bands(steps[0], chain, value, self.target)
             else:
                 value = value if value.residual is None else self._settled(value)
                 kept = steps[0].scale >= self.network.kept_at
                 output = np.empty(self._shape(steps[0]), np.float16) if kept else None
                 step = self._normalized(steps[0], self._in_bands(steps[0], chain, value, output))
                 value, chain = (value, [*chain, step]) if output is None else (step.reading(output), [])
-        return painting
+        return self.target
 
     def _work_in_strips(self) -> float:
         work = above = 0.0
