@@ -194,8 +194,11 @@ class Stylizer:
 
     def _coarse_to_fine(self, photo: np.ndarray, report: Report) -> np.ndarray:
         """The painting of (H, W, 3) after all passes, at its size; see `artlives.passes`."""
-        own = photo.shape[:2]
-        sizes = [own] if self.one_pass else passes.sizes(own[0], own[1], self.brush)
+        own = photo.shape[0], photo.shape[1]
+        sizes = [own] if self.one_pass else passes.sizes(*own, self.brush)
+        if self._executor and self.memory is not None and self._executor.needs(*sizes[-1]) > self.memory:
+            # Too little for what a small photo would be enlarged to; as it is, it may fit.
+            sizes = [size for size in sizes if size[0] <= own[0]] or [own]
         enlarged = sizes[-1][0] > own[0]
         share = passes.SHARE_ENLARGED if enlarged else passes.SHARE
         pixels = [height * width for height, width in sizes]

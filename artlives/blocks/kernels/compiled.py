@@ -395,7 +395,7 @@ def run(
 
 
 def settle(reading: Reading, target: Array, threads: int = 1) -> None:
-    """Write what `reading` says to `target` (H, W, C) of fp16; it may be the source or the residual itself.
+    """Write what `reading` says to `target` (H, W, C) of fp16 or fp32; it may be the source or the residual itself.
 
     Raises:
         MemoryError: there is none.
@@ -412,6 +412,7 @@ def settle(reading: Reading, target: Array, threads: int = 1) -> None:
         shift=_address(reading.shift),
         relu=reading.relu,
         target=_address(target),
+        target_type=_TYPES[target.dtype],
     )
     pieces = [(unit, *rows) for rows in pairwise(_edges(0, len(source), threads))]
     _share(instructions.settle, pieces, None, threads)
