@@ -25,7 +25,7 @@ PAINTINGS = [
     ("lake", "wave"),
     ("boston", "shipwreck"),
     ("singapore", "rain-princess"),
-    ("colosseum", "scream"),
+    ("boston", "scream"),
     ("otters", "udnie"),
 ]
 BEFORE_AFTER = ("hopper", "rain-princess")

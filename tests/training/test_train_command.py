@@ -36,13 +36,13 @@ def test_all_it_takes_is_a_painting(train, painting, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "JUDGED", 1)
     result = train(painting)
     assert result.exit_code == 0, result.output
-    assert "warning: learning on the 3 sample photos" in result.stderr
+    assert "warning: learning on the 9 sample photos" in result.stderr
     assert "measured on photos that it was trained on" in result.stderr
     assert [line.split()[0] for line in result.stdout.splitlines()[: len(FIGURES)]] == list(FIGURES)
     assert result.stdout.endswith("artlives stylize PHOTO --style painting\n")
     style = styles.find("painting")
     assert style.path == tmp_path / "data/artlives/styles/painting.safetensors"
-    assert (style.training["steps"], style.training["photos"], style.measured) == (3, 3, {})
+    assert (style.training["steps"], style.training["photos"], style.measured) == (3, 9, {})
     assert styles.load_network(style)(torch.rand(1, 3, 32, 32) * 255).isfinite().all()
     for picture in ("preview-00003.jpg", "previews.jpg", "losses.png"):
         assert Image.open(tmp_path / "runs/painting" / picture).size[0] > 100
