@@ -49,6 +49,14 @@ def formatted(y: Tensor, x: Tensor) -> Tensor:
     return y if x.ndim == 4 else y.squeeze(0)
 
 
+def as_narrow(weight: Tensor | None, x: Tensor) -> Tensor | None:
+    """A module's fp32 parameter in the dtype of its input in half precision."""
+    narrow = (
+        weight is not None and weight.dtype == torch.float32 and x.dtype in (torch.float16, torch.bfloat16)
+    )
+    return weight.to(x.dtype) if narrow else weight
+
+
 def check_convolution(
     x: Tensor,
     weight: Tensor,
