@@ -220,5 +220,7 @@ class StyleNetwork(nn.Module):
         h, w = x.shape[2:]
         dtype = x.dtype
         x = (x.contiguous(memory_format=torch.channels_last) - GREY) / RANGE
-        x = pad(x.to(self.compute_dtype or dtype), (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
+        x = pad(
+            x.to(self.compute_dtype or dtype), (0, -w % self.reduction, 0, -h % self.reduction), "reflect"
+        )
         return self.layers(x)[:, :, :h, :w].to(dtype)

@@ -135,7 +135,8 @@ class Conv2d(nn.Module):
 
         Weights in fp32 are rounded to the dtype of an input in half precision.
         """
-        weight, bias = as_narrow(self.weight, input), as_narrow(self.bias, input)
+        weight = as_narrow(self.weight, input)
+        bias = None if self.bias is None else as_narrow(self.bias, input)
         if self.padding_mode == "zeros":
             return conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
         padded = pad(batched(input, "Conv2d"), self._margins(), self.padding_mode)

@@ -67,8 +67,8 @@ def fused_instance_norm(
 ) -> Tensor:
     """relu(instance_norm(input)) if `rectified`, instance_norm(input) + residual if there is one.
 
-    On the CPU, fp32 and bf16 are read twice and written once by the compiled core, and as often for the gradient; bf16 is
-    rounded once. A second derivative, and whatever else there is, is computed by `instance_norm`.
+    On the CPU, fp32 and bf16 are read twice and written once by the compiled core, and as often for the gradient; bf16
+    is rounded once. A second derivative, and whatever else there is, is computed by `instance_norm`.
 
     Args:
         input: as of `instance_norm`, as are weight, bias and eps.
@@ -81,10 +81,10 @@ def fused_instance_norm(
     Raises:
         ValueError: a residual of another shape or dtype, or one to be rectified; also what `instance_norm` raises.
     """
-    if residual is not None and (
-        rectified or (residual.shape, residual.dtype) != (input.shape, input.dtype)
-    ):
-        raise ValueError(f"residual must be like input {list(input.shape)}, {input.dtype}, and nothing is rectified")
+    if residual is not None and (rectified or (residual.shape, residual.dtype) != (input.shape, input.dtype)):
+        raise ValueError(
+            f"residual must be like input {list(input.shape)}, {input.dtype}, and nothing is rectified"
+        )
     _check(input, None, None, weight, bias)
     if choice.core_normalizes(input) and input.shape[2:].numel() > 1:
         return formatted(_FusedInstanceNorm.apply(input, weight, bias, rectified, residual, eps), input)
@@ -92,7 +92,12 @@ def fused_instance_norm(
 
 
 def _unfused(
-    x: Tensor, weight: Tensor | None, bias: Tensor | None, rectified: bool, residual: Tensor | None, eps: float
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    rectified: bool,
+    residual: Tensor | None,
+    eps: float,
 ) -> Tensor:
     y = instance_norm(x, weight=weight, bias=bias, eps=eps)
     y = relu(y) if rectified else y

@@ -126,7 +126,9 @@ class ConvTranspose2d(nn.Module):
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """(N, C, H, W) or (C, H, W) -> (N, O, Ho, Wo) or (O, Ho, Wo).
 
-        Weights in fp32 are rounded to the dtype of an input in half precision. `output_size`, (Ho, Wo) with or without the leading axes, replaces the module's output_padding.
+        Weights in fp32 are rounded to the dtype of an input in half precision.
+
+        `output_size`, (Ho, Wo) with or without the leading axes, replaces the module's output_padding.
 
         Raises:
             ValueError: an output size that no output padding from 0 to stride - 1 gives.
@@ -134,7 +136,8 @@ class ConvTranspose2d(nn.Module):
         extra = self.output_padding
         if output_size is not None:
             extra = self._output_padding(batched(input, "ConvTranspose2d"), list(output_size), input.ndim)
-        weight, bias = as_narrow(self.weight, input), as_narrow(self.bias, input)
+        weight = as_narrow(self.weight, input)
+        bias = None if self.bias is None else as_narrow(self.bias, input)
         return conv_transpose2d(
             input, weight, bias, self.stride, self.padding, extra, self.groups, self.dilation
         )

@@ -63,12 +63,14 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
         return triton.correlate_weight(x, y, geometry, kernel_size)
     if not y.numel() or not _is_for_core(x, geometry):
         return matmul.correlate_weight(x, y, geometry, kernel_size)
+    tiles = _tiles(x)
     rows, columns = (
         compiled.padded(side, p, p + k, 0)
         for side, p, k in zip(x.shape[2:], geometry.padding, kernel_size, strict=True)
     )
     gradient = compiled.weight_gradient(
-        *(_array((t if _tiles(x) else t.float()).permute(0, 2, 3, 1)) for t in (x, y)),
+        _array((x if tiles else x.float()).permute(0, 2, 3, 1)),
+        _array((y if tiles else y.float()).permute(0, 2, 3, 1)),
         rows,
         columns,
         kernel_size,

@@ -140,7 +140,8 @@ def best_instructions() -> Any:
 def tiles() -> Any:
     """What convolves bf16 alone, by AMX's tile registers; None where this processor, or its system, has none.
 
-    It convolves a plain `Reading` and gives no totals.
+    It convolves a plain `Reading` and gives no totals. A value that is not finite makes some pixels before it in its
+    row not finite, too.
     """
     library = _library()
     if library is None:
@@ -384,8 +385,8 @@ def run(
     ]
     assert all(array is None or array.flags.c_contiguous for array in arrays)
     if kernel.instructions is tiles():
-        assert source.dtype == BF16 and target is not None and target.dtype == BF16
-        assert not (reading.scale is not None or reading.relu or reading.residual is not None or totals)
+        assert all(part is None for part in (reading.scale, reading.shift, reading.residual, keep))
+        assert not any((reading.relu, totals))
     phases = _array(_Phase, len(kernel.phases))(
         *(_Phase(*where, weight.ctypes.data) for where, weight in kernel.phases)
     )

@@ -153,7 +153,8 @@ TILED static int run_tiles(const void *unit, int64_t first, int64_t last, void *
     int64_t steps = (u->target_width + u->up_columns - 1) / u->up_columns;
     int64_t span_rows = 0, span_columns = 0, slot = 0;
     for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
-        /* Tiles reach beyond the last pixel and beyond the kernel's row. What they find there is zeros. */
+        /* Tiles reach beyond the last pixel and beyond the kernel's row. What they find there is multiplied by zeros
+           or left out. */
         int64_t end = (UP(steps, SIDE) - 1) * step + p->column * c + UP(p->columns * c, DEPTH);
         slot = end > slot ? end : slot;
         span_rows = p->row + p->rows > span_rows ? p->row + p->rows : span_rows;
