@@ -1,7 +1,7 @@
 """The style network on the CPU without torch: the same description as in `network.py`, run by the compiled core.
 
 A picture that fits is painted whole: every layer's output is kept in fp32 until the next has read it. A larger one is
-painted in strips: layers at low resolution are kept, in fp16; those at high resolution are computed anew in bands of
+painted in strips: layers at low resolution are kept, in fp32 or, of a huge picture, in fp16; those at high resolution are computed anew in bands of
 rows, each with the rows around it that it needs, once to add up what the normalization needs to know of the whole
 picture and once to be used. So strips leave no seam.
 """
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 from threading import Lock
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from artlives.blocks.kernels.compiled import Array, Kernel, Reading
 
 EPS = 1e-5  # of the instance normalization
 BAND_BYTES = 96 << 20  # what a band of rows may take, all layers together
+EXACT = 640 << 20  # bytes that strips may take with what they keep in fp32; else it is kept in fp16
 KEPT_AT = 4  # in strips, layers at 1/4 of the picture's sides or less are kept
 SPARE = 768 << 20  # bytes of buffers that are kept for the next picture, at most
 LARGEST = 4  # times what is asked for: a small picture leaves a large one's buffers to the next large one
@@ -93,14 +93,15 @@ class Executor:
     def __call__(
         self,
         picture: Array,
-        dtype: Any = np.uint8,
+        target: Array | None = None,
         memory: int | None = None,
         report: Callable[[float], None] = lambda done: None,
     ) -> Array:
         """The painting of `picture` (H, W, 3), 0..255, dense, in uint8 or fp32; H and W >= 16.
 
         Args:
-            dtype: of the painting; fp32 goes from -22.5 to 277.5.
+            target: where to paint, (H, W, 3) of uint8 or of fp32, which goes from -22.5 to 277.5; it may be the
+                picture itself. By default a new array of uint8.
             memory: bytes that may be used besides the picture and the painting; what does not fit whole is painted
                 in strips.
             report: is called with the part that is done, in 0..1. What it raises ends the painting.
@@ -109,12 +110,19 @@ class Executor:
             MemoryError: `memory` is not enough for strips either.
         """
         height, width = picture.shape[:2]
-        painting = _Painting(self, picture, np.dtype(dtype), report)
+        if target is None:
+            target = np.empty(picture.shape, np.uint8)
+        # The picture is read until the first layer that is kept is done; without one, until the painting is.
+        elif target is picture and not any(steps[0].scale >= self.kept_at for _, steps in self.layers[:-1]):
+            picture = picture.copy()
+        painting = _Painting(self, picture, target, report)
         try:
             if memory is None or self.needs(height, width) <= memory:
                 return painting.whole()
+            if (needs := self.needs_in_strips(height, width, 4)) <= memory and needs <= EXACT:
+                return painting.in_strips(np.float32)
             if self.needs_in_strips(height, width) <= memory:
-                return painting.in_strips()
+                return painting.in_strips(np.float16)
         finally:
             BUFFERS.trim()
         raise MemoryError(f"{self.needs_in_strips(height, width)} bytes are needed")
@@ -125,23 +133,23 @@ class Executor:
         residual = {_values(steps[0]) for kind, steps in self.layers if kind == "residual"}
         return int(4 * height * width * (sum(sorted(values)[-2:]) + 3 * sum(residual)))
 
-    def needs_in_strips(self, height: int, width: int) -> int:
-        """Bytes that a picture painted in strips takes, besides itself and the painting."""
+    def needs_in_strips(self, height: int, width: int, itemsize: int = 2) -> int:
+        """Bytes that a picture painted in strips takes, besides itself and the painting, with values of `itemsize`."""
         kept = [
             _values(steps[0]) * (2 if kind == "residual" else 1)
             for kind, steps in self.layers
             if kind != "output" and steps[0].scale >= self.kept_at
         ]
-        return int(2 * height * width * max(kept, default=0)) + 2 * BAND_BYTES
+        return int(itemsize * height * width * max(kept, default=0)) + 2 * BAND_BYTES
 
 
 class _Painting:
     """One picture on its way through the network."""
 
     def __init__(
-        self, network: Executor, picture: Array, dtype: np.dtype, report: Callable[[float], None]
+        self, network: Executor, picture: Array, target: Array, report: Callable[[float], None]
     ) -> None:
-        self.network, self.picture, self.dtype = network, picture, dtype
+        self.network, self.picture, self.target = network, picture, target
         self.report, self.done, self.all = report, 0.0, 0.0
         factor = network.reduction
         self.height, self.width = (ceil(side / factor) * factor for side in picture.shape[:2])
@@ -164,8 +172,7 @@ class _Painting:
                 give(inner)
                 value = second.reading(outer, keep)
             elif kind == "output":
-                painting = np.empty(self.picture.shape, self.dtype)
-                self._convolve(steps[0], value, painting)
+                self._convolve(steps[0], value, self.target)
                 give(value.source, value.residual)
             else:
                 output = take(self._shape(steps[0]))
@@ -173,10 +180,10 @@ class _Painting:
                 if value is not self.first:
                     give(value.source, value.residual)
                 value = step.reading(output)
-        return painting
+        return self.target
 
-    def in_strips(self) -> Array:
-        """Outputs at low resolution in memory, in fp16; the others in bands of rows, computed whenever needed."""
+    def in_strips(self, dtype: type[np.floating]) -> Array:
+        """Outputs at low resolution in memory, as `dtype`; the others in bands of rows, computed whenever needed."""
         value = self.first
         chain: list[Step] = []  # from `value` on, what is not kept
         self.all = self._work_in_strips()
@@ -185,15 +192,14 @@ class _Painting:
                 value = self._settled(value)  # lets go of what it was made of
                 value = self._residual(value, *steps)
             elif kind == "output":
-                painting = np.empty(self.picture.shape, self.dtype)
-                self._in_bands(steps[0], chain, value, painting)
+                self._in_bands(steps[0], chain, value, self.target)
             else:
                 value = value if value.residual is None else self._settled(value)
                 kept = steps[0].scale >= self.network.kept_at
-                output = np.empty(self._shape(steps[0]), np.float16) if kept else None
+                output = np.empty(self._shape(steps[0]), dtype) if kept else None
                 step = self._normalized(steps[0], self._in_bands(steps[0], chain, value, output))
                 value, chain = (value, [*chain, step]) if output is None else (step.reading(output), [])
-        return painting
+        return self.target
 
     def _work_in_strips(self) -> float:
         work = above = 0.0
@@ -273,14 +279,14 @@ class _Painting:
     def _residual(self, value: Reading, first: Step, second: Step) -> Reading:
         """x plus what two convolutions make of it; the second one's output takes the place of the first one's."""
         x = value.source
-        inner = np.empty(x.shape, np.float16)
+        inner = np.empty(x.shape, x.dtype)
         first = self._normalized(first, self._convolve(first, value, inner))
         reading = first.reading(inner)
         totals = np.zeros((2, x.shape[2]))
         before: tuple[slice, Array] | None = None
         up = second.kernel.up[0]
         for top, bottom in self._bands(second, []):
-            band = np.empty((bottom - top, *x.shape[1:]), np.float16)
+            band = np.empty((bottom - top, *x.shape[1:]), x.dtype)
             totals += self._convolve(second, reading, band, top, (top // up, ceil(bottom / up)))
             # The next band reads the last rows of this one's input: they are replaced after that.
             if before:

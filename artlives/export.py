@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from artlives import styles
+from artlives import grain, styles
 from artlives.architecture import GAIN, GREY, RANGE, Layer, reduction
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
@@ -38,7 +38,8 @@ def onnx_model(style: styles.Style) -> onnx.ModelProto:
     """The style's network as an ONNX model.
 
     Its input "photo" and its output "painting" are (N, 3, H, W) in fp32, RGB in 0..255; N, H and W are free, H and W
-    at least 16. The painting is clamped to 0..255, not rounded. The model's metadata names style and painting.
+    at least 16. The painting is clamped to 0..255, not rounded. It is that of a single pass (`Stylizer`'s `one_pass`),
+    with the style's grain. The model's metadata names style and painting.
 
     Raises:
         ArtlivesError: if the package onnx is not installed, or the style's weights cannot be read or do not fit.
@@ -49,7 +50,7 @@ def onnx_model(style: styles.Style) -> onnx.ModelProto:
         raise ArtlivesError("ONNX models need the package onnx: pip install 'artlives[onnx]'") from error
 
     graph = _Graph(styles.load_weights(style))
-    graph.network(style.layers)
+    graph.network(style.layers, style.grain)
     photo, painting = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3, "H", "W"])
         for name in ("photo", "painting")
@@ -101,20 +102,32 @@ class _Graph:
         self.constants[name] = np.array(value, np.float32 if isinstance(value, float) else np.int64)
         return name
 
-    def network(self, layers: tuple[Layer, ...]) -> None:
+    def network(self, layers: tuple[Layer, ...], amplitude: float) -> None:
         shape = self.add("Shape", "photo")
         height, width = (self.add("Gather", shape, self.constant([axis])) for axis in (2, 3))
+        photo = self.grainy("photo", height, width, amplitude) if amplitude else "photo"
         multiple = self.constant([reduction(layers)])
         below, beside = (self.add("Mod", self.add("Neg", side), multiple) for side in (height, width))
         padding = self.add("Concat", self.constant([0] * 6), below, beside, axis=0)
 
-        x = self.add("Div", self.add("Sub", "photo", self.constant(GREY)), self.constant(RANGE))
+        x = self.add("Div", self.add("Sub", photo, self.constant(GREY)), self.constant(RANGE))
         x = self.add("Pad", x, padding, mode="reflect")
         for i, layer in enumerate(layers):
             x = getattr(self, layer.kind)(x, f"layers.{i}_{layer.kind}", layer)
         size = self.add("Concat", height, width, axis=0)
         x = self.add("Slice", x, self.constant([0, 0]), size, self.constant([2, 3]))
         self.add("Clip", x, self.constant(0.0), self.constant(255.0), output="painting")
+
+    def grainy(self, x: str, height: str, width: str, amplitude: float) -> str:
+        """`grain.added`: the tile's rows and columns, repeated as far as the picture goes."""
+        self.constants["grain"] = grain.tile(amplitude)
+        field, period = "grain", self.constant([grain.PERIOD])
+        zero, one = (self.add("Squeeze", self.constant([value]), self.constant([0])) for value in (0, 1))
+        for axis, side in enumerate((height, width)):
+            pixels = self.add("Range", zero, self.add("Squeeze", side, self.constant([0])), one)
+            field = self.add("Gather", field, self.add("Mod", pixels, period), axis=axis)
+        x = self.add("Add", x, self.add("Cast", field, to=1))  # 1 is fp32
+        return self.add("Clip", x, self.constant(0.0), self.constant(255.0))
 
     def convolution(self, x: str, name: str, layer: Layer) -> str:
         return self.activated(self.normalized_convolution(x, name, layer), name, layer)

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from PIL import Image
 
-from artlives import devices, images, styles
+from artlives import devices, images, passes, styles
 from artlives.architecture import SMALLEST
+from artlives.blocks.kernels.compiled import default_threads
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.images import Photo
 
@@ -41,8 +43,11 @@ class Stylizer:
     Args:
         style: a style's name, the path of its safetensors file, or a `styles.Style`.
         device: "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda" or "mps".
-        size: pixels of the longer side to paint at. A larger picture is reduced to it first and comes
-            out at that size, with broader brush strokes; a smaller one is painted as it is.
+        size: pixels of the longer side. A larger picture is reduced to it first and comes out at that size; a smaller
+            one is painted as it is.
+        brush: how large the strokes are, "finer", "default" or "broader"; the painting's size does not depend on it.
+        one_pass: paint once, at the picture's own size, instead of coarse to fine (see `artlives.passes`): quicker,
+            for previews and live pictures, with smaller strokes in large pictures and coarser faces in small ones.
         strength: 0 returns the picture as it was, 1 the painting; between them they are blended.
         keep_colors: take the luminance alone from the painting, hue and saturation from the picture.
         memory: bytes that the network may use on the CPU besides the pictures; what needs more is painted in
@@ -51,7 +56,7 @@ class Stylizer:
 
     Raises:
         ArtlivesError: if there is no such style or device, or the style's file is damaged.
-        ValueError: if `size` is below 16, or `strength` is not within 0 and 1.
+        ValueError: if `size` is below 16, `brush` is another, or `strength` is not within 0 and 1.
     """
 
     def __init__(
@@ -60,15 +65,17 @@ class Stylizer:
         *,
         device: str | torch.device = "auto",
         size: int | None = None,
+        brush: str = "default",
+        one_pass: bool = False,
         strength: float = 1.0,
         keep_colors: bool = False,
         memory: int | None = None,
         threads: int | None = None,
     ) -> None:
-        self._set(size, strength, keep_colors)
+        self._set(size, brush, one_pass, strength, keep_colors)
         self.style = style if isinstance(style, styles.Style) else styles.find(style)
         self.device = devices.choose(device)
-        self.memory = memory
+        self.memory, self.threads = memory, threads or default_threads()
         executor = styles.load_executor(self.style, threads) if self.device == "cpu" else None
         self._executor = executor
         self._network: Callable[[Any], Any] | None = None
@@ -78,7 +85,13 @@ class Stylizer:
             self._network = styles.load_network(self.style, self.device)
 
     def variant(
-        self, *, size: int | None = None, strength: float = 1.0, keep_colors: bool = False
+        self,
+        *,
+        size: int | None = None,
+        brush: str = "default",
+        one_pass: bool = False,
+        strength: float = 1.0,
+        keep_colors: bool = False,
     ) -> Stylizer:
         """A stylizer with other settings that shares this one's network.
 
@@ -86,15 +99,18 @@ class Stylizer:
             ValueError: as the constructor does.
         """
         other = copy(self)
-        other._set(size, strength, keep_colors)
+        other._set(size, brush, one_pass, strength, keep_colors)
         return other
 
-    def _set(self, size: int | None, strength: float, keep_colors: bool) -> None:
+    def _set(self, size: int | None, brush: str, one_pass: bool, strength: float, keep_colors: bool) -> None:
         if size is not None and size < SMALLEST:
             raise ValueError(f"size must be at least {SMALLEST} pixels, not {size}")
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be within 0 and 1, not {strength}")
-        self.size, self.strength, self.keep_colors = size, strength, keep_colors
+        if brush not in passes.BRUSHES:
+            raise ValueError(f"brush must be one of {', '.join(passes.BRUSHES)}, not {brush!r}")
+        self.size, self.brush, self.one_pass = size, brush, one_pass
+        self.strength, self.keep_colors = strength, keep_colors
 
     @overload
     def __call__(self, picture: Image.Image, report: Report = ...) -> Image.Image: ...
@@ -114,7 +130,7 @@ class Stylizer:
                 - a NumPy array (H, W, 3) of uint8, sRGB;
                 - a tensor (N, 3, H, W) on any device, of uint8 in 0..255 or of floats in 0..1;
                 - an `images.Photo`.
-            report: called on the CPU with the part of a picture that is done, in 0..1. What it raises ends the work.
+            report: called with the part of a picture that is done, in 0..1. What it raises ends the work.
 
         Raises:
             ArtlivesError: if a side is below 16 pixels, or the picture is too large for the memory.
@@ -153,8 +169,9 @@ class Stylizer:
         values = x.detach() if scale == 1 else x.detach().float() * scale
         pictures = np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())  # (N, H, W, 3)
         if self.size is not None:
+            size = images.fitted((pictures.shape[1], pictures.shape[2]), self.size)
             pictures = (
-                np.stack([*(_resized(picture, self.size) for picture in pictures)]) if len(x) else pictures
+                np.stack([passes.resized(picture, size) for picture in pictures]) if len(x) else pictures
             )
         if self.strength == 0 and pictures.shape[1:3] == x.shape[2:]:
             return x
@@ -170,14 +187,41 @@ class Stylizer:
         if min(height, width) < SMALLEST:
             raise ArtlivesError(f"{width}x{height} pixels are too small to paint: each side needs {SMALLEST}")
         with _naming_memory(width, height):
-            if self._executor:
-                painting = self._executor(photo, photo.dtype, self._allowance(height, width), report)
-            else:
-                painting = self._by_torch(photo)
-            if painting.dtype != np.uint8:
-                painting.clip(0, 255, out=painting)
+            painting = self._coarse_to_fine(photo, report)
             if self.keep_colors or self.strength < 1:
                 self._blend(photo, painting)
+        return painting
+
+    def _coarse_to_fine(self, photo: np.ndarray, report: Report) -> np.ndarray:
+        """The painting of (H, W, 3) after all passes, at its size; see `artlives.passes`."""
+        own = photo.shape[0], photo.shape[1]
+        sizes = [own] if self.one_pass else passes.sizes(*own, self.brush)
+        if self._executor and self.memory is not None and self._executor.needs(*sizes[-1]) > self.memory:
+            # Too little for what a small photo would be enlarged to; as it is, it may fit.
+            sizes = [size for size in sizes if size[0] <= own[0]] or [own]
+        enlarged = sizes[-1][0] > own[0]
+        share = passes.SHARE_ENLARGED if enlarged else passes.SHARE
+        pixels = [height * width for height, width in sizes]
+        painting = None
+        for i, size in enumerate(sizes):
+            picture = passes.resized(photo, size, quick=True)
+            target = np.empty_like(picture) if picture is photo else picture
+            passes.mixed(picture, painting, share, self.style.grain, target, self.threads)
+            del picture
+            before, part = sum(pixels[:i]) / sum(pixels), pixels[i] / sum(pixels)
+            painting = self._pass(target, partial(_report_part, report, before, part))
+        assert painting is not None
+        return np.ascontiguousarray(passes.resized(painting, own))
+
+    def _pass(self, picture: np.ndarray, report: Report) -> np.ndarray:
+        """What one pass of the network makes of (H, W, 3), uint8 or fp32, which may be overwritten."""
+        if self._executor:
+            painting = self._executor(picture, picture, self._allowance(*picture.shape[:2]), report)
+        else:
+            painting = self._by_torch(picture)
+            report(1.0)
+        if painting.dtype != np.uint8:
+            painting.clip(0, 255, out=painting)
         return painting
 
     def _allowance(self, height: int, width: int) -> int | None:
@@ -225,16 +269,8 @@ def with_colors_of(photo: np.ndarray, painting: np.ndarray) -> np.ndarray:
     return luminance + chroma * np.clip(fits, 0, 1)
 
 
-def _resized(picture: np.ndarray, long_side: int) -> np.ndarray:
-    """(H, W, 3) of uint8 or fp32 as `images.fit` reduces it."""
-    if picture.dtype == np.uint8:
-        return images.fit(Photo(picture), long_side).pixels
-    height, width = images.fitted((len(picture), picture.shape[1]), long_side)
-    planes = [
-        np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS))
-        for plane in picture.transpose(2, 0, 1)
-    ]
-    return np.ascontiguousarray(np.stack(planes, 2).clip(0, 255))
+def _report_part(report: Report, before: float, part: float, done: float) -> None:
+    report(min(1.0, before + part * done))
 
 
 @contextmanager

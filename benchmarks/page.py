@@ -3,7 +3,7 @@
     python -m benchmarks.page [--live 20] [--screenshots FOLDER]
 
 Starts `artlives serve`, opens the page with a camera that shows a face at 1280 x 960, and prints the seconds
-from the picture to all small previews, to all fine ones, to the chosen painting at 1024 pixels, and the rate of live
+from the picture to all small previews, to all fine ones, to the chosen painting at 1280 pixels, and the rate of live
 mode after so many seconds. Each is done once before it is measured. With --screenshots, the page is pictured at 360
 and 1440 pixels, in light and in dark.
 """
@@ -67,7 +67,7 @@ def measure(browser: Browser, link: str, live: float) -> None:
     for name, times in (
         ("all small previews", previews),
         ("all fine previews", fine),
-        ("chosen at 1024", chosen),
+        ("chosen at 1280", chosen),
     ):
         print(f"{name:20} {median(times[1:]):.2f} s (worst of {ROUNDS}: {max(times[1:]):.2f} s)")
 

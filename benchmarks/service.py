@@ -3,9 +3,10 @@
     pip install locust
     python -m benchmarks.service [--clients 50] [--seconds 60]
 
-Each client paints a photo in a style and at a size drawn anew, thinks for a moment, and paints again; now and then it
-asks for a sheet, or goes away before its painting is done. It comes back after Retry-After seconds where the queue is
-full: 503 is an answer, any other error a failure. Prints Locust's table, and the service's memory.
+Each client previews a photo in a style and at a size drawn anew, thinks for a moment, and previews it again; now and
+then it asks for a painting in all passes or for a sheet, or goes away before its painting is done. It comes back after
+Retry-After seconds where the queue is full: 503 is an answer, any other error a failure. Prints Locust's table, and the
+service's memory.
 """
 
 import argparse
@@ -26,12 +27,17 @@ class Visitor(HttpUser):
     wait_time = between(0.5, 1.5)
 
     @task(20)
+    def preview(self) -> None:
+        settings = {"style": random.choice(STYLES), "size": random.choice(SIZES), "one_pass": True}
+        self.ask("/api/stylize", settings, "preview")
+
+    @task(2)
     def stylize(self) -> None:
-        self.ask("/api/stylize", {"style": random.choice(STYLES), "size": random.choice(SIZES)})
+        self.ask("/api/stylize", {"style": random.choice(STYLES)}, "painting")
 
     @task(1)
     def sheet(self) -> None:
-        self.ask("/api/sheet", {"size": 128})
+        self.ask("/api/sheet", {"size": 128}, "sheet")
 
     @task(2)
     def leave(self) -> None:
@@ -46,8 +52,9 @@ class Visitor(HttpUser):
         ) as answer:
             answer.success()
 
-    def ask(self, path: str, settings: dict[str, object]) -> None:
-        with self.client.post(path, settings, files={"file": PHOTO}, catch_response=True) as answer:
+    def ask(self, path: str, settings: dict[str, object], name: str) -> None:
+        photo = {"file": PHOTO}
+        with self.client.post(path, settings, files=photo, name=name, catch_response=True) as answer:
             if answer.status_code == 503:
                 answer.request_meta["name"] += " (503: full)"
                 answer.success()

@@ -26,6 +26,13 @@ style_option = click.option(
     required=True,
     help="A style's name (`artlives styles` lists them), or the path of its .safetensors file.",
 )
+brush_option = click.option(
+    "--brush",
+    type=click.Choice(["finer", "default", "broader"]),
+    default="default",
+    show_default=True,
+    help="How large the strokes are; the painting's size does not depend on it.",
+)
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),

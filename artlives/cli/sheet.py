@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from artlives.cli.options import device_option
+from artlives.cli.options import brush_option, device_option
 from artlives.cli.outputs import check_target, identity
 
 
@@ -25,9 +25,17 @@ from artlives.cli.outputs import check_target, identity
 @click.option(
     "--size", type=click.IntRange(64), default=640, show_default=True, help="Longer side of each, pixels."
 )
+@brush_option
 @device_option
 def sheet(
-    photo: Path, output: Path | None, overwrite: bool, names: str | None, columns: int, size: int, device: str
+    photo: Path,
+    output: Path | None,
+    overwrite: bool,
+    names: str | None,
+    columns: int,
+    size: int,
+    brush: str,
+    device: str,
 ) -> None:
     """Show PHOTO in every style, side by side and named."""
     from artlives import images, styles
@@ -42,7 +50,7 @@ def sheet(
     small = images.fit(images.load(photo), size)
     tiles = [(images.to_pil(small), "photo", photo.name)]
     for style in chosen:
-        painting = Stylizer(style, device=device)(small)
+        painting = Stylizer(style, device=device, brush=brush)(small)
         tiles.append((images.to_pil(painting), style.name, style.caption))
     images.save(images.from_pil(contact_sheet(tiles, columns)), target)
     click.echo(click.format_filename(target))

@@ -18,7 +18,7 @@ import click
 from tqdm import tqdm
 
 from artlives import folders, images, styles
-from artlives.cli.options import Bytes, device_option, style_option
+from artlives.cli.options import Bytes, brush_option, device_option, style_option
 from artlives.cli.outputs import check_target, identity, is_folder
 from artlives.errors import ArtlivesError
 from artlives.files import sweep
@@ -45,9 +45,9 @@ STREAM = "-"  # as a photo standard input, as an output standard output
     "--size",
     metavar="PIXELS",
     type=click.IntRange(min=16),
-    help="Reduce the longer side to this first: less memory, broader strokes. The picture comes out at "
-    "that size. [default: the photo's own]",
+    help="Reduce the longer side to this first: the picture comes out at that size. [default: the photo's own]",
 )
+@brush_option
 @click.option(
     "--strength",
     type=click.FloatRange(0, 1),
@@ -93,6 +93,7 @@ def stylize(
     output: str | None,
     overwrite: bool,
     size: int | None,
+    brush: str,
     strength: float,
     keep_colors: bool,
     device: str,
@@ -125,6 +126,7 @@ def stylize(
     settings = {
         "device": device,
         "size": size,
+        "brush": brush,
         "strength": strength,
         "keep_colors": keep_colors,
         "memory": memory,

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
-from artlives import devices, images, styles
+from artlives import devices, grain, images, styles
 from artlives.architecture import reduction
 from artlives.errors import ArtlivesError
 from artlives.explanation.filmstrip import CHANNELS, colours, filmstrip, first_filters
@@ -60,7 +60,8 @@ def explain(
             reduced to a longer side of 384 pixels, is below 16.
     """
     where = devices.pick(device)
-    x = tensor(images.fit(photo, PHOTO_SIZE).pixels, where)
+    clean = images.fit(photo, PHOTO_SIZE).pixels
+    x = tensor(grain.added(clean, style.grain), where)
     height, width = (side - side % reduction(style.layers) for side in x.shape[2:])
     if min(height, width) < SMALLEST:
         raise ArtlivesError(
@@ -69,7 +70,10 @@ def explain(
     network = styles.load_network(style, where)
     x = x[:, :, :height, :width]
     frames = filmstrip(network, style.layers, x)
-    pictures = {"photo.png": colours(x[0]), "filters.png": first_filters(network)}
+    pictures = {
+        "photo.png": colours(tensor(clean, where)[0, :, :height, :width]),
+        "filters.png": first_filters(network),
+    }
     blocks = []
     for i, frame in enumerate(frames):
         file = f"{i + 1:02}-{frame.layer.kind}.png"

@@ -101,7 +101,14 @@ def create_app(
                 times = Times()
                 photo = await studio.on_files(_decoded, data, settings.size)
                 times.note("decode")
-                job = Job(photo, style, settings.strength, settings.keep_colors)
+                job = Job(
+                    photo,
+                    style,
+                    strength=settings.strength,
+                    keep_colors=settings.keep_colors,
+                    brush=settings.brush,
+                    one_pass=settings.one_pass,
+                )
                 painting = await _painted(studio, job)
                 times.note("queue", job.started)
                 times.note("paint", job.ended)
@@ -123,9 +130,14 @@ def create_app(
                 times.note("decode")
                 tiles = [(images.to_pil(photo), "photo", "")]
                 for style in catalogue().values():
-                    painting = await _painted(
-                        studio, Job(photo, style, settings.strength, settings.keep_colors)
+                    job = Job(
+                        photo,
+                        style,
+                        strength=settings.strength,
+                        keep_colors=settings.keep_colors,
+                        brush=settings.brush,
                     )
+                    painting = await _painted(studio, job)
                     tiles.append((images.to_pil(painting), style.name, style.caption))
                 times.note("paint")
                 whole = await studio.on_files(contact_sheet, tiles, settings.columns)

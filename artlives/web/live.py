@@ -13,10 +13,10 @@ import json
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from artlives import images
+from artlives import images, styles
 from artlives.errors import ArtlivesError
 from artlives.web import uploads
-from artlives.web.problems import Problem
+from artlives.web.problems import Problem, of_picture
 from artlives.web.settings import LiveSettings, parse
 from artlives.web.studio import Job, Studio, find
 
@@ -53,7 +53,7 @@ class Session:
     def __init__(self, socket: WebSocket, studio: Studio) -> None:
         self.socket = socket
         self.studio = studio
-        self.settings: LiveSettings | None = None
+        self.chosen: tuple[styles.Style, LiveSettings] | None = None
         self.frame: bytes | None = None  # the newest that is not painted yet
         self.arrived = asyncio.Event()
 
@@ -86,8 +86,7 @@ class Session:
     async def _settle(self, text: str) -> None:
         try:
             settings = parse(LiveSettings, _json_object(text))
-            find(settings.style)
-            self.settings = settings
+            self.chosen = find(settings.style), settings
         except Problem as problem:
             await self._say(problem)
 
@@ -105,18 +104,18 @@ class Session:
                 return
 
     async def _painted(self, frame: bytes) -> bytes:
-        if self.settings is None:
+        if self.chosen is None:
             raise Problem(422, "Send the settings as JSON text before the first frame.")
         if len(frame) > MAX_FRAME_BYTES:
             raise Problem(413, f"A frame may have {MAX_FRAME_BYTES // 1000} kB.")
-        settings, on_files = self.settings, self.studio.on_files
+        (style, settings), on_files = self.chosen, self.studio.on_files
         photo = await on_files(uploads.decode, frame, MAX_FRAME_PIXELS)
         photo = await on_files(images.fit, photo, FRAME_SIDE)
-        job = Job(photo, find(settings.style), settings.strength, settings.keep_colors)
+        job = Job(photo, style, strength=settings.strength, keep_colors=settings.keep_colors, one_pass=True)
         try:
             painting = await self.studio.paint(job)
         except ArtlivesError as error:
-            raise Problem(422, str(error)) from None
+            raise of_picture(error) from None
         data, _ = await on_files(uploads.encode, painting, "jpeg", QUALITY)
         return data
 

@@ -15,8 +15,14 @@ Strength = Annotated[
     float, Field(ge=0, le=1, allow_inf_nan=False, description="Blend: 0 is the photo, 1 the painting.")
 ]
 KeepColors = Annotated[bool, Field(description="Keep the photo's colours, take the painting's luminance.")]
+Brush = Annotated[
+    Literal["finer", "default", "broader"],
+    Field(description="How large the strokes are; the painting's size does not depend on it."),
+]
+OnePass = Annotated[bool, Field(description="Paint once, quicker and coarser, as for a preview.")]
 Size = Annotated[
-    int, Field(ge=64, le=MAX_SIDE, description="Pixels of the longer side: smaller means broader strokes.")
+    int,
+    Field(ge=64, le=MAX_SIDE, description="Pixels of the longer side; a larger picture is reduced to it."),
 ]
 Format = Annotated[Literal["jpeg", "jpg", "png", "webp"], Field(description="What the answer is.")]
 
@@ -35,6 +41,8 @@ class StylizeSettings(LiveSettings):
     """How a picture is painted and answered."""
 
     size: Size = MAX_SIDE
+    brush: Brush = "default"
+    one_pass: OnePass = False
     format: Format = "jpeg"
 
 
@@ -46,6 +54,7 @@ class SheetSettings(BaseModel):
     strength: Strength = 1.0
     keep_colors: KeepColors = False
     size: Annotated[int, Field(ge=64, le=1024, description="Longer side of each picture, pixels.")] = 640
+    brush: Brush = "default"
     columns: Annotated[int, Field(ge=1, le=12, description="Pictures side by side.")] = 3
     format: Format = "jpeg"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -19,7 +18,6 @@ from artlives.stylizer import Stylizer
 from artlives.web.problems import Problem
 
 PLACES = 32  # requests that are waited for; each may hold an upload and a decoded picture in memory
-MAX_BATCH = 8
 RETRY_AFTER = 2  # seconds
 
 Result = TypeVar("Result")
@@ -38,7 +36,8 @@ class Job:
     """A picture that waits to be painted; cancelling `done` takes it out of the queue, or ends its painting.
 
     Attributes:
-        photo: the picture at the size it is painted at.
+        photo: the picture at the size that its painting has.
+        strength, keep_colors, brush, one_pass: as `Stylizer` takes them.
         started, ended: when it was painted, in seconds of `time.perf_counter`.
     """
 
@@ -46,14 +45,11 @@ class Job:
     style: styles.Style
     strength: float
     keep_colors: bool
+    brush: str = "default"
+    one_pass: bool = False
     done: asyncio.Future[Photo] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     started: float = 0
     ended: float = 0
-
-    @property
-    def kind(self) -> tuple[Path, tuple[int, ...]]:
-        """What jobs have in common that are painted as one batch."""
-        return self.style.path, self.photo.pixels.shape
 
 
 class Studio:
@@ -68,8 +64,7 @@ class Studio:
         self.device = device
         self.places = places
         self.taken = 0
-        self._jobs: deque[Job] = deque()
-        self._arrived = asyncio.Event()
+        self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._stylizers: dict[Path, tuple[int, Stylizer]] = {}
         # The network uses every core by itself; files are decoded and encoded beside it.
         self._painter = ThreadPoolExecutor(1, "paint")
@@ -108,40 +103,26 @@ class Studio:
         Raises:
             ArtlivesError: as `Stylizer` does.
         """
-        self._jobs.append(job)
-        self._arrived.set()
+        self._jobs.put_nowait(job)
         return await job.done
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._arrived.wait()
-            batch = self._next_batch()
-            if not batch:
-                self._arrived.clear()
+            job = await self._jobs.get()
+            # Its client may have gone away while the ones before it were painted, or while it was itself.
+            if job.done.cancelled():
                 continue
-            outcomes = await loop.run_in_executor(self._painter, self._paint_batch, batch)
-            for job, outcome in zip(batch, outcomes, strict=True):
-                if job.done.cancelled():
-                    continue
-                if isinstance(outcome, Exception):
-                    job.done.set_exception(outcome)
-                elif outcome is not None:
-                    job.done.set_result(outcome)
+            outcome = await loop.run_in_executor(self._painter, self._painted, job)
+            if job.done.cancelled():
+                continue
+            if isinstance(outcome, Exception):
+                job.done.set_exception(outcome)
+            elif outcome is not None:
+                job.done.set_result(outcome)
 
-    def _next_batch(self) -> list[Job]:
-        """The jobs to paint next: the oldest, and those that wait with it for the same style and size."""
-        waiting = [job for job in self._jobs if not job.done.cancelled()]
-        batch = [job for job in waiting if job.kind == waiting[0].kind][:MAX_BATCH]
-        self._jobs = deque(job for job in waiting if job not in batch)
-        return batch
-
-    def _paint_batch(self, batch: list[Job]) -> list[Photo | Exception | None]:
-        return [self._paint_one(job) for job in batch]
-
-    def _paint_one(self, job: Job) -> Photo | Exception | None:
-        if job.done.cancelled():  # its client went away while the ones before it were painted
-            return None
+    def _painted(self, job: Job) -> Photo | Exception | None:
+        """The job's painting, or what went wrong; None if it was cancelled."""
 
         def report(_: float) -> None:
             if job.done.cancelled():
@@ -149,7 +130,12 @@ class Studio:
 
         job.started = time.perf_counter()
         try:
-            stylizer = self._stylizer(job.style).variant(strength=job.strength, keep_colors=job.keep_colors)
+            stylizer = self._stylizer(job.style).variant(
+                brush=job.brush,
+                one_pass=job.one_pass,
+                strength=job.strength,
+                keep_colors=job.keep_colors,
+            )
             return stylizer(job.photo, report)
         except asyncio.CancelledError:
             return None
@@ -159,12 +145,20 @@ class Studio:
             job.ended = time.perf_counter()
 
     def _stylizer(self, style: styles.Style) -> Stylizer:
-        """The style's stylizer, loaded when it is first asked for and when its file has changed."""
-        changed = style.path.stat().st_mtime_ns
+        """The style's stylizer, loaded when it is first asked for and when its file has changed.
+
+        Raises:
+            ArtlivesError: its file is gone, or damaged.
+        """
+        try:
+            changed = style.path.stat().st_mtime_ns
+        except FileNotFoundError:
+            raise ArtlivesError(f"the style {style.name!r} is no longer there: choose another") from None
         known = self._stylizers.get(style.path)
         if known and known[0] == changed:
             return known[1]
-        stylizer = Stylizer(style, device=self.device)
+        # A live session may have found the style before its file changed.
+        stylizer = Stylizer(styles.read(style.path), device=self.device)
         self._stylizers[style.path] = changed, stylizer
         return stylizer
 

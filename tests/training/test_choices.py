@@ -9,7 +9,7 @@ def weights(init):
     torch.manual_seed(0)
     network = StyleNetwork()
     initialize(network, init)
-    return network.state_dict()
+    return network.file_weights()
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,10 @@ def test_weights_are_drawn_as_asked(init, std, largest):
 @pytest.mark.parametrize("init", ["uniform", "kaiming"])
 def test_transposed_convolutions_start_without_a_grid(init):
     weight = weights(init)["layers.6_upsampling.conv.weight"]  # (inputs, outputs, 4, 4)
-    profile = torch.tensor([0.25, 0.75, 0.75, 0.25])
-    amplitude = weight[:, :, 1, 1] / 0.75**2
-    torch.testing.assert_close(weight, amplitude[:, :, None, None] * profile * profile[:, None])
-    assert amplitude.std() == pytest.approx(
-        {"uniform": 0.05 / 3**0.5, "kaiming": (2 / 96) ** 0.5}[init], rel=0.05
-    )
+    phases = weight.unfold(2, 2, 2).unfold(3, 2, 2).sum((2, 3)).flatten(2)  # each one's sum
+    torch.testing.assert_close(phases, phases[:, :, :1].expand_as(phases))
+    # Whatever was drawn, its scale is that which keeps a signal's: 0.7 * sqrt(2 / inputs).
+    assert phases[:, :, 0].std() == pytest.approx(0.7 * (2 / 96) ** 0.5, rel=0.25)
 
 
 def test_the_picture_starts_grey():

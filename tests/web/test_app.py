@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artlives import Stylizer, images, styles
+from artlives import Stylizer, images, passes, styles
 from artlives.web import uploads
 from tests.web.connection import picture_bytes
 
@@ -35,7 +35,15 @@ def test_a_damaged_style_is_left_out(client, models):
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"strength": 0.5}, {"keep_colors": True}, {"size": 64, "strength": 0.2}]
+    "settings",
+    [
+        {},
+        {"strength": 0.5},
+        {"keep_colors": True},
+        {"size": 64, "strength": 0.2},
+        {"brush": "broader"},
+        {"one_pass": True},
+    ],
 )
 def test_paints_as_the_stylizer_does(client, png, pixels, style_file, settings):
     expected = Stylizer(style_file, device="cpu", **settings)(pixels)
@@ -45,6 +53,20 @@ def test_paints_as_the_stylizer_does(client, png, pixels, style_file, settings):
     for response in (form, body):
         assert response.headers["content-type"] == "image/png"
         assert np.array_equal(pixels_of(response), expected)
+
+
+def test_brush_and_one_pass_reach_the_stylizer(easel, client, png):
+    easel.go.set()
+    for brush in passes.BRUSHES:
+        assert post(client, png, style="dots", brush=brush, one_pass=True).status_code == 200
+    assert post(client, png, style="dots").status_code == 200
+    assert client.post("/api/sheet", data={"brush": "finer"}, files={"file": png}).status_code == 200
+    asked = [(settings["brush"], settings["one_pass"]) for settings in easel.settings]
+    assert asked == [
+        *((brush, True) for brush in passes.BRUSHES),
+        ("default", False),
+        *[("finer", False)] * 2,  # styles
+    ]
 
 
 def test_size_and_format(client):
@@ -112,6 +134,8 @@ def assert_problem(response, status, sentence):
         ("whole", {"style": "dots", "strength": "2"}, 422, "strength"),
         ("whole", {"style": "dots", "strength": "nan"}, 422, "strength"),
         ("whole", {"style": "dots", "size": "99999"}, 422, "size"),
+        ("whole", {"style": "dots", "brush": "tiny"}, 422, "brush: input should be 'finer', 'default' or"),
+        ("whole", {"style": "dots", "one_pass": "2"}, 422, "one_pass"),
         ("whole", {"style": "dots", "format": "exe"}, 422, "format"),
         ("whole", {"style": "dots", "colour": "1"}, 422, "there is no 'colour'"),
     ],
@@ -178,7 +202,7 @@ def test_the_description_names_every_setting(client):
     assert set(paths) == {"/api/styles", "/api/stylize", "/api/sheet", "/healthz"}
     stylize = paths["/api/stylize"]["post"]
     names = {parameter["name"] for parameter in stylize["parameters"]}
-    assert names == {"style", "strength", "keep_colors", "size", "format"}
+    assert names == {"style", "strength", "keep_colors", "size", "brush", "one_pass", "format"}
     form = stylize["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(form["properties"]) == names | {"file"}
     assert form["required"] == ["file", "style"]

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from starlette.websockets import WebSocketDisconnect
 
-from artlives import Stylizer, images
+from artlives import Stylizer, images, styles
 from artlives.web.live import CLOSED_FULL, CLOSED_IDLE, MAX_FRAME_BYTES, MAX_SESSIONS
 from tests.web.connection import live, picture_bytes
 
@@ -20,7 +20,7 @@ def settings(**values):
 
 
 def test_frames_come_back_painted(client, jpeg, style_file):
-    expected = Stylizer(style_file, device="cpu")(images.load(io.BytesIO(jpeg)).pixels)
+    expected = Stylizer(style_file, device="cpu", one_pass=True)(images.load(io.BytesIO(jpeg)).pixels)
     with live(client) as socket:
         socket.send_text(settings())
         for _ in range(3):
@@ -28,6 +28,40 @@ def test_frames_come_back_painted(client, jpeg, style_file):
             painted = np.asarray(Image.open(io.BytesIO(socket.receive_bytes())))
             assert painted.shape == (40, 56, 3)
             assert np.abs(painted.astype(int) - expected).mean() < 12
+
+
+def test_frames_are_painted_in_one_pass(easel, client, jpeg):
+    easel.go.set()
+    with live(client) as socket:
+        socket.send_text(settings())
+        socket.send_bytes(jpeg)
+        socket.receive_bytes()
+    assert easel.settings[0]["one_pass"] is True
+
+
+def test_styles_are_read_when_settings_come_not_for_each_frame(client, jpeg, monkeypatch):
+    with live(client) as socket:
+        socket.send_text(settings())
+        socket.send_bytes(jpeg)
+        socket.receive_bytes()
+        monkeypatch.setattr(styles, "read", None)
+        socket.send_bytes(jpeg)
+        socket.receive_bytes()
+
+
+def test_a_style_that_is_removed_on_the_way_is_said_to_be_gone(client, jpeg, models, network, metadata):
+    passing = models / "passing.safetensors"
+    styles.save(passing, network.file_weights(), name="passing", **metadata)
+    with live(client) as socket:
+        socket.send_text(settings(style="passing"))
+        socket.send_bytes(jpeg)
+        socket.receive_bytes()
+        passing.unlink()
+        socket.send_bytes(jpeg)
+        assert socket.receive_json()["detail"] == "The style 'passing' is no longer there: choose another."
+        socket.send_text(settings())
+        socket.send_bytes(jpeg)
+        socket.receive_bytes()
 
 
 def test_settings_change_on_the_way(client, jpeg):

@@ -2,13 +2,14 @@
 
 import io
 import json
+import re
 import time
 
 import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from artlives import styles
+from artlives import Stylizer, images, styles
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 from axe_playwright_python.sync_playwright import Axe  # noqa: E402
@@ -82,6 +83,20 @@ def page(visit):
     return visit()
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """The settings of each painting that the page has the service paint, as they come."""
+    asked = []
+    variant = Stylizer.variant
+
+    def noting(stylizer, **settings):
+        asked.append(settings)
+        return variant(stylizer, **settings)
+
+    monkeypatch.setattr(Stylizer, "variant", noting)
+    return asked
+
+
 def choose_file(page, path=FACE):
     page.set_input_files("#file", path)
     until_marked(page, "previews")
@@ -90,6 +105,14 @@ def choose_file(page, path=FACE):
 def open_stage(page, style="wave"):
     page.click(f"[data-style={style}]")
     until_marked(page, "repaint")
+
+
+def repaint(page, action):
+    """What the stage shows after an action that has it painted anew, as an array."""
+    page.evaluate("performance.clearMeasures()")
+    action()
+    until_marked(page, "repaint")
+    return picture_in(page, "#after")
 
 
 def picture_in(page, selector):
@@ -169,26 +192,18 @@ def test_the_picture_is_the_mirror_image(page, browser):
 def test_settings_repaint(page):
     choose_file(page)
     open_stage(page)
-
-    def repainted(action):
-        page.evaluate("performance.clearMeasures()")
-        action()
-        until_marked(page, "repaint")
-        return picture_in(page, "#after")
-
     before = picture_in(page, "#after")
-    coarse = repainted(lambda: page.locator("#brush").fill("2"))
-    assert difference(before, coarse) > 2
-    assert "broad" in page.inner_text("#brush-value")
+    broader = repaint(page, lambda: page.locator("#brush").fill("2"))
+    assert difference(before, broader) > 2
     photo = picture_in(page, "#before")
-    colored = repainted(lambda: page.check("#keep-colors"))
-    hue = [np.ptp(picture.astype(float), axis=2).mean() for picture in (photo, coarse, colored)]
+    colored = repaint(page, lambda: page.check("#keep-colors"))
+    hue = [np.ptp(picture.astype(float), axis=2).mean() for picture in (photo, broader, colored)]
     assert abs(hue[2] - hue[0]) < abs(hue[1] - hue[0])
 
     page.locator("#strength").fill("0")
     assert page.eval_on_selector("#after", "image => getComputedStyle(image).opacity") == "0"
     _, picture = downloaded(page, "#save-png")
-    assert picture.size == (512, 512)  # enlarged to the photo's own size
+    assert picture.size == (512, 512)
     assert (
         ImageChops.difference(picture.convert("RGB"), Image.open(FACE))
         .convert("L")
@@ -196,6 +211,53 @@ def test_settings_repaint(page):
         .getpixel((0, 0))
         < 15
     )
+
+
+def test_the_wall_is_painted_in_one_pass_and_the_stage_in_all(page, asked):
+    choose_file(page)
+    until_marked(page, "fine previews")
+    assert [settings["one_pass"] for settings in asked] == [True] * 2 * len(STYLES)
+    asked.clear()
+    open_stage(page)
+    assert [(settings["brush"], settings["one_pass"]) for settings in asked] == [("default", False)]
+
+
+def test_the_brush_has_three_sizes(page, asked):
+    choose_file(page)
+    until_marked(page, "fine previews")
+    open_stage(page)
+    assert page.inner_text("#brush-value") == "default"
+    page.focus("#brush")
+    for key, name in (("ArrowLeft", "finer"), ("ArrowRight", "default"), ("ArrowRight", "broader")):
+        repaint(page, lambda key=key: page.keyboard.press(key))
+        assert asked[-1]["brush"] == page.inner_text("#brush-value") == name
+        assert page.get_attribute("#brush", "aria-valuetext") == name
+    for key, name in (("Home", "finer"), ("End", "broader")):
+        page.keyboard.press(key)
+        assert page.inner_text("#brush-value") == name
+
+
+@pytest.mark.parametrize(("size", "saved"), [((1400, 700), (1400, 700)), ((8192, 821), (4096, 410))])
+def test_a_saved_picture_is_painted_at_the_size_that_the_page_says(page, tmp_path, size, saved):
+    path = tmp_path / "large.png"
+    Image.open(FACE).convert("RGB").resize(size).save(path)
+    choose_file(page, path)
+    open_stage(page)
+    repaint(page, lambda: page.locator("#brush").fill("2"))
+    shown = page.evaluate(
+        "[document.getElementById('after').naturalWidth, document.getElementById('after').naturalHeight]"
+    )
+    assert max(shown) == 1280
+    said = page.inner_text("#dimensions")
+    assert said.startswith("Saved at ")
+    assert [int(number) for number in re.findall(r"\d+", said)] == list(saved)
+    with page.expect_download() as download:
+        page.click("#save-png")
+        until(page, "document.getElementById('save-png').ariaBusy === 'true'")
+    picture = Image.open(download.value.path())
+    assert picture.size == saved
+    painting = Stylizer("wave", device="cpu", size=4096, brush="broader")(images.load(path)).pixels
+    assert np.array_equal(np.asarray(picture.convert("RGB")), painting)
 
 
 def test_a_newer_request_cancels_the_older_one(page):

@@ -1,4 +1,4 @@
-"""The queue: what waits, what is painted together, what is dropped."""
+"""The queue: what waits, in which order it is painted and answered, what is dropped."""
 
 import asyncio
 import threading
@@ -70,7 +70,7 @@ def busy(studio, easel):
 
 
 def waiting(studio):
-    return len(studio[0]._jobs)
+    return studio[0]._jobs.qsize()
 
 
 def test_a_full_queue_answers_503_and_when_to_come_back(busy, studio, easel):
@@ -87,20 +87,27 @@ def test_a_full_queue_answers_503_and_when_to_come_back(busy, studio, easel):
     assert busy.client.post("/api/stylize", params={"style": "dots"}, content=sized(50)).status_code == 200
 
 
-def test_the_same_style_and_size_are_one_batch(busy, studio, easel, monkeypatch):
-    batches = []
-    paint = studio[0]._paint_batch
-    monkeypatch.setattr(studio[0], "_paint_batch", lambda jobs: batches.append(len(jobs)) or paint(jobs))
+def test_the_oldest_is_painted_first_and_answered_at_once(busy, studio, easel, monkeypatch):
+    painted, turns = [], threading.Semaphore(0)
+
+    def paint(self, photo, report):
+        assert turns.acquire(timeout=PATIENCE)
+        painted.append(photo.pixels.shape[1])
+        return photo
+
     for width in (60, 70, 60):
         busy.post(sized(width))
         until(lambda: waiting(studio) == len(busy.threads) - 1)
+    monkeypatch.setattr(type(easel), "__call__", paint)
     easel.go.set()
+    for count in (1, 2, 3):
+        until(lambda count=count: len(busy.answers) == count)
+        turns.release()
     assert busy.finish() == [200] * 4
-    assert batches == [2, 1]
-    assert [shape[1] for shape in easel.painted] == [50, 60, 60, 70]
+    assert painted == [60, 70, 60]
 
 
-def test_one_that_fails_leaves_the_rest_of_its_batch(busy, studio, easel, monkeypatch):
+def test_one_that_fails_leaves_the_rest(busy, studio, easel, monkeypatch):
     for width in (10, 60, 60):
         busy.post(sized(width))
     until(lambda: waiting(studio) == 3)

@@ -78,6 +78,18 @@ class _Normalization(ctypes.Structure):
     ]
 
 
+class _Mix(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("photo", "painting")),
+        *((name, ctypes.c_int64) for name in ("width", "painting_width")),
+        *((name, ctypes.c_void_p) for name in ("row_of", "row_part", "column_of", "column_part")),
+        ("share", ctypes.c_int64),
+        ("grain", ctypes.c_void_p),
+        ("period", ctypes.c_int64),
+        ("target", ctypes.c_void_p),
+    ]
+
+
 class _Piece(ctypes.Structure):
     _fields_ = [
         ("what", ctypes.c_void_p),
@@ -429,7 +441,7 @@ def run(
 
 
 def settle(reading: Reading, target: Array, threads: int = 1) -> None:
-    """Write what `reading` says to `target` (H, W, C) of fp16; it may be the source or the residual itself.
+    """Write what `reading` says to `target` (H, W, C) of fp16 or fp32; it may be the source or the residual itself.
 
     Raises:
         MemoryError: there is none.
@@ -446,9 +458,50 @@ def settle(reading: Reading, target: Array, threads: int = 1) -> None:
         shift=_address(reading.shift),
         relu=reading.relu,
         target=_address(target),
+        target_type=_TYPES[target.dtype],
     )
     pieces = [(unit, *rows) for rows in pairwise(_edges(0, len(source), threads))]
     _share(instructions.settle, pieces, None, threads)
+
+
+def mix(
+    photo: Array,
+    painting: Array | None,
+    rows: tuple[Array, Array],
+    columns: tuple[Array, Array],
+    share: int,
+    grain: Array,
+    target: Array,
+    threads: int = 1,
+) -> None:
+    """Write `photo` (H, W, 3) mixed with the enlarged `painting` (h, w, 3), with `grain`, to `target`; all are uint8.
+
+    `rows` and `columns`, of int64, are for each row and column of the photo the painting's first one and the share of
+    the one after it in 1/64; `share` is that of the painting in the mixture, in 1/64; `grain` (P, P) is int8. See
+    `artlives.passes.mixed`.
+
+    Raises:
+        MemoryError: there is none.
+    """
+    library = _library()
+    assert library is not None
+    arrays = [photo, painting, *rows, *columns, grain, target]
+    assert all(array is None or array.flags.c_contiguous for array in arrays)
+    job = _Mix(
+        _address(photo),
+        _address(painting),
+        photo.shape[1],
+        0 if painting is None else painting.shape[1],
+        *map(_address, (*rows, *columns)),
+        share,
+        _address(grain),
+        len(grain),
+        _address(target),
+    )
+    pieces = [(job, *some) for some in pairwise(_edges(0, len(photo), threads))]
+    function = ctypes.cast(library.artlives_mix, ctypes.c_void_p).value
+    assert function is not None
+    _share(function, pieces, None, threads)
 
 
 def weight_gradient(

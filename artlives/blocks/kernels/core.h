@@ -59,8 +59,20 @@ typedef struct {
     const float *mask_scale, *mask_shift;         /* NULL: `other` counts everywhere */
 } Normalization;
 
-/* Some rows of a Unit or a Normalization, or some rows of steps of a WeightGradient, those of all images one after the
-   other, and where to put what it adds up. */
+/* What a pass of the network paints; see `mix.c`. Pictures are (rows, columns, 3) of uint8. */
+typedef struct {
+    const uint8_t *photo, *painting;          /* no painting before it: NULL */
+    int64_t width, painting_width;            /* columns of the photo and of the painting */
+    const int64_t *row_of, *row_part;         /* of each row of the photo, the painting's at it or above it, and the */
+    const int64_t *column_of, *column_part;   /* share of the next one in 1/64; the same for columns */
+    int64_t share;                            /* of the painting in the mixture, in 1/64 */
+    const int8_t *grain;                      /* (period, period) */
+    int64_t period;
+    uint8_t *target;                          /* like the photo; may be the photo itself */
+} Mix;
+
+/* Some rows of a Unit, a Normalization or a Mix, or some rows of steps of a WeightGradient, those of all images one
+   after the other, and where to put what it adds up. */
 typedef struct {
     const void *what;
     int64_t first, last;

@@ -553,7 +553,7 @@ TARGET static int NAME(run)(const void *unit, int64_t first, int64_t last, void 
     return 0;
 }
 
-/* Rows of the source from `first` to `last`, as `read` says, to the target in fp16. */
+/* Rows of the source from `first` to `last`, as `read` says, to the target in fp16 or fp32. */
 TARGET static int NAME(settle)(const void *unit, int64_t first, int64_t last, void *none)
 {
     (void)none;
@@ -572,6 +572,10 @@ TARGET static int NAME(settle)(const void *unit, int64_t first, int64_t last, vo
             NAME(read)(u, &w, FLOAT16, y * values, values, line, NULL);
         else
             NAME(read)(u, &w, FLOAT32, y * values, values, line, NULL);
+        if (u->target_type == FLOAT32) {
+            memcpy((float *)u->target + y * values, line, values * sizeof(float));
+            continue;
+        }
         int64_t i = 0;
         for (; i + LANES <= values; i += LANES)
             NAME(store)(u->target, FLOAT16, y * values + i, *(const vec *)(line + i));

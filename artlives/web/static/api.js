@@ -9,12 +9,12 @@ export async function listStyles() {
   return (await ask("/api/styles")).json();
 }
 
-/** The painting of a picture, as a Blob. Settings: style, strength, keep_colors, size, format. */
+/** The painting of a picture, as a Blob. Settings: style, strength, keep_colors, size, brush, one_pass, format. */
 export async function stylize(picture, settings, signal) {
   return paint("/api/stylize", picture, settings, signal);
 }
 
-/** A picture in every style on one sheet, as a Blob. Settings: size, columns, format. */
+/** A picture in every style on one sheet, as a Blob. Settings: size, columns. */
 export async function sheet(picture, settings, signal) {
   return paint("/api/sheet", picture, settings, signal);
 }

@@ -6,6 +6,7 @@ import { Problem } from "./dom.js";
 const UNDERSTOOD = new Set(["image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif", "image/tiff"]);
 const MAX_BYTES = 25e6; // the service's limits
 const MAX_PIXELS = 50e6;
+const MAX_SIDE = 4096; // pixels of the longer side; the service reduces what is larger
 const QUALITY = 0.92;
 
 export class Picture {
@@ -31,20 +32,19 @@ export class Picture {
     }
   }
 
-  get longSide() {
-    return Math.max(this.bitmap.width, this.bitmap.height);
-  }
-
   get ratio() {
     return this.bitmap.width / this.bitmap.height;
   }
 
+  /** [width, height] of a painting at the picture's full size, as far as the service goes. */
+  get fullSize() {
+    return fitted(this.bitmap, MAX_SIDE);
+  }
+
   /** The picture with a longer side of at most `side` pixels, as a Blob; the file itself where it is no larger. */
   scaled(side) {
-    if (side >= this.longSide) return Promise.resolve(this.file);
-    if (!this.copies.has(side)) {
-      this.copies.set(side, draw(this.bitmap, (this.bitmap.width * side) / this.longSide));
-    }
+    if (side >= Math.max(this.bitmap.width, this.bitmap.height)) return Promise.resolve(this.file);
+    if (!this.copies.has(side)) this.copies.set(side, draw(this.bitmap, side));
     return this.copies.get(side);
   }
 
@@ -58,22 +58,28 @@ export class Picture {
 async function acceptable(file, bitmap) {
   const pixels = bitmap.width * bitmap.height;
   if (UNDERSTOOD.has(file.type) && file.size <= MAX_BYTES && pixels <= MAX_PIXELS) return file;
-  return draw(bitmap, bitmap.width * Math.min(1, Math.sqrt(MAX_PIXELS / pixels)));
+  return draw(bitmap, MAX_SIDE);
 }
 
-/** A bitmap at this width, as a Blob. */
-export function draw(bitmap, width, type = "image/jpeg") {
+/** [width, height] with a longer side of at most `side`, rounded as the service does: halves to even numbers. */
+function fitted({ width, height }, side) {
+  const scale = Math.min(1, side / Math.max(width, height));
+  return [width, height].map((length) => {
+    const exact = length * scale;
+    return Math.max(1, exact % 1 === 0.5 ? 2 * Math.round(exact / 2) : Math.round(exact));
+  });
+}
+
+/** A bitmap as a JPEG with a longer side of at most `side` pixels. */
+function draw(bitmap, side) {
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(width));
-  canvas.height = Math.max(1, Math.round((width * bitmap.height) / bitmap.width));
+  [canvas.width, canvas.height] = fitted(bitmap, side);
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  if (type === "image/jpeg") {
-    context.fillStyle = "white"; // under what is transparent, which a JPEG cannot be
-    context.fillRect(0, 0, canvas.width, canvas.height);
-  }
+  context.fillStyle = "white"; // under what is transparent, which a JPEG cannot be
+  context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return toBlob(canvas, type, QUALITY);
+  return toBlob(canvas, "image/jpeg", QUALITY);
 }
 
 export function toBlob(canvas, type, quality) {

@@ -1,33 +1,17 @@
-// Saving and sharing: files at the photo's full size, the clipboard, the sheet, the system's share dialog.
+// Saving and sharing: files painted at the photo's full size, the clipboard, the sheet, the system's share dialog.
 
 import { sheet, stylize } from "./api.js";
 import { announce, element, make, onClick, Problem } from "./dom.js";
-import { draw } from "./picture.js";
 import { chosen, settings } from "./stage.js";
 
 const ENDINGS = { jpeg: "jpg", png: "png" };
 const SHEET_SIDE = 640;
 
-/** What is on the stage as a file of the photo's full size. `format` is "jpeg" or "png". */
+/** What is on the stage, painted at the photo's full size, as a file. `format` is "jpeg" or "png". */
 async function painting(format) {
   const { picture, style } = chosen();
-  const wanted = settings();
-  const painted = await stylize(picture.file, { ...wanted, format });
-  const whole =
-    wanted.size < picture.longSide
-      ? await enlarged(painted, picture.bitmap.width, `image/${format}`)
-      : painted;
-  return new File([whole], `selfie-${style.name}.${ENDINGS[format]}`, { type: `image/${format}` });
-}
-
-/** A painting with a broad brush is painted small: enlarge it to the photo's width. */
-async function enlarged(blob, width, type) {
-  const bitmap = await createImageBitmap(blob);
-  try {
-    return await draw(bitmap, width, type);
-  } finally {
-    bitmap.close();
-  }
+  const painted = await stylize(picture.file, { ...settings(), format });
+  return new File([painted], `selfie-${style.name}.${ENDINGS[format]}`, { type: `image/${format}` });
 }
 
 function download(file) {

@@ -4,29 +4,20 @@ import { stylize } from "./api.js";
 import { announce, complain, element, forgive } from "./dom.js";
 import * as wall from "./wall.js";
 
-const SIDES = [4096, 1024, 640, 384, 256]; // pixels of the longer side at work, from the finest brush to the broadest
-const NAMES = ["finest", "fine", "medium", "broad", "broadest"];
-const USUAL = 1024;
+const BRUSHES = ["finer", "default", "broader"]; // by the slider's value
+const SIDE = 1280; // pixels of the longer side of what is shown
 const PATIENCE = 150; // milliseconds without a further change before it is repainted
 
 const after = element("after");
 let picture = null;
 let style = null;
-let brushes = []; // those that differ for this picture: [{side, name}]
 let own = ""; // the address of the painting that was made for the stage, if that is shown
 let work = null; // AbortController of the painting in work
 let timer = 0;
 
-/** A new picture: its brushes, its shape. */
+/** A new picture. */
 export function use(newPicture) {
   picture = newPicture;
-  brushes = SIDES.map((side, i) => ({ side: Math.min(side, picture.longSide), name: NAMES[i] })).filter(
-    (brush, i, all) => i === 0 || brush.side < all[i - 1].side,
-  );
-  const brush = element("brush");
-  brush.max = brushes.length - 1;
-  brush.value = brushes.findIndex(({ side }) => side <= USUAL);
-  brush.disabled = brushes.length === 1;
   element("before").src = picture.url;
   element("stage").style.setProperty("--ratio", picture.ratio);
   describe();
@@ -57,15 +48,17 @@ export function close() {
 
 export const chosen = () => ({ picture, style });
 
-/** What the service is asked for, to paint what is shown. */
+/** How the service is asked to paint what is shown. */
 export function settings() {
   return {
     style: style.name,
     strength: element("strength").value / 100,
     keep_colors: element("keep-colors").checked,
-    size: Math.max(64, brushes[element("brush").value].side),
+    brush: brush(),
   };
 }
+
+const brush = () => BRUSHES[element("brush").value];
 
 /** Paint what the settings say; a painting that is still in work is given up. */
 function repaint() {
@@ -79,9 +72,8 @@ async function paint(signal) {
   compare.setAttribute("aria-busy", "true");
   performance.mark("chosen");
   try {
-    const { size, ...rest } = settings();
     // Strength is shown by laying the full painting over the photo: the same blend, at once.
-    const painting = await stylize(await picture.scaled(size), { ...rest, size, strength: 1 }, signal);
+    const painting = await stylize(await picture.scaled(SIDE), { ...settings(), strength: 1 }, signal);
     if (signal.aborted) return;
     const next = new Image();
     next.src = URL.createObjectURL(painting);
@@ -106,12 +98,12 @@ function show(url) {
 
 function describe() {
   const strength = element("strength");
-  const { side, name } = brushes[element("brush").value];
+  const [width, height] = picture.fullSize;
   element("strength-value").textContent = `${strength.value} %`;
-  element("brush-value").textContent = name;
-  element("brush").setAttribute("aria-valuetext", `${name}, painted at ${side} pixels`);
+  element("brush-value").textContent = brush();
+  element("brush").setAttribute("aria-valuetext", brush());
   element("compare").style.setProperty("--strength", strength.value / 100);
-  element("dimensions").textContent = `Saved at ${picture.bitmap.width} × ${picture.bitmap.height} pixels.`;
+  element("dimensions").textContent = `Saved at ${width} × ${height} pixels.`;
 }
 
 function split() {

@@ -50,7 +50,7 @@ function tile(style, choose) {
   return { style, button, image };
 }
 
-/** Paint the picture in every style and hang it: a quick small painting of each first, then the fine ones. */
+/** Paint the picture in every style and hang it: small paintings first, then the fine ones, in one pass each. */
 export async function hang(picture) {
   work?.abort();
   work = new AbortController();
@@ -82,7 +82,7 @@ async function refine(picture, signal) {
 }
 
 async function paint(tile, picture, size, signal) {
-  const painting = await stylize(picture, { style: tile.style.name, size }, signal);
+  const painting = await stylize(picture, { style: tile.style.name, size, one_pass: true }, signal);
   if (signal.aborted) return;
   await show(tile.image, painting);
   tile.button.removeAttribute("aria-busy");

@@ -1,0 +1,116 @@
+"""Coarse to fine: in which sizes a photo is painted, one after the other, and what each pass of the network paints.
+
+A network's strokes have one size in pixels: in a large photo they would be tiny, and in a small one they would run over
+faces. So a photo is painted small first; that painting, enlarged and mixed into the photo at a larger size, is painted
+again, up to the photo's own size. Large shapes come from the first passes, the last one draws its strokes on them. A
+small photo is enlarged for its last pass, and the painting is reduced to the photo's size.
+"""
+
+from math import floor, log2
+
+import numpy as np
+from PIL import Image
+
+from artlives import grain
+from artlives.architecture import SMALLEST
+from artlives.blocks.kernels import compiled
+
+Array = np.ndarray
+Size = tuple[int, int]
+
+# How many times larger than by default the sizes are that everything is painted at: larger makes finer strokes.
+BRUSHES = {"finer": 2.0, "default": 1.0, "broader": 0.5}
+# Pixels of the longer side. The first pass lies between these two: about what the networks are trained on.
+COARSEST = 400, 640
+# The last one is no smaller: at fewer pixels the eyes of a face of 40 pixels run together.
+FINEST = 900
+# Of the painting before in what is painted next, in 1/64: as much as keeps its shapes and still lets the photo's edges
+# through. In an enlarged photo, which has no details of that size, it is less, or faces blur.
+SHARE, SHARE_ENLARGED = 38, 19
+# Rows that are mixed at a time without the compiled core.
+ROWS = 64
+
+
+def sizes(height: int, width: int, brush: str = "default") -> list[Size]:
+    """The sizes (height, width) in which a picture of that size is painted, from the coarsest to the finest.
+
+    Each is at least twice as large as the one before, so that all together cost at most 4/3 of the last one.
+    """
+    scale, long = BRUSHES[brush], max(height, width)
+    last = long if long >= FINEST * scale else max(2 * long, FINEST * scale)
+    least, most = (side * scale for side in COARSEST)
+    doublings = max(0, floor(log2(last / least)))
+    first = min(most, last / 2**doublings)
+    ratio = (last / first) ** (1 / max(1, doublings))
+    sides = [first * ratio**i for i in range(doublings)] + [last]
+    found = [(round(height * side / long), round(width * side / long)) for side in sides]
+    return [size for size in found[:-1] if min(size) >= SMALLEST] + found[-1:]
+
+
+def resized(picture: Array, size: Size, quick: bool = False) -> Array:
+    """A picture (H, W, 3) of uint8 or fp32 in 0..255 at another size (height, width), by Lanczos's filter.
+
+    Where it is `quick`, a picture of uint8 is first reduced by a whole number, by the mean of its pixels.
+    """
+    if picture.shape[:2] == size:
+        return picture
+    height, width = size
+    if picture.dtype == np.uint8:
+        gap = 1.0 if quick else None
+        image = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=gap)
+        return np.array(image)
+    planes = [
+        np.asarray(Image.fromarray(plane).resize((width, height), Image.Resampling.LANCZOS))
+        for plane in picture.transpose(2, 0, 1)
+    ]
+    return np.ascontiguousarray(np.stack(planes, 2).clip(0, 255))
+
+
+def mixed(
+    photo: Array, painting: Array | None, share: int, amplitude: float, target: Array, threads: int
+) -> None:
+    """Write to `target` what a pass paints: the photo, mixed with the painting of the pass before, with its grain.
+
+    Args:
+        photo: (H, W, 3) of uint8 or fp32 in 0..255.
+        painting: (h, w, 3) of the same dtype, which is enlarged bilinearly; None for the first pass.
+        share: of the painting in the mixture, in 1/64.
+        amplitude: of the grain; see `artlives.grain`.
+        target: like the photo, limited to 0..255; it may be the photo itself.
+        threads: how many to use.
+    """
+    height, width = photo.shape[:2]
+    small = (1, 1) if painting is None else painting.shape[:2]
+    rows, columns = _between(height, small[0]), _between(width, small[1])
+    tile = grain.tile(amplitude)
+    if photo.dtype == np.uint8 and compiled.instruction_sets():
+        compiled.mix(photo, painting, rows, columns, share, tile, target, threads)
+        return
+    whole = photo.dtype == np.uint8
+    for top in range(0, height, ROWS):
+        part = photo[top : top + ROWS].astype(np.int32 if whole else photo.dtype)
+        if painting is not None:
+            above, below = (row[top : top + ROWS] for row in rows)
+            lines = painting.astype(part.dtype, copy=False)[np.minimum(above[:, None] + [0, 1], small[0] - 1)]
+            line = _weighted(lines[:, 0], lines[:, 1], below[:, None, None])
+            left = np.minimum(columns[0][:, None] + [0, 1], small[1] - 1)
+            painted = _weighted(line[:, left[:, 0]], line[:, left[:, 1]], columns[1][:, None])
+            part = part * 4096 * (64 - share) + painted * share
+            part = (part + (1 << 17)) >> 18 if whole else part / (1 << 18)
+        at = np.arange(top, top + len(part)) % grain.PERIOD
+        part = part + tile[at][:, np.arange(width) % grain.PERIOD, None]
+        target[top : top + ROWS] = part.clip(0, 255)
+
+
+def _between(large: int, small: int) -> tuple[Array, Array]:
+    """For each of `large` pixels along an axis, which of `small` ones it lies at or after, and how far in 1/64.
+
+    Pixels' middles are compared; beyond the first and the last, these are repeated.
+    """
+    position = ((2 * np.arange(large) + 1) * small * 64 + large) // (2 * large) - 32
+    position = position.clip(0, (small - 1) * 64)
+    return position // 64, position % 64
+
+
+def _weighted(first: Array, second: Array, part: Array) -> Array:
+    return first * (64 - part) + second * part
