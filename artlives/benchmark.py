@@ -77,11 +77,17 @@ def torch_blocks() -> Iterator[None]:
     from torch import nn
     from torch.nn import functional
 
+    def normalized(x, weight, bias, rectified=False, residual=None, eps=1e-5):  # type: ignore[no-untyped-def]
+        y = functional.instance_norm(x, weight=weight, bias=bias, eps=eps)
+        y = functional.relu_(y) if rectified else y
+        return y if residual is None else y + residual
+
     with patch.multiple(
         "artlives.network",
         Conv2d=nn.Conv2d,
         ConvTranspose2d=nn.ConvTranspose2d,
         InstanceNorm2d=nn.InstanceNorm2d,
+        fused_instance_norm=normalized,
         pad=functional.pad,
         LeakyReLU=nn.LeakyReLU,
         PReLU=nn.PReLU,

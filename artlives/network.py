@@ -18,7 +18,7 @@ from artlives.architecture import GAIN, GREY, RANGE, SMALLEST, STYLE_NETWORK, La
 from artlives.blocks.activation import LeakyReLU, PReLU, ReLU, Sigmoid, Swish, Tanh, tanh
 from artlives.blocks.convolution import Conv2d
 from artlives.blocks.initialization import kaiming_normal_, normal_
-from artlives.blocks.normalization import InstanceNorm2d
+from artlives.blocks.normalization import InstanceNorm2d, fused_instance_norm
 from artlives.blocks.padding import pad
 from artlives.blocks.transposed_convolution import ConvTranspose2d
 
@@ -44,11 +44,15 @@ class Convolution(nn.Module):
         )
         self.norm = InstanceNorm2d(outputs, affine=True)
         self.activation = activation(layer) if activated else None
+        self.rectified = activated and layer.activation == "relu"
         kaiming_normal_(self.conv.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(self.conv(x))  # (N, outputs, H / stride, W / stride)
-        return self.activation(x) if self.activation else x
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """`residual`, where there is no activation, is added to the result."""
+        norm = self.norm
+        # (N, outputs, H / stride, W / stride)
+        y = fused_instance_norm(self.conv(x), norm.weight, norm.bias, self.rectified, residual, norm.eps)
+        return y if self.rectified or self.activation is None else self.activation(y)
 
 
 class Residual(nn.Module):
@@ -60,7 +64,7 @@ class Residual(nn.Module):
         self.second = Convolution(layer, activated=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(self.first(x))
+        return self.second(self.first(x), residual=x)
 
 
 class EvenKernel(nn.Module):
@@ -107,6 +111,7 @@ class Upsampling(nn.Module):
         )
         self.norm = InstanceNorm2d(outputs, affine=True)
         self.activation = activation(layer)
+        self.rectified = layer.activation == "relu"
         if even:
             parametrize.register_parametrization(self.conv, "weight", EvenKernel(stride))
             self.register_load_state_dict_pre_hook(_unfold)
@@ -136,8 +141,10 @@ class Upsampling(nn.Module):
         return self.conv.parametrizations.weight.original  # type: ignore[union-attr,return-value]
 
     def forward(self, x: Tensor) -> Tensor:
+        norm = self.norm
         x = self.conv(pad(x, (1, 1, 1, 1), "reflect"))  # (N, outputs, H * stride, W * stride)
-        return self.activation(self.norm(x))
+        x = fused_instance_norm(x, norm.weight, norm.bias, self.rectified, eps=norm.eps)
+        return x if self.rectified else self.activation(x)
 
 
 def _unfold(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
@@ -150,7 +157,7 @@ def _unfold(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: A
 
 
 class Output(nn.Module):
-    """Convolution to three colours, GAIN * tanh + GREY; see `architecture`."""
+    """Convolution to three colours, GAIN * tanh + GREY, in fp32 at least; see `architecture`."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
@@ -164,7 +171,7 @@ class Output(nn.Module):
         x = self.conv(x)
         # In half precision each of these steps would round to whole grey levels.
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
-        return (tanh(wide) * GAIN + GREY).to(x.dtype)
+        return tanh(wide) * GAIN + GREY
 
 
 MODULES = {"convolution": Convolution, "residual": Residual, "upsampling": Upsampling, "output": Output}
@@ -180,6 +187,9 @@ class StyleNetwork(nn.Module):
         even: learn kernels of transposed convolutions that leave even areas even, see `EvenKernel`. Otherwise these
             are as free as an older style's file may hold them. Either kind loads the other's `file_weights`.
 
+    Attributes:
+        compute_dtype: in which dtype it computes; None: in that of its pictures. The result has the pictures' dtype.
+
     Raises:
         ValueError: a picture with a side below 16 pixels, or without three channels.
     """
@@ -191,6 +201,7 @@ class StyleNetwork(nn.Module):
             options = {"even": even} if layer.kind == "upsampling" else {}
             self.layers.add_module(f"{i}_{layer.kind}", MODULES[layer.kind](layer, **options))
         self.reduction = reduction(layers)
+        self.compute_dtype: torch.dtype | None = None
 
     def file_weights(self) -> dict[str, Tensor]:
         """The weights by the names, and in the shapes, that a style's file and all executors have."""
@@ -207,6 +218,9 @@ class StyleNetwork(nn.Module):
                 f"expected pictures (N, 3, H, W) of at least {SMALLEST} pixels a side, but got {list(x.shape)}"
             )
         h, w = x.shape[2:]
+        dtype = x.dtype
         x = (x.contiguous(memory_format=torch.channels_last) - GREY) / RANGE
-        x = pad(x, (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
-        return self.layers(x)[:, :, :h, :w]
+        x = pad(
+            x.to(self.compute_dtype or dtype), (0, -w % self.reduction, 0, -h % self.reduction), "reflect"
+        )
+        return self.layers(x)[:, :, :h, :w].to(dtype)

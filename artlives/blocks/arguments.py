@@ -49,6 +49,12 @@ def formatted(y: Tensor, x: Tensor) -> Tensor:
     return y if x.ndim == 4 else y.squeeze(0)
 
 
+def as_narrow(parameter: Tensor, x: Tensor) -> Tensor:
+    """A module's parameter, in fp32, in the dtype of an input in half precision; as it is otherwise."""
+    narrow = parameter.dtype == torch.float32 and x.dtype in (torch.float16, torch.bfloat16)
+    return parameter.to(x.dtype) if narrow else parameter
+
+
 def check_convolution(
     x: Tensor,
     weight: Tensor,

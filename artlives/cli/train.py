@@ -225,11 +225,13 @@ def train(
 
     from artlives import devices
     from artlives.training.evaluation import table
+    from artlives.training.memory import keep_freed_memory
     from artlives.training.perceptual import Perceptual
     from artlives.training.photos import Photos
     from artlives.training.processes import joined
     from artlives.training.trainer import LOG_EVERY, Interrupted, Progress, Trainer
 
+    keep_freed_memory()
     with joined(devices.pick(device)) as (processes, where):
         first = processes.rank == 0
 

@@ -107,7 +107,7 @@ class Perceptual(nn.Module):
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device has instructions for products of bf16."""
+    """Whether torch's convolutions have instructions of the device for products of bf16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)

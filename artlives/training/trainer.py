@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from artlives import grain, images, styles
 from artlives.architecture import STYLE_NETWORK, activated
+from artlives.blocks.kernels.choice import quick_in_bf16
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.files import replacing
 from artlives.network import StyleNetwork
@@ -132,6 +133,8 @@ class Trainer:
         if recipe.start != NONE:
             self._start_from(recipe.start)
         self.average = deepcopy(self.network).eval()
+        # The weights and their average stay in fp32, as do pictures on the way.
+        self.network.compute_dtype = torch.bfloat16 if quick_in_bf16(self.device) else None
         self.optimizer = OPTIMIZERS[recipe.optimizer](self.network.parameters(), lr=recipe.learning_rate)
         # Its backward pass averages the gradients of all processes.
         self._together = DistributedDataParallel(self.network) if self.processes.count > 1 else self.network

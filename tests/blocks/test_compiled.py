@@ -137,6 +137,25 @@ def test_bytes_are_read_and_halves_are_written_and_read(instructions, draw):
     assert np.array_equal(of_half, expected.astype(np.float16))
 
 
+def bits(x):
+    """The bits of fp32's values as bf16."""
+    return torch.from_numpy(x).bfloat16().view(torch.uint16).numpy()
+
+
+def values(x):
+    return torch.from_numpy(x).view(torch.bfloat16).float().numpy()
+
+
+def test_bf16_is_read_and_written(instructions, draw):
+    x = bits(draw(10, 11, 6))
+    kernel = compiled.convolution(draw(21, 6, 3, 3), (1, 1), None, instructions)
+    tables = compiled.padded(10, 1, 1, 0), compiled.padded(11, 1, 1, 0)
+    whole, half = np.empty((10, 11, 21), np.float32), np.empty((10, 11, 21), np.uint16)
+    compiled.run(kernel, plain(values(x)), *tables, whole, (10, 11))
+    compiled.run(kernel, Reading(x), *tables, half, (10, 11))
+    assert np.array_equal(half, bits(whole))
+
+
 def test_every_half_survives(draw):
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     every = every[np.isfinite(every)].reshape(4, -1, 4)

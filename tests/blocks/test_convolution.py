@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from artlives.blocks.convolution import Conv2d, conv2d
 from artlives.blocks.kernels import matmul
+from artlives.blocks.transposed_convolution import ConvTranspose2d
 from artlives.validation import BLOCKS, LAYOUTS, Case
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -227,3 +228,16 @@ def test_padding_modes_ask_for_as_many_pixels_as_torchs(mode, padding, size):
         assert_both_raise(ours, theirs, x)
     else:
         torch.testing.assert_close(ours(x), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "module", [Conv2d(2, 3, 2), Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), ConvTranspose2d(2, 3, 3)]
+)
+def test_modules_weights_in_fp32_are_rounded_to_half_precision(module, dtype):
+    x = torch.randn(1, 2, 5, 6).to(dtype)
+    y = module(x)
+    y.float().sum().backward()
+    assert y.dtype == dtype
+    assert {parameter.grad.dtype for parameter in module.parameters()} == {torch.float32}
+    assert torch.equal(y, copy.deepcopy(module).to(dtype)(x))

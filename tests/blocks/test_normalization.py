@@ -5,13 +5,21 @@ from functools import partial
 
 import pytest
 import torch
-from against_torch import assert_agree, assert_both_raise, drawn
+from against_torch import assert_agree, assert_both_raise, drawn, memory_format
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from artlives.blocks.normalization import BatchNorm2d, InstanceNorm2d, batch_norm, instance_norm
+from artlives.blocks.activation import relu
+from artlives.blocks.kernels import compiled
+from artlives.blocks.normalization import (
+    BatchNorm2d,
+    InstanceNorm2d,
+    batch_norm,
+    fused_instance_norm,
+    instance_norm,
+)
 from artlives.validation import BLOCKS, LAYOUTS, Case
 
 PAIRS = [(InstanceNorm2d, nn.InstanceNorm2d), (BatchNorm2d, nn.BatchNorm2d)]
@@ -181,3 +189,93 @@ def test_another_dtype_or_no_tensor_raises_as_in_torch(spoiled, change):
 @pytest.mark.parametrize("shape", [(5, 4), (1, 2, 3, 5, 4), (2, 4, 5, 5), (1, 3, 1, 1)])
 def test_modules_refuse_what_torchs_refuse(ours, theirs, shape):
     assert_both_raise(ours(3, affine=True), theirs(3, affine=True), torch.ones(shape))
+
+
+FUSED = [(True, False), (False, True), (False, False)]
+SHAPES = [(3, 24, 7, 9), (2, 96, 16, 16), (1, 3, 5, 5), (2, 5, 100, 90), (1, 1, 1, 2), (2, 700, 3, 3)]
+
+
+def drawn_for_fusion(shape, residual, dtype, layout=torch.channels_last):
+    generator = torch.Generator().manual_seed(0)
+    x, other = (torch.randn(shape, generator=generator) * 2 + 3 for _ in range(2))
+    x, other = (t.to(dtype).contiguous(memory_format=layout).requires_grad_() for t in (x, other))
+    wide = torch.float64 if dtype == torch.float64 else torch.float32
+    weight, bias = (torch.randn(shape[1], generator=generator, dtype=wide).requires_grad_() for _ in range(2))
+    return (x, weight, bias, other) if residual else (x, weight, bias)
+
+
+def fused(x, weight, bias, residual=None, rectified=False):
+    return fused_instance_norm(x, weight, bias, rectified, residual)
+
+
+def unfused(x, weight, bias, residual=None, rectified=False):
+    y = instance_norm(x, weight=weight, bias=bias)
+    y = relu(y) if rectified else y
+    return y if residual is None else y + residual
+
+
+@pytest.fixture(params=[*compiled.instruction_sets(), "none"])
+def core(request, monkeypatch):
+    """Each instruction set of this processor by itself, and none."""
+    sets = {name: entry for name, entry in compiled.instruction_sets().items() if name == request.param}
+    monkeypatch.setattr(compiled, "instruction_sets", lambda: sets)
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("rectified", "residual"), FUSED)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 3e-6), (torch.bfloat16, 2**-8)])
+def test_fused_normalization_and_its_gradients(core, dtype, tolerance, rectified, residual, shape, layout):
+    tensors = drawn_for_fusion(shape, residual, dtype, layout)
+    exact = [t.detach().double().requires_grad_() for t in tensors]
+    y, expected = fused(*tensors, rectified=rectified), unfused(*exact, rectified=rectified)
+    slope = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(dtype)
+    found = torch.autograd.grad(y, tensors, slope)
+    truth = torch.autograd.grad(expected, exact, slope.double())
+    assert y.dtype == dtype
+    assert y.is_contiguous(memory_format=memory_format(tensors[0]))
+    for mine, like, other in zip((y, *found), (y, *tensors), (expected, *truth), strict=True):
+        assert mine.dtype == like.dtype
+        assert (mine - other).abs().max() <= tolerance * max(1, other.abs().max())
+
+
+@pytest.mark.parametrize(("rectified", "residual"), FUSED)
+def test_second_derivatives_of_fused_normalization(rectified, residual):
+    tensors = drawn_for_fusion((2, 3, 4, 3), residual, torch.float64)
+    function = partial(fused, rectified=rectified)
+    assert torch.autograd.gradcheck(function, tensors)
+    assert torch.autograd.gradgradcheck(function, tensors)
+
+    def penalty(function, tensors):
+        y = function(*tensors, rectified=rectified)
+        (slope,) = torch.autograd.grad(y.exp().sum(), tensors[:1], create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), tensors)
+
+    narrow = [t.detach().float().requires_grad_() for t in tensors]
+    for mine, exact in zip(penalty(fused, narrow), penalty(unfused, tensors), strict=True):
+        torch.testing.assert_close(mine.double(), exact, rtol=1e-4, atol=1e-4 * float(exact.abs().max()))
+
+
+def test_fused_normalization_of_a_large_offset_and_of_a_flat_picture():
+    x = 1000 + torch.randn(2, 3, 32, 32)
+    truth = fused_instance_norm(x.double())
+    assert (fused_instance_norm(x) - truth).abs().max() < 1e-3 * truth.abs().max()
+    flat = torch.full((2, 3, 4, 5), 7.0, requires_grad=True)
+    y = fused_instance_norm(flat)
+    y.square().sum().backward()
+    assert torch.equal(y, torch.zeros_like(y))
+    assert torch.equal(flat.grad, torch.zeros_like(flat))
+
+
+def test_fused_normalization_keeps_what_is_no_number():
+    """So that a training notices."""
+    x = torch.randn(1, 2, 8, 8)
+    x[0, 0, 3, 3] = torch.nan
+    assert fused_instance_norm(x, rectified=True)[0, 0].isnan().all()
+
+
+def test_fused_normalization_refuses_what_it_cannot_add():
+    x = torch.randn(1, 2, 4, 4)
+    for residual, rectified in ((x[:, :1], False), (x.double(), False), (x, True)):
+        with pytest.raises(ValueError, match="residual must be like input"):
+            fused_instance_norm(x, rectified=rectified, residual=residual)

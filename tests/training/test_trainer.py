@@ -37,6 +37,15 @@ def test_training_lowers_the_loss(new):
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
 
 
+def test_the_network_computes_in_bf16_where_that_is_quick(new, monkeypatch):
+    for quick, dtype in ((True, torch.bfloat16), (False, None)):
+        monkeypatch.setattr(module, "quick_in_bf16", lambda device, quick=quick: quick)
+        trainer = new()
+        assert trainer.network.compute_dtype == dtype
+        assert trainer.average.compute_dtype is None
+        assert {parameter.dtype for parameter in trainer.network.parameters()} == {torch.float32}
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_training_goes_on_bit_for_bit(new, signum):
     whole = losses_of(new("whole"))

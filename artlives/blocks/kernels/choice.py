@@ -1,6 +1,7 @@
 """Which kernels compute a convolution: the compiled core on the CPU, Triton's on a GPU, matrix products otherwise.
 
-The three maps are those of `matmul`, in signature and in result.
+The three maps are those of `matmul`, in signature and in result. Where `core_normalizes`, instance normalization is the
+core's, too.
 """
 
 from functools import cache
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from artlives.blocks.kernels import compiled, matmul
-from artlives.blocks.kernels.compiled import Kernel, Reading
+from artlives.blocks.kernels.compiled import Kernel, Normalization, Reading
 from artlives.blocks.kernels.matmul import Geometry
 
 PLAIN = (Tensor, torch.nn.Parameter)  # and no subclass, which may stand for something else
@@ -26,7 +27,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry)
     if not _is_for_core(x, geometry):
         return matmul.convolve(x, weight, bias, geometry)
     stride, (ph, pw), _, _ = geometry
-    kernel = compiled.convolution(_array(weight), stride, None if bias is None else _array(bias))
+    tiles = _tiles(x)
+    kernel = compiled.convolution(_weight(weight, tiles), stride, _bias(bias), tiles)
     (h, w), (kh, kw) = x.shape[2:], weight.shape[2:]
     size = (h + 2 * ph - kh) // stride[0] + 1, (w + 2 * pw - kw) // stride[1] + 1
     return _run(kernel, x, compiled.padded(h, ph, ph, 0), compiled.padded(w, pw, pw, 0), size)
@@ -41,8 +43,9 @@ def convolve_transposed(
     large_enough = all(k >= s for k, s in zip(weight.shape[2:], geometry.stride, strict=True))
     if not large_enough or not _is_for_core(y, geometry):
         return matmul.convolve_transposed(y, weight, bias, geometry, size)
+    tiles = _tiles(y)
     kernel, margins = compiled.transposed_convolution(
-        _array(weight), geometry.stride, geometry.padding, None if bias is None else _array(bias)
+        _weight(weight, tiles), geometry.stride, geometry.padding, _bias(bias), tiles
     )
     rows, columns = (
         # Zeros on both sides, as far as any output of that size can reach; a negative margin leaves out the first.
@@ -60,13 +63,14 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
         return triton.correlate_weight(x, y, geometry, kernel_size)
     if not y.numel() or not _is_for_core(x, geometry):
         return matmul.correlate_weight(x, y, geometry, kernel_size)
+    tiles = _tiles(x)
     rows, columns = (
         compiled.padded(side, p, p + k, 0)
         for side, p, k in zip(x.shape[2:], geometry.padding, kernel_size, strict=True)
     )
     gradient = compiled.weight_gradient(
-        _array(x.permute(0, 2, 3, 1)),
-        _array(y.permute(0, 2, 3, 1)),
+        _array((x if tiles else x.float()).permute(0, 2, 3, 1)),
+        _array((y if tiles else y.float()).permute(0, 2, 3, 1)),
         rows,
         columns,
         kernel_size,
@@ -74,6 +78,87 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
         torch.get_num_threads(),
     )
     return torch.from_numpy(gradient).permute(3, 2, 0, 1).to(x.dtype)
+
+
+def quick_in_bf16(device: torch.device) -> bool:
+    """Whether the core convolves bf16, much quicker than fp32, by instructions of the device for that."""
+    return device.type == "cpu" and compiled.tiles() is not None
+
+
+def core_normalizes(x: Tensor) -> bool:
+    """Whether `normalize` and `normalize_backward` can compute this."""
+    types = torch.float32, torch.bfloat16
+    plain = x.device.type == "cpu" and x.dtype in types and type(x) in PLAIN
+    return plain and x.ndim == 4 and x.numel() > 0 and bool(compiled.instruction_sets())
+
+
+def normalize(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    rectified: bool,
+    residual: Tensor | None,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Instance normalization of x (N, C, H, W), then ReLU or the residual's addition.
+
+    Returns the result, like x but channels-last in memory, and mean and 1 / sqrt(var + eps) as (N, C) in fp32.
+    """
+    source, threads = _array(x.permute(0, 2, 3, 1)), torch.get_num_threads()
+    # Any pixel's values, so that the squares of what is left do not cancel.
+    centre = _array(x[:, :, 0, 0].float())
+    sums = compiled.moments(Normalization(centre), source, threads=threads) / source[0, :, :, 0].size
+    mean = (centre + sums[:, 0]).astype(np.float32)
+    # Rounding must not make it negative.
+    variance = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0)
+    factor = (1 / np.sqrt(variance + eps)).astype(np.float32)
+    scale, shift = _scale_and_shift(weight, bias, factor)
+    other = None if residual is None else _array(residual.permute(0, 2, 3, 1))
+    ones = None if residual is None else np.ones_like(mean)
+    target = torch.empty_like(x.permute(0, 2, 3, 1), memory_format=torch.contiguous_format)
+    compiled.normalize(
+        Normalization(mean, scale, shift, ones, relu=rectified), source, other, _array(target), threads
+    )
+    return target.permute(0, 3, 1, 2), torch.from_numpy(mean), torch.from_numpy(factor)
+
+
+def normalize_backward(
+    gradient: Tensor,
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    rectified: bool,
+    mean: Tensor,
+    factor: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients of `normalize`'s x, weight and bias; `mean` and `factor` are those that it returned."""
+    source, slope = (_array(t.permute(0, 2, 3, 1)) for t in (x, gradient))
+    threads, count = torch.get_num_threads(), x.shape[2:].numel()
+    centre, factors = mean.numpy(), factor.numpy()
+    scale, shift = _scale_and_shift(weight, bias, factors)
+    mask = (scale, shift) if rectified else None
+    sums = compiled.moments(Normalization(centre, mask=mask), source, slope, threads)
+    of_normal = factors * sums[:, 1]
+    by_x = (-scale * factors * of_normal / count).astype(np.float32)
+    constant = (-scale * sums[:, 0] / count).astype(np.float32)
+    target = torch.empty_like(x.permute(0, 2, 3, 1), memory_format=torch.contiguous_format)
+    compiled.normalize(
+        Normalization(centre, by_x, constant, scale, mask), source, slope, _array(target), threads
+    )
+    of_weight, of_bias = (
+        torch.from_numpy(total.sum(0)).to(x.dtype if like is None else like.dtype)
+        for total, like in ((of_normal, weight), (sums[:, 0], bias))
+    )
+    return target.permute(0, 3, 1, 2), of_weight, of_bias
+
+
+def _scale_and_shift(
+    weight: Tensor | None, bias: Tensor | None, factor: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a centred value is multiplied with and what is added, (N, C) in fp32."""
+    scale = factor if weight is None else factor * _array(weight.float())
+    shift = np.zeros_like(factor) if bias is None else np.tile(_array(bias.float()), (len(factor), 1))
+    return scale, shift
 
 
 @cache
@@ -100,16 +185,30 @@ def _is_for_core(x: Tensor, geometry: Geometry) -> bool:
     )
 
 
+def _tiles(x: Tensor) -> Any:
+    """What convolves x by tiles, if it can be."""
+    return compiled.tiles() if x.dtype == torch.bfloat16 else None
+
+
+def _weight(weight: Tensor, tiles: Any) -> np.ndarray:
+    return _array(weight if tiles else weight.float())
+
+
+def _bias(bias: Tensor | None) -> np.ndarray | None:
+    return None if bias is None else _array(bias.float())
+
+
 def _run(kernel: Kernel, x: Tensor, rows: np.ndarray, columns: np.ndarray, size: tuple[int, int]) -> Tensor:
     """The kernel's output (N, O, *size) for x (N, C, H, W), in x's dtype, channels-last in memory."""
-    source = _array(x.permute(0, 2, 3, 1))
-    channels = source.shape[3]
-    target = np.empty((len(source), *size, kernel.outputs), np.float32)
-    plain = Reading(source, np.ones(channels, np.float32), np.zeros(channels, np.float32))
-    compiled.run(kernel, plain, rows, columns, target, size, threads=torch.get_num_threads())
-    return torch.from_numpy(target).permute(0, 3, 1, 2).to(x.dtype)
+    # Halves beyond fp16's range would be written as its largest number.
+    read = x.float() if x.dtype == torch.float16 else x
+    target = torch.empty((len(x), *size, kernel.outputs), dtype=read.dtype)
+    source = Reading(_array(read.permute(0, 2, 3, 1)))
+    compiled.run(kernel, source, rows, columns, _array(target), size, threads=torch.get_num_threads())
+    return target.permute(0, 3, 1, 2).to(x.dtype)
 
 
 def _array(x: Tensor) -> np.ndarray:
-    """A dense fp32 array of its values, sharing memory where it can."""
-    return x.detach().float().contiguous().numpy()
+    """A dense array of its values, the bits of bf16, sharing memory where it can."""
+    x = x.detach().contiguous()
+    return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()

@@ -21,7 +21,9 @@ import numpy as np
 
 Array = np.ndarray
 
-_TYPES = {np.dtype(np.float32): 0, np.dtype(np.uint8): 1, np.dtype(np.float16): 2, None: 3}
+# NumPy has no bf16: its bits are handed over.
+BF16 = np.dtype(np.uint16)
+_TYPES = {np.dtype(np.float32): 0, np.dtype(np.uint8): 1, np.dtype(np.float16): 2, BF16: 3, None: 4}
 CHUNKS = 4  # pieces of work for each thread, so that none waits long for the others
 LEAST = 4  # rows of a piece
 WINOGRAD_FROM = 16  # output channels: with fewer, the transforms take what the multiplications save
@@ -56,12 +58,23 @@ class _Unit(ctypes.Structure):
 class _WeightGradient(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("input", "gradient")),
-        *((name, ctypes.c_int64) for name in ("width", "channels", "steps_width", "outputs")),
+        *((name, ctypes.c_int64) for name in ("height", "width", "channels")),
+        *((name, ctypes.c_int64) for name in ("steps_height", "steps_width", "outputs")),
         *((name, ctypes.c_void_p) for name in ("row_of", "column_of")),
         *(
             (name, ctypes.c_int64)
             for name in ("stride_rows", "stride_columns", "kernel_rows", "kernel_columns")
         ),
+    ]
+
+
+class _Normalization(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("x", "other", "target")),
+        *((name, ctypes.c_int64) for name in ("type", "width", "channels")),
+        *((name, ctypes.c_void_p) for name in ("centre", "scale", "shift", "factor")),
+        ("relu", ctypes.c_int64),
+        *((name, ctypes.c_void_p) for name in ("mask_scale", "mask_shift")),
     ]
 
 
@@ -99,7 +112,7 @@ class _Instructions(ctypes.Structure):
         ("name", ctypes.c_char_p),
         ("lanes", ctypes.c_int64),
         ("vectors", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in ("run", "settle", "weight_gradient")),
+        *((name, ctypes.c_void_p) for name in ("run", "settle", "weight_gradient", "moments", "normalize")),
     ]
 
 
@@ -135,6 +148,21 @@ def best_instructions() -> Any:
     return next(iter(instruction_sets().values()))
 
 
+@cache
+def tiles() -> Any:
+    """What convolves bf16 alone, by AMX's tile registers; None where this processor, or its system, has none.
+
+    It convolves a plain `Reading` and gives no totals. A value that is not finite makes some pixels before it in its
+    row not finite, too.
+    """
+    library = _library()
+    if library is None:
+        return None
+    library.artlives_tiles.restype = ctypes.POINTER(_Instructions)
+    found = library.artlives_tiles()
+    return found.contents if found else None
+
+
 @dataclass(frozen=True, eq=False)
 class Kernel:
     """A convolution's weights in the order in which the core reads them.
@@ -168,12 +196,13 @@ def convolution(
 ) -> Kernel:
     """The kernel of a convolution by `weight` (O, C, kh, kw) and `bias` (O,), in fp32, of a padded input.
 
-    Where Winograd's algorithm takes fewer operations, each step gives 2 x 2 pixels.
+    For `tiles`, the weight is in bf16. Where Winograd's algorithm takes fewer operations, each step gives 2 x 2 pixels.
     """
     instructions = instructions or best_instructions()
     outputs, channels, kh, kw = weight.shape
     padded_bias = _bias(bias, outputs, instructions)
-    if (kh, kw, stride) == (3, 3, (1, 1)) and channels % instructions.lanes == 0 and outputs >= WINOGRAD_FROM:
+    winograd = weight.dtype != BF16 and outputs >= WINOGRAD_FROM
+    if winograd and (kh, kw, stride) == (3, 3, (1, 1)) and channels % instructions.lanes == 0:
         phase = (0, 0, 4, 4, 0, 0), _blocks(_transformed(weight), instructions)
         return Kernel(instructions, [phase], padded_bias, outputs, (2, 2), (2, 2), winograd=True)
     taps = weight.transpose(2, 3, 1, 0).reshape(kh, -1, outputs)
@@ -198,7 +227,8 @@ def transposed_convolution(
     bias: Array | None = None,
     instructions: Any = None,
 ) -> tuple[Kernel, tuple[int, int]]:
-    """The kernel of a transposed convolution by `weight` (C, O, kh, kw), no side of it below the stride.
+    """The kernel of a transposed convolution by `weight` (C, O, kh, kw), no side of it below the stride; in bf16 for
+    `tiles`.
 
     Also the margins (top, left) that the input must have: fewer than `padding` asks for are negative ones there.
     """
@@ -251,6 +281,8 @@ def _whole_vectors(outputs: int, instructions: Any) -> int:
 
 def _blocks(taps: Array, instructions: Any) -> Array:
     """`taps` (rows, columns * C, O) as the core reads them: block by block of at most `vectors` vectors."""
+    if taps.dtype == BF16:
+        return _pairs(taps)
     lanes = instructions.lanes
     vectors = -(-taps.shape[2] // lanes)
     padded = np.zeros((*taps.shape[:2], vectors * lanes), np.float32)
@@ -259,6 +291,17 @@ def _blocks(taps: Array, instructions: Any) -> Array:
     edges = [vectors * b // count * lanes for b in range(count + 1)]
     blocks = [padded[:, :, a:b].ravel() for a, b in pairwise(edges)]
     return np.concatenate(blocks, out=aligned(padded.size))
+
+
+def _pairs(taps: Array) -> Array:
+    """`taps` (rows, depth, O) in bf16 as tiles: (O / 16, rows, depth / 2, 16, 2), depth padded to whole tiles of 32."""
+    rows, depth, outputs = taps.shape
+    tiles = -(-outputs // 16)
+    padded = np.zeros((rows, -(-depth // 32) * 32, tiles * 16), BF16)
+    padded[:, :depth, :outputs] = taps
+    pairs = aligned(padded.size // 2).view(BF16).reshape(tiles, rows, -1, 16, 2)
+    pairs[:] = padded.reshape(rows, -1, 2, tiles, 16).transpose(3, 0, 1, 4, 2)
+    return pairs
 
 
 def aligned(size: int) -> Array:
@@ -276,13 +319,13 @@ def aligned_part(memory: Array) -> Array:
 class Reading:
     """What a convolution reads: relu(source * scale + shift) + residual.
 
-    `source` is (H, W, C) of fp32, fp16 or uint8, dense; `scale` and `shift` are (C,) in fp32; `residual` is like
-    `source`.
+    `source` is (H, W, C) of fp32, fp16, bf16 or uint8, dense; `scale` and `shift` are (C,) in fp32, or None for 1 and
+    0; `residual` is like `source`.
     """
 
     source: Array
-    scale: Array
-    shift: Array
+    scale: Array | None = None
+    shift: Array | None = None
     relu: bool = False
     residual: Array | None = None
 
@@ -318,7 +361,7 @@ def run(
         reading: its source may also be a batch (N, H, W, C); so is `target` then, and there is no residual.
         rows, columns: int64, for each row and column of the padded input that of the source, -1 for zeros; see
             `padded`. Beyond their ends, there are zeros, too.
-        target: (rows, W', O) of fp32 or fp16 (fp32 or uint8 of a folded kernel, with three channels), dense; None
+        target: (rows, W', O) of fp32, fp16 or bf16 (fp32 or uint8 of a folded kernel, with three channels), dense; None
             where the result's totals alone are wanted.
         size: (H', W') of the whole output.
         steps: the first step down and the one after the last; all by default. A step is `kernel.up` rows of output.
@@ -353,6 +396,9 @@ def run(
         keep,
     ]
     assert all(array is None or array.flags.c_contiguous for array in arrays)
+    if kernel.instructions is tiles():
+        assert all(part is None for part in (reading.scale, reading.shift, reading.residual, keep))
+        assert not any((reading.relu, totals))
     phases = _array(_Phase, len(kernel.phases))(
         *(_Phase(*where, weight.ctypes.data) for where, weight in kernel.phases)
     )
@@ -467,37 +513,106 @@ def weight_gradient(
     stride: tuple[int, int],
     threads: int = 1,
 ) -> Array:
-    """The gradient (kh, kw, C, O) of the weights of a convolution of x (N, H, W, C), all in fp32.
+    """The gradient (kh, kw, C, O), in fp32, of the weights of a convolution of x (N, H, W, C).
 
-    `gradient` (N, H', W', O) is the output's; `rows` and `columns` are as in `run`.
+    `gradient` (N, H', W', O) is the output's. Both are in fp32, or in bf16 where there are `tiles`; `rows` and
+    `columns` are as in `run`.
 
     Raises:
         MemoryError: there is none.
     """
-    instructions = best_instructions()
+    by_tiles = x.dtype == BF16
+    instructions = tiles() if by_tiles else best_instructions()
     (kh, kw), c, outputs = kernel_size, x.shape[3], gradient.shape[3]
+    job = _WeightGradient(
+        _address(x),
+        _address(gradient),
+        *x.shape[1:],
+        *gradient.shape[1:],
+        _address(rows),
+        _address(columns),
+        *stride,
+        kh,
+        kw,
+    )
+    pieces = [(job, *some) for some in pairwise(_edges(0, len(x) * gradient.shape[1], threads))]
+    # Of a kernel row. Tiles of 16 rows hold channels, or fewer than 16 channels of all columns.
+    height = kw * c
+    if by_tiles:
+        height = kw * -(-c // 16) * 16 if c >= 16 else -(-height // 16) * 16
     width = _whole_vectors(outputs, instructions)
-    jobs = [
-        _WeightGradient(
-            _address(image),
-            _address(slope),
-            *image.shape[1:],
-            *slope.shape[1:],
-            _address(rows),
-            _address(columns),
-            *stride,
-            kh,
-            kw,
-        )
-        for image, slope in zip(x, gradient, strict=True)
-    ]
-    edges = _edges(0, gradient.shape[1], threads, len(x))
-    pieces = [(job, *some) for job in jobs for some in pairwise(edges)]
-    memory = aligned(len(pieces) * kh * kw * c * width)
+    memory = aligned(len(pieces) * kh * height * width)
     memory.fill(0)
-    sums = memory.reshape(len(pieces), kh, kw, c, width)
+    sums = memory.reshape(len(pieces), kh, height, width)
     _share(instructions.weight_gradient, pieces, sums, threads)
-    return sums.sum(0)[..., :outputs]
+    total = sums.sum(0)[..., :outputs]
+    if by_tiles and c >= 16:
+        return total.reshape(kh, kw, -1, outputs)[:, :, :c]
+    return total[:, : kw * c].reshape(kh, kw, c, outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Normalization:
+    """Numbers for each picture and channel, (N, C) in fp32, of x * scale + shift + other * factor; see `core.h`.
+
+    `centre` is taken from x first, here and in `mask` = (scale, shift): there is no `other` where
+    x * mask[0] + mask[1] <= 0.
+    """
+
+    centre: Array
+    scale: Array | None = None
+    shift: Array | None = None
+    factor: Array | None = None
+    mask: tuple[Array, Array] | None = None
+    relu: bool = False
+
+    def jobs(self, x: Array, other: Array | None, target: Array | None) -> list[_Normalization]:
+        """One for each picture of (N, H, W, C)."""
+        _, _, width, channels = x.shape
+        of_channels = (self.centre, self.scale, self.shift, self.factor)
+        assert all(array is None or array.flags.c_contiguous for array in (x, other, target, *of_channels))
+        return [
+            _Normalization(
+                *(None if array is None else _address(array[i]) for array in (x, other, target)),
+                _TYPES[x.dtype],
+                width,
+                channels,
+                *(None if array is None else _address(array[i]) for array in of_channels),
+                self.relu,
+                *(_address(array[i]) for array in self.mask or ()),
+            )
+            for i in range(len(x))
+        ]
+
+
+def moments(normalization: Normalization, x: Array, other: Array | None = None, threads: int = 1) -> Array:
+    """(N, 2, C) in fp64: the sums of `other` and those of `other` * (x - centre).
+
+    x and `other` are (N, H, W, C) of fp32 or both of bf16. Without `other` it is x - centre, so that the sums tell mean
+    and variance.
+
+    Raises:
+        MemoryError: there is none.
+    """
+    jobs = normalization.jobs(x, other, None)
+    edges = _edges(0, x.shape[1], threads, len(x))
+    pieces = [(job, *some) for job in jobs for some in pairwise(edges)]
+    sums = np.zeros((len(pieces), 2, x.shape[3]))
+    _share(best_instructions().moments, pieces, sums, threads)
+    return sums.reshape(len(x), -1, *sums.shape[1:]).sum(1)
+
+
+def normalize(
+    normalization: Normalization, x: Array, other: Array | None, target: Array, threads: int = 1
+) -> None:
+    """Write what `normalization` says to `target`, like x (N, H, W, C) and `other` of fp32 or of bf16.
+
+    Raises:
+        MemoryError: there is none.
+    """
+    jobs = normalization.jobs(x, other, target)
+    pieces = [(job, *some) for job in jobs for some in pairwise(_edges(0, x.shape[1], threads, len(x)))]
+    _share(best_instructions().normalize, pieces, None, threads)
 
 
 def _edges(first: int, last: int, threads: int, images: int = 1) -> list[int]:

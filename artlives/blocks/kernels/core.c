@@ -37,6 +37,15 @@
                         _MM_FROUND_TO_NEAREST_INT))
 #include "unit.h"
 
+/* Of Linux alone, since a process has to ask its kernel for the registers. */
+#if defined(__linux__) && defined(__has_include)
+#if __has_include(<amxbf16intrin.h>)
+#define HAS_TILES
+#include <cpuid.h>
+#include "tiles.h"
+#endif
+#endif
+
 #endif
 
 #if defined(__aarch64__)
@@ -57,31 +66,46 @@ typedef struct {
     int (*run)(const void *, int64_t, int64_t, void *);
     int (*settle)(const void *, int64_t, int64_t, void *);
     int (*weight_gradient)(const void *, int64_t, int64_t, void *);
+    int (*moments)(const void *, int64_t, int64_t, void *);
+    int (*normalize)(const void *, int64_t, int64_t, void *);
 } Instructions;
+
+#define WORK(set) run_##set, settle_##set, weight_gradient_##set, moments_##set, normalize_##set
 
 /* The instruction sets that this processor has, the best one first; `index` past the last gives NULL. */
 const Instructions *artlives_instructions(int64_t index)
 {
 #if defined(__x86_64__)
     static const Instructions all[] = {
-        {"AVX-512", 16, 3, run_avx512, settle_avx512, weight_gradient_avx512},
-        {"AVX2", 8, 3, run_avx2, settle_avx2, weight_gradient_avx2},
-        {"plain", 4, 4, run_plain, settle_plain, weight_gradient_plain}};
+        {"AVX-512", 16, 3, WORK(avx512)},
+        {"AVX2", 8, 3, WORK(avx2)},
+        {"plain", 4, 4, WORK(plain)}};
     __builtin_cpu_init();
     int has[] = {__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"),
                  __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"), 1};
 #elif defined(__aarch64__)
-    static const Instructions all[] = {{"NEON", 4, 4, run_neon, settle_neon, weight_gradient_neon}};
+    static const Instructions all[] = {{"NEON", 4, 4, WORK(neon)}};
     int has[] = {1};
 #else
-    static const Instructions all[] = {{"plain", 4, 4, run_plain, settle_plain, weight_gradient_plain}};
+    static const Instructions all[] = {{"plain", 4, 4, WORK(plain)}};
     int has[] = {1};
 #endif
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (has[i] && index-- == 0)
             return &all[i];
     return NULL;
+}
+
+/* What computes on bf16 alone, by tile registers; NULL where this processor has none. */
+const Instructions *artlives_tiles(void)
+{
+#ifdef HAS_TILES
+    static const Instructions tiles = {"AMX", 16, 1, run_tiles, NULL, weight_gradient_tiles, NULL, NULL};
+    return artlives_instructions(0)->lanes == 16 && has_tiles() ? &tiles : NULL;
+#else
+    return NULL;
+#endif
 }
 
 /* One thread's part of a job: piece after piece, as long as there are any. */

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-enum { FLOAT32, UINT8, FLOAT16, NOTHING }; /* types of an array; NOTHING is not written */
+enum { FLOAT32, UINT8, FLOAT16, BFLOAT16, NOTHING }; /* types of an array; NOTHING is not written */
 
 /* A convolution that gives some of the output's pixels: all of a convolution's, or one of the stride * stride phases
    of a transposed convolution. Its kernel has no stride of its own. */
@@ -11,7 +11,7 @@ typedef struct {
     int64_t row, column;   /* of its first tap in the padded input, from where a step begins */
     int64_t rows, columns; /* taps */
     int64_t top, left;     /* the pixel it gives in each step's square of output pixels */
-    const float *weight;   /* [block][row][column * channels][vectors of the block][LANES] */
+    const void *weight;    /* fp32, [block][row][column * channels][vectors of the block][LANES]; see tiles.h for bf16 */
 } Phase;
 
 /* One unit of a network: what it reads, the convolution, and what it writes. */
@@ -21,7 +21,7 @@ typedef struct {
     int64_t type, width, channels;
     const int64_t *row_of, *column_of; /* of each row and column of the padded input, that of the source; -1: zeros */
     int64_t margin_top, margin_left;   /* of the padded input */
-    const float *scale, *shift;        /* per channel */
+    const float *scale, *shift;        /* per channel; NULL: 1 and 0 */
     int64_t relu;
     float *sum; /* where to keep what was read, without margins; or NULL */
     /* Convolve: step (y, x) begins at row y * stride and column x * stride of the padded input. */
@@ -40,13 +40,24 @@ typedef struct {
 } Unit;
 
 /* The gradient of a convolution's weights: for each tap, the input under it times the output's gradient, added up over
-   all steps. */
+   all steps of all images. */
 typedef struct {
-    const float *input, *gradient; /* (rows, width, channels) and (steps, steps_width, outputs) */
-    int64_t width, channels, steps_width, outputs;
+    const void *input, *gradient; /* (images, height, width, channels) and (images, steps_height, steps_width, outputs) */
+    int64_t height, width, channels, steps_height, steps_width, outputs;
     const int64_t *row_of, *column_of; /* as in a Unit */
     int64_t stride_rows, stride_columns, kernel_rows, kernel_columns;
 } WeightGradient;
+
+/* One image's part in an instance normalization, or in its gradient. With d = x - centre, it is
+   d * scale + shift + other * factor, where d * mask_scale + mask_shift > 0; elsewhere there is no `other`. */
+typedef struct {
+    const void *x, *other; /* (rows, width, channels); no other: NULL */
+    void *target;
+    int64_t type, width, channels; /* the type, FLOAT32 or BFLOAT16, of all three */
+    const float *centre, *scale, *shift, *factor; /* per channel */
+    int64_t relu;                                 /* whether the target is rectified */
+    const float *mask_scale, *mask_shift;         /* NULL: `other` counts everywhere */
+} Normalization;
 
 /* What a pass of the network paints; see `mix.c`. Pictures are (rows, columns, 3) of uint8. */
 typedef struct {
@@ -60,7 +71,8 @@ typedef struct {
     uint8_t *target;                          /* like the photo; may be the photo itself */
 } Mix;
 
-/* Some rows of a Unit or of a Mix, or some rows of steps of a WeightGradient, and where to put what it adds up. */
+/* Some rows of a Unit, a Normalization or a Mix, or some rows of steps of a WeightGradient, those of all images one
+   after the other, and where to put what it adds up. */
 typedef struct {
     const void *what;
     int64_t first, last;

@@ -13,11 +13,13 @@
 #define doubles NAME(doubles)
 #define quad NAME(quad)
 #define mask NAME(mask)
+#define bits NAME(bits)
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef float half __attribute__((vector_size(2 * LANES), aligned(4), may_alias));
 typedef double doubles __attribute__((vector_size(4 * LANES), aligned(8), may_alias));
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t mask __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef uint16_t bits __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
 
 /* Pixels that are computed at a time with so many vectors of output channels. */
 #define PIXELS(vectors) ((vectors) == 1 ? 2 * TILE : (vectors) == 2 ? TILE * 3 / 2 : TILE)
@@ -69,12 +71,31 @@ INLINE uint16_t NAME(to_half)(float x)
     return (uint16_t)(bits >> 13 | (sign >> 16 & 0x8000));
 }
 
+/* bf16 is the upper half of fp32. */
+INLINE float NAME(from_bfloat)(uint16_t b)
+{
+    uint32_t whole = (uint32_t)b << 16;
+    float x;
+    memcpy(&x, &whole, 4);
+    return x;
+}
+
+/* Rounded to the nearest, to the even one of two. */
+INLINE uint16_t NAME(to_bfloat)(float x)
+{
+    uint32_t whole;
+    memcpy(&whole, &x, 4);
+    return (uint16_t)((whole + 0x7fff + (whole >> 16 & 1)) >> 16);
+}
+
 /* One vector of an array of `type`, from value i on. */
 INLINE vec NAME(load)(const void *array, const int type, int64_t i)
 {
     vec x;
     if (type == FLOAT32)
         return *(const vec *)((const float *)array + i);
+    if (type == BFLOAT16)
+        return (vec)(__builtin_convertvector(*(const bits *)((const uint16_t *)array + i), mask) << 16);
 #ifdef FROM_HALVES
     if (type == FLOAT16)
         return (vec)FROM_HALVES((const uint16_t *)array + i);
@@ -84,7 +105,7 @@ INLINE vec NAME(load)(const void *array, const int type, int64_t i)
     return x;
 }
 
-/* One vector to an array of fp32 or fp16, from value i on. */
+/* One vector to an array of fp32, fp16 or bf16, from value i on. */
 INLINE void NAME(store)(void *array, const int type, int64_t i, vec x)
 {
     if (type == FLOAT32) {
@@ -92,6 +113,11 @@ INLINE void NAME(store)(void *array, const int type, int64_t i, vec x)
         return;
     }
     uint16_t *to = (uint16_t *)array + i;
+    if (type == BFLOAT16) {
+        mask whole = (mask)x;
+        *(bits *)to = __builtin_convertvector((whole + 0x7fff + (whole >> 16 & 1)) >> 16, bits);
+        return;
+    }
 #ifdef TO_HALVES
     TO_HALVES(to, x);
 #else
@@ -103,8 +129,18 @@ INLINE void NAME(store)(void *array, const int type, int64_t i, vec x)
 INLINE float NAME(value)(const void *array, const int type, int64_t i)
 {
     return type == FLOAT32 ? ((const float *)array)[i]
-           : type == UINT8 ? (float)((const uint8_t *)array)[i]
-                           : NAME(from_half)(((const uint16_t *)array)[i]);
+           : type == UINT8    ? (float)((const uint8_t *)array)[i]
+           : type == BFLOAT16 ? NAME(from_bfloat)(((const uint16_t *)array)[i])
+                              : NAME(from_half)(((const uint16_t *)array)[i]);
+}
+
+/* One value to an array of fp32, fp16 or bf16, to place i. */
+INLINE void NAME(put)(void *array, const int type, int64_t i, float x)
+{
+    if (type == FLOAT32)
+        ((float *)array)[i] = x;
+    else
+        ((uint16_t *)array)[i] = type == BFLOAT16 ? NAME(to_bfloat)(x) : NAME(to_half)(x);
 }
 
 INLINE vec NAME(rectified)(vec x, int64_t relu)
@@ -163,6 +199,8 @@ TARGET static void NAME(pack)(const Unit *u, const Work *w, int64_t row, int64_t
             NAME(read)(u, w, FLOAT32, i, count, here, sum);
         else if (u->type == UINT8)
             NAME(read)(u, w, UINT8, i, count, here, sum);
+        else if (u->type == BFLOAT16)
+            NAME(read)(u, w, BFLOAT16, i, count, here, sum);
         else
             NAME(read)(u, w, FLOAT16, i, count, here, sum);
     }
@@ -363,10 +401,7 @@ TARGET static void NAME(write)(const Unit *u, const Work *w, const float *in, in
             NAME(store)(u->target, type, i + c - LANES, *(const vec *)(in + c - LANES));
         else
             for (; k < c; k++)
-                if (type == FLOAT32)
-                    ((float *)u->target)[i + k] = in[k];
-                else
-                    ((uint16_t *)u->target)[i + k] = NAME(to_half)(in[k]);
+                NAME(put)(u->target, type, i + k, in[k]);
     }
 }
 
@@ -427,8 +462,10 @@ static int64_t NAME(common)(int64_t a, int64_t b) { return b ? NAME(common)(b, a
 /* Scale and shift, repeated. */
 static void NAME(prepare)(const Unit *u, Work *w)
 {
-    for (int64_t i = 0; i < w->pattern; i++)
-        w->scale[i] = u->scale[i % u->channels], w->shift[i] = u->shift[i % u->channels];
+    for (int64_t i = 0; i < w->pattern; i++) {
+        w->scale[i] = u->scale ? u->scale[i % u->channels] : 1;
+        w->shift[i] = u->shift ? u->shift[i % u->channels] : 0;
+    }
 }
 
 /* Rows of steps from `first` to `last`. `totals`, if not NULL, gets each output channel's sum and then each one's sum
@@ -590,11 +627,13 @@ TARGET static int NAME(weight_gradient)(const void *what, int64_t first, int64_t
     float *gradient = memory, *line = memory + LINES(g->steps_width * width);
     memset(gradient, 0, 4 * g->steps_width * width);
     for (int64_t y = first; y < last; y++) {
-        const float *from = g->gradient + y * g->steps_width * g->outputs;
+        const float *from = (const float *)g->gradient + y * g->steps_width * g->outputs;
+        int64_t image = y / g->steps_height, top = y % g->steps_height * g->stride_rows;
+        const float *input = (const float *)g->input + image * g->height * g->width * c;
         for (int64_t x = 0; x < g->steps_width; x++)
             memcpy(gradient + x * width, from + x * g->outputs, 4 * g->outputs);
         for (int64_t r = 0; r < g->kernel_rows; r++) {
-            int64_t row = g->row_of[y * g->stride_rows + r];
+            int64_t row = g->row_of[top + r];
             if (row < 0)
                 continue;
             for (int64_t x = 0; x < columns; x++) {
@@ -602,7 +641,7 @@ TARGET static int NAME(weight_gradient)(const void *what, int64_t first, int64_t
                 if (column < 0)
                     memset(line + x * c, 0, 4 * c);
                 else
-                    memcpy(line + x * c, g->input + (row * g->width + column) * c, 4 * c);
+                    memcpy(line + x * c, input + (row * g->width + column) * c, 4 * c);
             }
             float *out = (float *)sums + r * length * width;
             int64_t step = g->stride_columns * c, count = g->steps_width, t = 0;
@@ -630,6 +669,130 @@ TARGET static int NAME(weight_gradient)(const void *what, int64_t first, int64_t
     return 0;
 }
 
+/* What a Normalization has for each channel, repeated to whole vectors: `pattern` values of each. */
+#define Channels NAME(Channels)
+typedef struct {
+    int64_t pattern, stretch; /* values that are done at a time */
+    float *centre, *scale, *shift, *factor, *mask_scale, *mask_shift;
+} Channels;
+
+/* Returns 0, or -1 where there is no memory. `centre` is what to free. */
+static int NAME(repeat)(const Normalization *n, Channels *at)
+{
+    const float *from[] = {n->centre, n->scale, n->shift, n->factor, n->mask_scale, n->mask_shift};
+    float **to[] = {&at->centre, &at->scale, &at->shift, &at->factor, &at->mask_scale, &at->mask_shift};
+    at->pattern = n->channels / NAME(common)(n->channels, LANES) * LANES;
+    /* 4,096 values, after which sums in fp32 are brought to double precision, lie in the first-level cache. */
+    at->stretch = at->pattern > 4096 ? at->pattern : 4096 / at->pattern * at->pattern;
+    float *memory = aligned_alloc(64, 4 * 6 * LINES(at->pattern));
+    if (!memory)
+        return -1;
+    for (int a = 0; a < 6; a++, memory += LINES(at->pattern)) {
+        *to[a] = memory;
+        for (int64_t i = 0; i < at->pattern; i++)
+            memory[i] = from[a] ? from[a][i % n->channels] : 0;
+    }
+    return 0;
+}
+
+/* The vector of `other` at value i, where x without its centre is `x`, of channels at k. What is no number stays so. */
+INLINE vec NAME(other)(const Normalization *n, const Channels *at, const int type, int64_t i, int64_t k, vec x)
+{
+    vec y = NAME(load)(n->other, type, i);
+    if (n->mask_scale)
+        y = (vec)((mask)y & ~(mask)(x * *(vec *)(at->mask_scale + k) + *(vec *)(at->mask_shift + k) <= 0));
+    return y;
+}
+
+INLINE float NAME(other_value)(const Normalization *n, const Channels *at, const int type, int64_t i, int64_t k, float x)
+{
+    return n->mask_scale && x * at->mask_scale[k] + at->mask_shift[k] <= 0 ? 0 : NAME(value)(n->other, type, i);
+}
+
+/* Adds to `sums` each channel's sum of `other` and that of its products with x - centre. Without `other`, x - centre
+   takes its place. */
+INLINE void NAME(add_moments)(const Normalization *n, const Channels *at, const int type, int64_t i, int64_t count,
+                              double *sums)
+{
+    int64_t c = n->channels;
+    for (int64_t k = 0; k < at->pattern; k += LANES) {
+        vec sum = {0}, product = {0}, centre = *(vec *)(at->centre + k);
+        for (int64_t j = k; j + LANES <= count; j += at->pattern) {
+            vec x = NAME(load)(n->x, type, i + j) - centre;
+            vec other = n->other ? NAME(other)(n, at, type, i + j, k, x) : x;
+            sum += other, product += other * x;
+        }
+        for (int l = 0; l < LANES; l++)
+            sums[(k + l) % c] += sum[l], sums[c + (k + l) % c] += product[l];
+    }
+    for (int64_t j = count / LANES * LANES; j < count; j++) {
+        int64_t k = j % c;
+        float x = NAME(value)(n->x, type, i + j) - at->centre[k];
+        float other = n->other ? NAME(other_value)(n, at, type, i + j, k, x) : x;
+        sums[k] += other, sums[c + k] += other * x;
+    }
+}
+
+/* Adds to `sums` (2, channels), in double precision, what rows from `first` to `last` give. */
+TARGET static int NAME(moments)(const void *what, int64_t first, int64_t last, void *sums)
+{
+    const Normalization *n = what;
+    Channels at;
+    if (NAME(repeat)(n, &at))
+        return -1;
+    int64_t end = last * n->width * n->channels;
+    for (int64_t i = first * n->width * n->channels; i < end; i += at.stretch) {
+        int64_t count = end - i < at.stretch ? end - i : at.stretch;
+        if (n->type == BFLOAT16)
+            NAME(add_moments)(n, &at, BFLOAT16, i, count, sums);
+        else
+            NAME(add_moments)(n, &at, FLOAT32, i, count, sums);
+    }
+    free(at.centre);
+    return 0;
+}
+
+INLINE void NAME(normalize_values)(const Normalization *n, const Channels *at, const int type, int64_t i, int64_t count)
+{
+    for (int64_t k = 0; k < at->pattern; k += LANES) {
+        vec scale = *(vec *)(at->scale + k), shift = *(vec *)(at->shift + k), factor = *(vec *)(at->factor + k);
+        vec centre = *(vec *)(at->centre + k);
+        for (int64_t j = k; j + LANES <= count; j += at->pattern) {
+            vec x = NAME(load)(n->x, type, i + j) - centre, y = x * scale + shift;
+            if (n->other)
+                y += NAME(other)(n, at, type, i + j, k, x) * factor;
+            NAME(store)(n->target, type, i + j, n->relu ? (vec)((mask)y & ~(mask)(y <= 0)) : y);
+        }
+    }
+    for (int64_t j = count / LANES * LANES; j < count; j++) {
+        int64_t k = j % n->channels;
+        float x = NAME(value)(n->x, type, i + j) - at->centre[k], y = x * at->scale[k] + at->shift[k];
+        if (n->other)
+            y += NAME(other_value)(n, at, type, i + j, k, x) * at->factor[k];
+        NAME(put)(n->target, type, i + j, n->relu && y <= 0 ? 0 : y);
+    }
+}
+
+/* The target's rows from `first` to `last`. */
+TARGET static int NAME(normalize)(const void *what, int64_t first, int64_t last, void *none)
+{
+    (void)none;
+    const Normalization *n = what;
+    Channels at;
+    if (NAME(repeat)(n, &at))
+        return -1;
+    int64_t end = last * n->width * n->channels;
+    for (int64_t i = first * n->width * n->channels; i < end; i += at.stretch) {
+        int64_t count = end - i < at.stretch ? end - i : at.stretch;
+        if (n->type == BFLOAT16)
+            NAME(normalize_values)(n, &at, BFLOAT16, i, count);
+        else
+            NAME(normalize_values)(n, &at, FLOAT32, i, count);
+    }
+    free(at.centre);
+    return 0;
+}
+
 #undef JOINED
 #undef NAMED
 #undef NAME
@@ -641,8 +804,10 @@ TARGET static int NAME(weight_gradient)(const void *what, int64_t first, int64_t
 #undef half
 #undef doubles
 #undef mask
+#undef bits
 #undef quad
 #undef Work
+#undef Channels
 #undef INSTRUCTIONS
 #undef TARGET
 #undef LANES
