@@ -1,9 +1,9 @@
 """The style network on the CPU without torch: the same description as in `network.py`, run by the compiled core.
 
 A picture that fits is painted whole: every layer's output is kept in fp32 until the next has read it. A larger one is
-painted in strips: layers at low resolution are kept, in fp32 or, of a huge picture, in fp16; those at high resolution are computed anew in bands of
-rows, each with the rows around it that it needs, once to add up what the normalization needs to know of the whole
-picture and once to be used. So strips leave no seam.
+painted in strips: layers at low resolution are kept, in fp32 or, of a huge picture, in fp16; those at high resolution
+are computed anew in bands of rows, each with the rows around it that it needs, once to add up what the normalization
+needs to know of the whole picture and once to be used. So strips leave no seam.
 """
 
 from __future__ import annotations
