@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from unittest.mock import patch
@@ -23,8 +23,8 @@ from artlives.stylizer import Stylizer
 
 Job = Callable[[], object]
 
-SIZES = ((256, 256), (512, 512), (1024, 1024), (2048, 2048), (3840, 2160))  # width, height
-LARGEST = (10_000, 10_000)  # painted in strips, once and without comparison
+SIZES = ((256, 256), (512, 512), (1024, 1024), (2048, 2048), (4000, 3000))  # width, height
+LARGEST = (10_000, 10_000)  # painted in strips, once, in all passes, and without comparison
 SECONDS, ROUNDS = 6.0, (3, 15)  # that one size is measured for, about, and rounds at least and at most
 
 
@@ -35,23 +35,27 @@ class Row:
     Attributes:
         width, height: pixels.
         precision: that of the arithmetic.
-        seconds: the median time of one picture, array in and array out; torch's alike.
+        seconds: the median time of the network alone, one pass without grain, array in and array out; torch's alike.
         ratio: the median of the rounds' ratios, ours to torch's; None where that was not compared.
+        painting: the median time of a painting, coarse to fine and with grain, as `Stylizer` paints by default.
+        passes: the median of the rounds' ratios, a painting to one pass; None where that was not compared.
         peak: bytes of memory that a process took at most which painted one such picture, all in all.
     """
 
     width: int
     height: int
     precision: str
-    seconds: float
+    seconds: float | None
     torch_seconds: float | None
     ratio: float | None
+    painting: float
+    passes: float | None
     peak: int | None
 
     @property
     def megapixels(self) -> float:
-        """A second."""
-        return self.width * self.height / self.seconds / 1e6
+        """Of paintings, a second."""
+        return self.width * self.height / self.painting / 1e6
 
 
 def alternating(jobs: Mapping[str, Job], rounds: int, warmup: int = 2) -> dict[str, list[float]]:
@@ -107,6 +111,7 @@ def measure(style: Style, device: str) -> Iterator[Row]:
     from artlives import styles
 
     stylizer = Stylizer(style, device=device)
+    alone = Stylizer(replace(style, training={}), device=device, one_pass=True)
     with torch_blocks():
         network = styles.load_network(style, stylizer.device).to(memory_format=torch.channels_last)
 
@@ -117,16 +122,22 @@ def measure(style: Style, device: str) -> Iterator[Row]:
 
     for width, height in SIZES:
         pixels = _noise(width, height)
-        jobs: dict[str, Job] = {"ours": partial(stylizer, pixels), "torch": partial(by_torch, pixels)}
+        jobs: dict[str, Job] = {
+            "ours": partial(alone, pixels),
+            "torch": partial(by_torch, pixels),
+            "painting": partial(stylizer, pixels),
+        }
         first = alternating(jobs, 1, warmup=1)
-        rounds = int(SECONDS / (first["ours"][0] + first["torch"][0]))
+        rounds = int(SECONDS / sum(seconds for (seconds,) in first.values()))
         times = alternating(jobs, min(max(rounds, ROUNDS[0]), ROUNDS[1]), warmup=0)
-        ours, theirs = (statistics.median(times[name]) for name in ("ours", "torch"))
+        ours, theirs, painting = (statistics.median(times[name]) for name in jobs)
+        passes = ratio(times["painting"], times["ours"])
         peak = _alone(style, width, height)[1] if stylizer.device == "cpu" else None
-        yield Row(width, height, "fp32", ours, theirs, ratio(times["ours"], times["torch"]), peak)
+        beside = ratio(times["ours"], times["torch"])
+        yield Row(width, height, "fp32", ours, theirs, beside, painting, passes, peak)
     if stylizer.device == "cpu":
         seconds, peak = _alone(style, *LARGEST)
-        yield Row(*LARGEST, "fp32", seconds, None, None, peak)
+        yield Row(*LARGEST, "fp32", None, None, None, seconds, None, peak)
 
 
 def draw(rows: Sequence[Row], where: str, path: Path) -> None:
@@ -140,10 +151,13 @@ def draw(rows: Sequence[Row], where: str, path: Path) -> None:
     figure = Figure((7, 4), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(rows))
-    axes.bar(places - 0.2, [row.megapixels for row in rows], 0.4, label="artlives")
-    compared = [i for i, row in enumerate(rows) if row.torch_seconds]
-    theirs = [rows[i].width * rows[i].height / 1e6 / rows[i].torch_seconds for i in compared]  # type: ignore[operator]
-    axes.bar(places[compared] + 0.2, theirs, 0.4, label="the same network of torch's operations")
+    axes.bar(places - 0.3, [row.megapixels for row in rows], 0.3, label="a painting, coarse to fine")
+    for seconds, offset, label in (
+        ([row.seconds for row in rows], 0, "one pass"),
+        ([row.torch_seconds for row in rows], 0.3, "one pass by torch's operations"),
+    ):
+        speeds = [r.width * r.height / 1e6 / s if s else 0 for r, s in zip(rows, seconds, strict=True)]
+        axes.bar(places + offset, speeds, 0.3, label=label)
     axes.set_xticks(places, [f"{row.width} x {row.height}" for row in rows])
     axes.set(ylabel="megapixels a second", title=where)
     axes.legend()

