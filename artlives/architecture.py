@@ -13,6 +13,8 @@ KINDS = ("convolution", "residual", "upsampling", "output")
 GAIN, GREY, RANGE = 150.0, 127.5, 128.0
 # Grey levels of grain a style may ask for; more would drown the photo, and not fit the 8 bits of `grain.tile`.
 MOST_GRAIN = 20.0
+# How many times larger than by default the sizes are that a photo is painted at: larger makes finer strokes.
+BRUSHES = {"finer": 2.0, "default": 1.0, "broader": 0.5}
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "leaky-relu", "prelu", "swish")
 
 

@@ -12,14 +12,12 @@ import numpy as np
 from PIL import Image
 
 from artlives import grain
-from artlives.architecture import SMALLEST
+from artlives.architecture import BRUSHES, SMALLEST
 from artlives.blocks.kernels import compiled
 
 Array = np.ndarray
 Size = tuple[int, int]
 
-# How many times larger than by default the sizes are that everything is painted at: larger makes finer strokes.
-BRUSHES = {"finer": 2.0, "default": 1.0, "broader": 0.5}
 # Pixels of the longer side. The first pass lies between these two: about what the networks are trained on.
 COARSEST = 400, 640
 # The last one is no smaller: at fewer pixels the eyes of a face of 40 pixels run together.

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from artlives import devices, images, passes, styles
-from artlives.architecture import SMALLEST
+from artlives.architecture import BRUSHES, SMALLEST
 from artlives.blocks.kernels.compiled import default_threads
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.images import Photo
@@ -107,8 +107,8 @@ class Stylizer:
             raise ValueError(f"size must be at least {SMALLEST} pixels, not {size}")
         if not 0 <= strength <= 1:
             raise ValueError(f"strength must be within 0 and 1, not {strength}")
-        if brush not in passes.BRUSHES:
-            raise ValueError(f"brush must be one of {', '.join(passes.BRUSHES)}, not {brush!r}")
+        if brush not in BRUSHES:
+            raise ValueError(f"brush must be one of {', '.join(BRUSHES)}, not {brush!r}")
         self.size, self.brush, self.one_pass = size, brush, one_pass
         self.strength, self.keep_colors = strength, keep_colors
 

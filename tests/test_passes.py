@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artlives import executor, grain
-from artlives.architecture import SMALLEST
+from artlives.architecture import BRUSHES, SMALLEST
 from artlives.blocks.kernels import compiled
-from artlives.passes import BRUSHES, COARSEST, FINEST, mixed, resized, sizes
+from artlives.passes import COARSEST, FINEST, mixed, resized, sizes
 from artlives.stylizer import Stylizer
 
 sides = st.integers(SMALLEST, 20_000)
@@ -139,3 +139,9 @@ def test_strips_paint_as_the_whole(monkeypatch):
     stylizer.memory = stylizer._executor.needs_in_strips(700, 1000, 4)
     assert stylizer.memory < stylizer._executor.needs(350, 500)  # so that both passes are painted in strips
     assert np.abs(stylizer(photo) - whole).max() <= 2
+
+
+def test_the_service_knows_the_same_brushes():
+    from artlives.web.settings import StylizeSettings
+
+    assert StylizeSettings.model_json_schema()["properties"]["brush"]["enum"] == list(BRUSHES)

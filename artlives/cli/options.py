@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from artlives.architecture import BRUSHES
+
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -28,7 +30,7 @@ style_option = click.option(
 )
 brush_option = click.option(
     "--brush",
-    type=click.Choice(["finer", "default", "broader"]),
+    type=click.Choice(list(BRUSHES)),
     default="default",
     show_default=True,
     help="How large the strokes are; the painting's size does not depend on it.",
