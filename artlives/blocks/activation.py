@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn import Module, Parameter
 
-from artlives.blocks.arguments import check_tensor
+from artlives.blocks.arguments import check_tensor, fits
 
 
 def tanh(input: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """
     _check("prelu", input)
     check_tensor(weight, "weight")
-    if weight.dtype != input.dtype:
+    if not fits(weight.dtype, input.dtype):
         raise RuntimeError(f"prelu(): input is {input.dtype}, but weight is {weight.dtype}")
     _check("prelu", input, floating=True)
     if weight.ndim > 1:
@@ -161,7 +161,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.numel() not in (1, channels) or (weight.numel() > 1 and input.ndim < 2):
         raise RuntimeError(f"prelu(): weight has {weight.numel()} values, but input has {channels} channels")
-    return _PReLU.apply(input, weight)
+    return _PReLU.apply(input, weight.to(input.dtype))
 
 
 class _PReLU(Function):

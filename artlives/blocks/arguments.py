@@ -49,10 +49,9 @@ def formatted(y: Tensor, x: Tensor) -> Tensor:
     return y if x.ndim == 4 else y.squeeze(0)
 
 
-def as_narrow(parameter: Tensor, x: Tensor) -> Tensor:
-    """A module's parameter, in fp32, in the dtype of an input in half precision; as it is otherwise."""
-    narrow = parameter.dtype == torch.float32 and x.dtype in (torch.float16, torch.bfloat16)
-    return parameter.to(x.dtype) if narrow else parameter
+def fits(parameter: torch.dtype, input: torch.dtype) -> bool:
+    """Whether a parameter's dtype is the input's, or fp32 for half precision."""
+    return parameter == input or (parameter == torch.float32 and input in (torch.float16, torch.bfloat16))
 
 
 def check_convolution(
@@ -80,7 +79,7 @@ def check_convolution(
         if tensor is None:
             continue
         check_tensor(tensor, name)
-        if (tensor.dtype, tensor.device) != (x.dtype, x.device):
+        if not fits(tensor.dtype, x.dtype) or tensor.device != x.device:
             raise RuntimeError(
                 f"input ({x.dtype}, {x.device}) and {name} ({tensor.dtype}, {tensor.device}) should be the same"
             )

@@ -2,10 +2,13 @@
 
 Each of the three is linear in both arguments, and the derivative of each is made of the other two. So derivatives
 of any order are exact, and the gradients of transposed convolution need no code of their own.
+
+A weight in fp32 of an input in half precision is rounded to that in each computation; its gradient is in fp32.
 """
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
 
@@ -22,7 +25,7 @@ class Convolve(Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.geometry = geometry
-        return convolve(x, weight, bias, geometry)
+        return convolve(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype), geometry)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Gradients:
@@ -30,8 +33,10 @@ class Convolve(Function):
         need_x, need_weight, need_bias, _ = ctx.needs_input_grad
         return (
             ConvolveTransposed.apply(gradient, weight, None, geometry, x.shape[2:]) if need_x else None,
-            CorrelateWeight.apply(x, gradient, geometry, weight.shape[2:]) if need_weight else None,
-            gradient.sum((0, 2, 3)) if need_bias else None,
+            CorrelateWeight.apply(x, gradient, geometry, weight.shape[2:], weight.dtype)
+            if need_weight
+            else None,
+            gradient.sum((0, 2, 3), dtype=weight.dtype) if need_bias else None,
             None,
         )
 
@@ -45,7 +50,8 @@ class ConvolveTransposed(Function):
     ) -> Tensor:
         ctx.save_for_backward(y, weight)
         ctx.geometry = geometry
-        return convolve_transposed(y, weight, bias, geometry, size)
+        bias = None if bias is None else bias.to(y.dtype)
+        return convolve_transposed(y, weight.to(y.dtype), bias, geometry, size)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Gradients:
@@ -53,21 +59,30 @@ class ConvolveTransposed(Function):
         need_y, need_weight, need_bias, *_ = ctx.needs_input_grad
         return (
             _cropped(Convolve.apply(gradient, weight, None, geometry), y) if need_y else None,
-            CorrelateWeight.apply(gradient, y, geometry, weight.shape[2:]) if need_weight else None,
-            gradient.sum((0, 2, 3)) if need_bias else None,
+            CorrelateWeight.apply(gradient, y, geometry, weight.shape[2:], weight.dtype)
+            if need_weight
+            else None,
+            gradient.sum((0, 2, 3), dtype=weight.dtype) if need_bias else None,
             None,
             None,
         )
 
 
 class CorrelateWeight(Function):
-    """(x, y) -> weight of the given kernel size; see `kernels.matmul.correlate_weight`."""
+    """(x, y) -> weight of the given kernel size and dtype; see `kernels.matmul.correlate_weight`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tuple[int, int]) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        y: Tensor,
+        geometry: Geometry,
+        kernel_size: tuple[int, int],
+        dtype: torch.dtype,
+    ) -> Tensor:
         ctx.save_for_backward(x, y)
         ctx.geometry = geometry
-        return correlate_weight(x, y, geometry, kernel_size)
+        return correlate_weight(x, y, geometry, kernel_size, dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Gradients:
@@ -76,6 +91,7 @@ class CorrelateWeight(Function):
         return (
             ConvolveTransposed.apply(y, gradient, None, geometry, x.shape[2:]) if need_x else None,
             _cropped(Convolve.apply(x, gradient, None, geometry), y) if need_y else None,
+            None,
             None,
             None,
         )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from artlives.blocks.arguments import as_narrow, batched, check_convolution, check_groups, formatted, pair
+from artlives.blocks.arguments import batched, check_convolution, check_groups, formatted, pair
 from artlives.blocks.bilinear import Convolve
 from artlives.blocks.initialization import kaiming_uniform_, uniform_
 from artlives.blocks.kernels.matmul import Geometry
@@ -33,8 +33,8 @@ def conv2d(
 
     Args:
         input: (N, C, H, W) or (C, H, W); fp32, fp64, or fp16 and bf16, which are accumulated in fp32.
-        weight: (O, C / groups, kh, kw), in input's dtype.
-        bias: (O,) or None.
+        weight: (O, C / groups, kh, kw), in input's dtype; fp32 for half precision is rounded to that.
+        bias: (O,) or None, likewise.
         stride: >= 1, one number or (vertical, horizontal), as are padding and dilation.
         padding: zeros on each side, >= 0; "valid" is 0, "same" keeps the size (with stride 1).
         dilation: >= 1, pixels from one kernel value to the next.
@@ -131,16 +131,13 @@ class Conv2d(nn.Module):
         start_parameters(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) or (C, H, W) -> (N, O, Ho, Wo) or (O, Ho, Wo).
-
-        Weights in fp32 are rounded to the dtype of an input in half precision.
-        """
-        weight = as_narrow(self.weight, input)
-        bias = None if self.bias is None else as_narrow(self.bias, input)
+        """(N, C, H, W) or (C, H, W) -> (N, O, Ho, Wo) or (O, Ho, Wo)."""
         if self.padding_mode == "zeros":
-            return conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+            return conv2d(
+                input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
+            )
         padded = pad(batched(input, "Conv2d"), self._margins(), self.padding_mode)
-        y = conv2d(padded, weight, bias, self.stride, 0, self.dilation, self.groups)
+        y = conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
         return y if input.ndim == 4 else y.squeeze(0)
 
     def _margins(self) -> tuple[int, int, int, int]:

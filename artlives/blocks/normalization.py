@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from artlives.blocks.activation import relu
-from artlives.blocks.arguments import check_tensor, formatted
+from artlives.blocks.arguments import check_tensor, fits, formatted
 from artlives.blocks.kernels import choice
 
 
@@ -300,13 +300,12 @@ def _check(
         raise RuntimeError(f"expected input (N, C, H, W), but got size {list(x.shape)}")
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be given or neither")
-    half = x.dtype in (torch.float16, torch.bfloat16)
     for name, tensor in given.items():
         if tensor is None:
             continue
         if tensor.shape != (x.shape[1],):
             raise RuntimeError(f"{name} should contain {x.shape[1]} elements, not {list(tensor.shape)}")
-        if tensor.dtype != x.dtype and not (half and tensor.dtype == torch.float32):
+        if not fits(tensor.dtype, x.dtype):
             raise RuntimeError(f"{name} of {tensor.dtype} does not fit an input of {x.dtype}")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from artlives.blocks.arguments import as_narrow, batched, check_convolution, check_groups, formatted, pair
+from artlives.blocks.arguments import batched, check_convolution, check_groups, formatted, pair
 from artlives.blocks.bilinear import ConvolveTransposed
 from artlives.blocks.convolution import Size, check_channels, start_parameters
 from artlives.blocks.kernels.matmul import Geometry
@@ -32,8 +32,8 @@ def conv_transpose2d(
 
     Args:
         input: (N, C, H, W) or (C, H, W); fp32, fp64, or fp16 and bf16, which are accumulated in fp32.
-        weight: (C, O / groups, kh, kw), in input's dtype.
-        bias: (O,) or None.
+        weight: (C, O / groups, kh, kw), in input's dtype; fp32 for half precision is rounded to that.
+        bias: (O,) or None, likewise.
         stride: >= 1, one number or (vertical, horizontal), as are the next ones.
         padding: >= 0; the result loses this many pixels on each side.
         output_padding: >= 0, less than stride or dilation; the result gains this many at the bottom and right.
@@ -126,8 +126,6 @@ class ConvTranspose2d(nn.Module):
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """(N, C, H, W) or (C, H, W) -> (N, O, Ho, Wo) or (O, Ho, Wo).
 
-        Weights in fp32 are rounded to the dtype of an input in half precision.
-
         `output_size`, (Ho, Wo) with or without the leading axes, replaces the module's output_padding.
 
         Raises:
@@ -136,10 +134,8 @@ class ConvTranspose2d(nn.Module):
         extra = self.output_padding
         if output_size is not None:
             extra = self._output_padding(batched(input, "ConvTranspose2d"), list(output_size), input.ndim)
-        weight = as_narrow(self.weight, input)
-        bias = None if self.bias is None else as_narrow(self.bias, input)
         return conv_transpose2d(
-            input, weight, bias, self.stride, self.padding, extra, self.groups, self.dilation
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups, self.dilation
         )
 
     def _output_padding(self, x: Tensor, output_size: list[int], ndim: int) -> tuple[int, int]:

@@ -166,6 +166,8 @@ def test_illegal_arguments_raise_as_in_torch(tensors, options, names):
 @pytest.mark.parametrize("change", [torch.Tensor.double, torch.Tensor.half, torch.Tensor.tolist])
 def test_another_dtype_or_no_tensor_raises_as_in_torch(spoiled, change):
     tensors = {"input": torch.zeros(1, 2, 4, 4), "weight": torch.zeros(2, 4, 3, 3)}
+    if (spoiled, change) == ("input", torch.Tensor.half):
+        pytest.skip("half precision takes parameters in fp32")
     tensors[spoiled] = change(tensors[spoiled])
     names = ("list",) if change is torch.Tensor.tolist else (tensors[spoiled].dtype, "float32")
     assert_both_raise(conv_transpose2d, functional.conv_transpose2d, names=names, **tensors)

@@ -1,6 +1,6 @@
 """Which kernels compute a convolution: the compiled core on the CPU, Triton's on a GPU, matrix products otherwise.
 
-The three maps are those of `matmul`, in signature and in result. Where `core_normalizes`, instance normalization is the
+The three maps are those of `matmul`. Where `core_normalizes`, instance normalization is the
 core's, too.
 """
 
@@ -57,12 +57,14 @@ def convolve_transposed(
     return _run(kernel, y, rows, columns, (size[0], size[1]))
 
 
-def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tuple[int, int]) -> Tensor:
-    """See `matmul.correlate_weight`."""
+def correlate_weight(
+    x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tuple[int, int], dtype: torch.dtype
+) -> Tensor:
+    """See `matmul.correlate_weight`; in `dtype`."""
     if triton := _triton_for(x, y, geometry):
-        return triton.correlate_weight(x, y, geometry, kernel_size)
+        return triton.correlate_weight(x, y, geometry, kernel_size).to(dtype)
     if not y.numel() or not _is_for_core(x, geometry):
-        return matmul.correlate_weight(x, y, geometry, kernel_size)
+        return matmul.correlate_weight(x, y, geometry, kernel_size).to(dtype)
     tiles = _tiles(x)
     rows, columns = (
         compiled.padded(side, p, p + k, 0)
@@ -77,7 +79,7 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
         geometry.stride,
         torch.get_num_threads(),
     )
-    return torch.from_numpy(gradient).permute(3, 2, 0, 1).to(x.dtype)
+    return torch.from_numpy(gradient).permute(3, 2, 0, 1).to(dtype)
 
 
 def quick_in_bf16(device: torch.device) -> bool:
