@@ -12,10 +12,22 @@ SHIPPED = [styles.read(path) for path in styles.shipped().values()]
 def row(style: styles.Style) -> str:
     """What models/README.md says of a style."""
     card = [style.name, style.painting, style.painter, style.year]
-    losses = ("style", "palette", "content", "steadiness")
-    weights = (style.training.get(f"{loss}_weight", 0) for loss in losses)
-    recipe = [style.training["steps"], " : ".join(f"{weight:g}" for weight in weights)]
-    distances = [f"{style.measured[figure]:.2f}" for figure in ("style", "content")]
+
+    def weights(*losses: str) -> list[str]:
+        return [f"{style.training[f'{loss}_weight']:g}" for loss in losses]
+
+    content = [
+        ", ".join(weights("detail", "content")),
+        ", ".join(weights("fine_detail", "fine_content")),
+    ]
+    recipe = [
+        style.training["steps"],
+        style.training["style_size"],
+        " : ".join(weights("style", "palette", "tone")),
+        " + ".join(content),
+        *weights("steadiness"),
+    ]
+    distances = [f"{style.measured[figure]:.2f}" for figure in ("style", "palette", "content", "tone")]
     decibels = [f"{style.measured[figure]:.1f}" for figure in ("shift", "border", "flicker")]
     return " | ".join(map(str, ["", *card, *recipe, *distances, *decibels, ""])).strip()
 
@@ -29,7 +41,8 @@ def test_a_model_is_small_and_its_card_whole(style):
     assert style.path.stat().st_size <= 3e6
     assert style.path.stem == style.name
     assert "unknown" not in (style.painting, style.painter, style.year, style.licence)
-    assert {"steps", "seed", "style_size", "losses"} <= style.training.keys()
+    assert {"steps", "seed", "style_size", "losses", "before"} <= style.training.keys()
+    assert style.grain > 0
 
 
 def test_the_models_readme_says_what_their_metadata_say():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from artlives import images, styles
+from artlives import grain, images, styles
 from artlives.architecture import ACTIVATIONS, STYLE_NETWORK, Layer, activated, from_json, reduction, to_json
 from artlives.benchmark import torch_blocks
 from artlives.files import sample_photos
@@ -128,8 +128,9 @@ def sky():
 @pytest.mark.parametrize("style", styles.shipped())
 @pytest.mark.parametrize(("pixels", "most"), [(astronaut, 3), (sky, 5)])
 def test_half_precision_paints_the_same_picture(pixels, most, style, dtype):
-    photo = torch.tensor(pixels()).permute(2, 0, 1)[None].float()
-    network = styles.load_network(styles.find(style))
+    found = styles.find(style)
+    photo = torch.tensor(grain.added(pixels(), found.grain)).permute(2, 0, 1)[None].float()
+    network = styles.load_network(found)
     with torch.inference_mode():
         expected = network(photo).clamp(0, 255)
         painting = network.to(dtype)(photo.to(dtype)).float().clamp(0, 255)
