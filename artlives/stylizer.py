@@ -200,7 +200,7 @@ class Stylizer:
             # Too little for what a small photo would be enlarged to; as it is, it may fit.
             sizes = [size for size in sizes if size[0] <= own[0]] or [own]
         enlarged = sizes[-1][0] > own[0]
-        share = passes.SHARE_ENLARGED if enlarged else passes.SHARE
+        share = passes.SHARE_ENLARGED if enlarged else passes.SHARES[self.brush]
         pixels = [height * width for height, width in sizes]
         painting = None
         for i, size in enumerate(sizes):
