@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from artlives import images
+from artlives import images, passes
 from artlives.training.losses import (
     content_loss,
     halved,
@@ -62,7 +63,7 @@ class Objective:
     Args:
         perceptual: the features to compare by.
         paintings: the painting's file, or several paintings' files, whose statistics are averaged.
-        style_size: the longer side, in pixels, that a painting is reduced to; it sets the strokes' size.
+        style_size: the longer side, in pixels, that a painting is reduced or enlarged to; it sets the strokes' size.
         content_cost, style_cost: "l1" or "mse", and for style also "kl" or "js"; see `artlives.training.losses`.
         scale_weights: of style at full size, half, quarter, and so on.
         content_weights: of content by scale (0 is the full size) and perceptual layer; those that are 0 are left out.
@@ -87,7 +88,7 @@ class Objective:
         files = [paintings] if isinstance(paintings, Path) else paintings
         with torch.no_grad():
             pictures = [
-                tensor(images.fit(images.load(file), style_size).pixels, perceptual.mean.device)
+                tensor(_resized(images.load(file).pixels, style_size), perceptual.mean.device)
                 for file in files
             ]
             features = [
@@ -138,6 +139,12 @@ class Objective:
         for i in range(len(self.scale_weights)):
             x = halved(x) if i else x
             yield x
+
+
+def _resized(painting: np.ndarray, long_side: int) -> np.ndarray:
+    height, width = painting.shape[:2]
+    scale = long_side / max(height, width)
+    return passes.resized(painting, (max(1, round(height * scale)), max(1, round(width * scale))))
 
 
 def tensor(pixels: Any, device: torch.device) -> Tensor:
