@@ -25,7 +25,7 @@ FINEST = 900
 # Of the painting before in what is painted next, in 1/64: as much as keeps its shapes and still lets the photo's edges
 # through, and more where its strokes are to stay broad. In an enlarged photo, which has no details of that size, it is
 # less, or faces blur. All were chosen by looking.
-SHARES, SHARE_ENLARGED = {"finer": 38, "default": 38, "broader": 48}, 19
+SHARES, SHARE_ENLARGED = {"finer": 26, "default": 26, "broader": 44}, 19
 # Rows that are mixed at a time without the compiled core.
 ROWS = 64
 
