@@ -218,9 +218,8 @@ class StyleNetwork(nn.Module):
                 f"expected pictures (N, 3, H, W) of at least {SMALLEST} pixels a side, but got {list(x.shape)}"
             )
         h, w = x.shape[2:]
-        dtype = x.dtype
         x = (x.contiguous(memory_format=torch.channels_last) - GREY) / RANGE
-        x = pad(
-            x.to(self.compute_dtype or dtype), (0, -w % self.reduction, 0, -h % self.reduction), "reflect"
-        )
+        dtype = x.dtype
+        x = x.to(self.compute_dtype or dtype)
+        x = pad(x, (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
         return self.layers(x)[:, :, :h, :w].to(dtype)
