@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from artlives import styles
+from artlives.training.recipe import read
 
 SHIPPED = [styles.read(path) for path in styles.shipped().values()]
 
@@ -49,3 +50,10 @@ def test_the_models_readme_says_what_their_metadata_say():
     lines = (Path(__file__).parent.parent / "models" / "README.md").read_text().splitlines()
     rows = [line for line in lines if line.startswith("| ") and not line.startswith(("| ---", "| style"))]
     assert rows == [row(style) for style in SHIPPED]
+
+
+@pytest.mark.parametrize("style", SHIPPED, ids=lambda style: style.name)
+def test_the_recipes_file_is_what_the_model_was_trained_by(style):
+    options = read(styles.models_folder() / "recipes" / f"{style.name}.toml")
+    for name, value in options.items():
+        assert style.training[name] == (list(value) if isinstance(value, tuple) else value), name

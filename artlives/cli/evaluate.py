@@ -30,6 +30,11 @@ from artlives.cli.options import device_option, perceptual_option
     show_default=True,
     help="Longer side of the photos, pixels.",
 )
+@click.option(
+    "--style-size",
+    type=click.IntRange(64),
+    help="Longer side of the painting to compare with, pixels, to measure styles alike. [default: as it was trained]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @device_option
 def evaluate(
@@ -39,6 +44,7 @@ def evaluate(
     perceptual: Path | None,
     last: int | None,
     size: int,
+    style_size: int | None,
     as_json: bool,
     device: str,
 ) -> None:
@@ -56,7 +62,8 @@ def evaluate(
 
     files = Photos(photos).files if photos.is_dir() else [photos]
     where = devices.pick(device)
-    objective = Objective(Perceptual(perceptual, where), paintings, found.training.get("style_size", 512))
+    trained = found.training.get("style_size", 512)
+    objective = Objective(Perceptual(perceptual, where), paintings, style_size or trained)
     figures = measure(styles.load_network(found, where), objective, files[-(last or 0) :], size, found.grain)
     if as_json:
         click.echo(json.dumps({figure: round(value, 4) for figure, value in figures.items()}))
