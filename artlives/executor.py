@@ -21,7 +21,7 @@ from artlives.blocks.kernels import compiled
 from artlives.blocks.kernels.compiled import Array, Kernel, Reading
 
 EPS = 1e-5  # of the instance normalization
-BAND_BYTES = 96 << 20  # what a band of rows may take, all layers together
+BAND_BYTES = 48 << 20  # what a band of rows may take, all layers together
 EXACT = 640 << 20  # bytes that strips may take with what they keep in fp32; else it is kept in fp16
 KEPT_AT = 4  # in strips, layers at 1/4 of the picture's sides or less are kept
 SPARE = 768 << 20  # bytes of buffers that are kept for the next picture, at most
@@ -184,6 +184,7 @@ class _Painting:
 
     def in_strips(self, dtype: type[np.floating]) -> Array:
         """Outputs at low resolution in memory, as `dtype`; the others in bands of rows, computed whenever needed."""
+        BUFFERS.drop()  # those of a smaller picture painted whole would lie idle beside a large one's
         value = self.first
         chain: list[Step] = []  # from `value` on, what is not kept
         self.all = self._work_in_strips()
@@ -371,6 +372,11 @@ class _Buffers:
             if array is not None and array.base is not None:
                 with self.lock:
                     self.free.append(compiled.aligned_part(array.base))
+
+    def drop(self) -> None:
+        """Let go of all."""
+        with self.lock:
+            self.free.clear()
 
     def trim(self) -> None:
         """Let go of the largest, until the others are no more than `SPARE`."""

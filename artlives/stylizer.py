@@ -207,6 +207,8 @@ class Stylizer:
             picture = passes.resized(photo, size, quick=True)
             target = np.empty_like(picture) if picture is photo else picture
             passes.mixed(picture, painting, share, self.style.grain, target, self.threads)
+            # Of a huge photo, they are not to be held while the network needs its memory.
+            painting = None
             del picture
             before, part = sum(pixels[:i]) / sum(pixels), pixels[i] / sum(pixels)
             painting = self._pass(target, partial(_report_part, report, before, part))
