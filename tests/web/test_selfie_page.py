@@ -153,6 +153,7 @@ def test_a_selfie_in_five_styles_chosen_compared_and_saved(page):
     for name in ("Katsushika Hokusai", "The Great Wave off Kanagawa", "Edvard Munch", "The Scream", "1913"):
         assert name in labels
 
+    until_marked(page, "fine previews")  # no picture is replaced while it is read
     photo = picture_in(page, "#wall-photo")
     paintings = [picture_in(page, f"[data-style={style}] img") for style in STYLES]
     for i, painting in enumerate(paintings):
