@@ -26,9 +26,9 @@ PAINTINGS = [
     ("boston", "shipwreck"),
     ("singapore", "rain-princess"),
     ("boston", "scream"),
-    ("otters", "udnie"),
+    ("otters", "rain-princess"),
 ]
-BEFORE_AFTER = ("hopper", "rain-princess")
+BEFORE_AFTER = ("hopper", "udnie")
 HERO = [
     [("astronaut", "wave"), ("hopper", "udnie"), ("vash-gon", "scream")],
     [("singapore", "rain-princess"), ("lake", "shipwreck")],
