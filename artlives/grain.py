@@ -35,9 +35,9 @@ def tile(amplitude: float) -> Array:
 
 
 def added(photo: Array, amplitude: float, top: int = 0, left: int = 0) -> Array:
-    """`photo` (..., H, W, 3) of uint8 or fp32 in 0..255, with the field from its row `top` and column `left` on.
+    """`photo` (..., H, W, 3) in 0..255, with the field from its row `top` and column `left` on.
 
-    The result is new, of the photo's dtype, and limited to 0..255.
+    It may be of uint8, int32 or fp32. The result is new, of the photo's dtype, and limited to 0..255.
 
     Raises:
         ValueError: as `tile` does.

@@ -21,6 +21,8 @@ from artlives.files import replacing
 if TYPE_CHECKING:
     import numpy as np
 
+# The weights of red, green and blue in luminance, ITU-R BT.601.
+LUMA = (0.299, 0.587, 0.114)
 READ = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 WRITTEN = {
     ".jpg": "JPEG",

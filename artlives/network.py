@@ -126,14 +126,13 @@ class Upsampling(nn.Module):
         inputs, outputs, n, _ = learned.shape
         amplitude = draw(torch.empty(outputs, inputs, 1, 1)).transpose(0, 1)
         distance = (torch.arange(n) - (n - 1) / 2).abs()
-        side = 1 - distance / ((n + 1) / 2)  # 1/2, 1, 1/2 for three
+        side = 1 - distance / ((n + 1) / 2)
+        side = side / side.sum()  # 1/4, 1/2, 1/4 for three
         with torch.no_grad():
-            bump = (
-                amplitude
-                / amplitude.std().clamp(min=1e-12)
-                * (side / side.sum() * (side / side.sum())[:, None])
-            )
+            bump = amplitude / amplitude.std().clamp(min=1e-12) * (side * side[:, None])
             noise = normal_(torch.empty_like(learned), std=0.5 / n)
+            # Of variance 2 / inputs, as by He et al. 2015 for ReLU, which together they keep about: 0.7 and 0.5 are
+            # the parts of either that trained well.
             learned.copy_((0.7 * 2**0.5 * bump + noise) / inputs**0.5)
 
     def learned(self) -> Tensor:

@@ -81,9 +81,8 @@ def mixed(
     height, width = photo.shape[:2]
     small = (1, 1) if painting is None else painting.shape[:2]
     rows, columns = _between(height, small[0]), _between(width, small[1])
-    tile = grain.tile(amplitude)
     if photo.dtype == np.uint8 and compiled.instruction_sets():
-        compiled.mix(photo, painting, rows, columns, share, tile, target, threads)
+        compiled.mix(photo, painting, rows, columns, share, grain.tile(amplitude), target, threads)
         return
     whole = photo.dtype == np.uint8
     for top in range(0, height, ROWS):
@@ -96,9 +95,7 @@ def mixed(
             painted = _weighted(line[:, left[:, 0]], line[:, left[:, 1]], columns[1][:, None])
             part = part * 4096 * (64 - share) + painted * share
             part = (part + (1 << 17)) >> 18 if whole else part / (1 << 18)
-        at = np.arange(top, top + len(part)) % grain.PERIOD
-        part = part + tile[at][:, np.arange(width) % grain.PERIOD, None]
-        target[top : top + ROWS] = part.clip(0, 255)
+        target[top : top + ROWS] = grain.added(part, amplitude, top)
 
 
 def _between(large: int, small: int) -> tuple[Array, Array]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, ITU-R BT.601
+LUMA = np.array(images.LUMA, np.float32)
 ROWS = 256  # that are blended at a time
 # A picture that needs fewer bytes than the first is painted whole without a look at the memory that is free; one that
 # needs more than the second is painted in strips however much there is: fresh memory would cost more time than they do.

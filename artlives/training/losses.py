@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from artlives.images import LUMA
+
 FRAME = 16  # pixels
 BINS = 16
 QUANTILES = 1024
@@ -22,8 +24,6 @@ DIRECTIONS = [
     for x, y, z in product((-1, 0, 1), repeat=3)
     if (n := math.sqrt(x * x + y * y + z * z)) and (x, y, z) > (0, 0, 0)
 ]
-# The weights of red, green and blue in luminance, ITU-R BT.601.
-LUMA = (0.299, 0.587, 0.114)
 # Pixels a side whose mean luminance is compared: of features such as an eye, and of whole forms.
 TONE_SIZES = (4, 16)
 TONE_NOISE = 4.0  # grey levels

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -63,10 +62,13 @@ class Progress(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """This process's crops (n, size + SHIFT, size + SHIFT, 3), the same with grain, and the second window's shift."""
+    """This process's crops (n, size + SHIFT, size + SHIFT, 3), the same with grain, of how many, and the second
+    window's shift.
+    """
 
     crops: NDArray[np.uint8]
     grainy: NDArray[np.uint8]
+    total: int
     shift: tuple[int, int]
 
 
@@ -279,7 +281,7 @@ class Trainer:
         grainy = [
             grain.added(crop, recipe.grain, *place) for crop, place in zip(crops, places[share], strict=True)
         ]
-        return Batch(crops, np.stack(grainy), (down, right))
+        return Batch(crops, np.stack(grainy), recipe.batch_size, (down, right))
 
     def _train(self, batch: Batch) -> Tensor:
         recipe = self.recipe
@@ -322,7 +324,7 @@ class Trainer:
         """The `PARTS` of the loss for this process's crops, which over all processes add up to the
         batch's: means over samples, times the share of the samples that are here.
         """
-        processes, total = self.processes, self.recipe.batch_size
+        processes, total = self.processes, batch.total
         crops, grainy = (
             torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2).float()
             for pixels in (batch.crops, batch.grainy)
@@ -365,11 +367,8 @@ class Trainer:
         batch_size = recipe.batch_size
         while batch_size > 1:
             batch_size //= 2
-            self.recipe = replace(recipe, batch_size=batch_size)
             crops = np.full((batch_size, recipe.size + SHIFT, recipe.size + SHIFT, 3), 128, np.uint8)
-            fits = self._losses_and_gradients(Batch(crops, crops, (0, 0))) is not None
-            self.recipe = recipe
-            if fits:
+            if self._losses_and_gradients(Batch(crops, crops, batch_size, (0, 0))) is not None:
                 return f"{problem}: --batch-size {batch_size} fits"
         return f"{problem}, and so does a single one: give a smaller --size"
 
