@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from tqdm import tqdm
 
+from artlives import grain
 from artlives.files import replacing
 from artlives.training.objective import Objective, tensor
 from artlives.training.perceptual import Perceptual
@@ -59,15 +60,16 @@ class Comparison:
         self.judge = Objective(perceptual, painting, SMALL.style_size)
         self.judged = []
         for file in self.photos.held_out:
-            photo = Image.open(file).convert("RGB").resize((JUDGED_SIZE, JUDGED_SIZE))
-            self.judged.append(tensor(np.asarray(photo), perceptual.mean.device))
+            photo = np.asarray(Image.open(file).convert("RGB").resize((JUDGED_SIZE, JUDGED_SIZE)))
+            pair = photo, grain.added(photo, SMALL.grain)
+            self.judged.append([tensor(pixels, perceptual.mean.device) for pixels in pair])
 
     @torch.no_grad()
     def distance(self, network: torch.nn.Module) -> float:
         """Style plus content of the judged photos' pictures, averaged."""
         distances = [
-            self.judge.distances(network(photo).clamp(0, 255), self.judge.content_of(photo))
-            for photo in self.judged
+            self.judge.distances(network(grainy).clamp(0, 255), self.judge.content_of(photo))
+            for photo, grainy in self.judged
         ]
         return sum((d.style + d.content).item() for d in distances) / len(distances)
 

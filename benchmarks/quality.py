@@ -12,18 +12,19 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from artlives import styles
+from artlives import grain, styles
 from artlives.training.evaluation import resized
 from artlives.training.losses import total_variation
 from artlives.training.objective import Objective, tensor
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
-from artlives.training.trainer import Recipe
+from artlives.training.recipe import Recipe
 
 
 class Reached(Exception):
@@ -82,10 +83,18 @@ def main() -> None:
     options = parser.parse_args()
 
     style = styles.find(options.style)
-    weights = ("content_weight", "style_weight", "palette_weight", "tv_weight", "style_size")
-    recipe = Recipe(**{name: style.training[name] for name in weights if name in style.training})
+    names = [field.name for field in fields(Recipe) if field.name in style.training]
+    recipe = Recipe(**{name: style.training[name] for name in names})
     network = styles.load_network(style)
-    objective = Objective(Perceptual(options.perceptual), options.painting, recipe.style_size)
+    objective = Objective(
+        Perceptual(options.perceptual),
+        options.painting,
+        recipe.style_size,
+        recipe.content_cost,
+        recipe.style_cost,
+        recipe.scale_weights,
+        recipe.content_weights,
+    )
     candidates = Photos(options.photos).files[-options.last :]
     files = candidates[:: max(1, len(candidates) // options.count)][: options.count]
 
@@ -95,23 +104,27 @@ def main() -> None:
     counts: list[int] = []
     speedups = []
     for path in files:
-        photo = tensor(resized(path, options.size), torch.device("cpu"))
+        pixels = resized(path, options.size)
+        photo, grainy = (
+            tensor(picture, torch.device("cpu")) for picture in (pixels, grain.added(pixels, style.grain))
+        )
         content = objective.content_of(photo)
 
         def loss(picture: Tensor, content: Tensor = content) -> Tensor:
             distances = objective.distances(picture, content)
             variation = total_variation(picture)
             return (
-                recipe.content_weight * distances.content
+                distances.content
                 + recipe.style_weight * distances.style
                 + recipe.palette_weight * distances.palette
+                + recipe.tone_weight * distances.tone
                 + recipe.tv_weight * variation
             )
 
         with torch.inference_mode():
-            network(photo)
+            network(grainy)
             started = time.perf_counter()
-            painted = network(photo)
+            painted = network(grainy)
             seconds = time.perf_counter() - started
             goal = loss(painted.clamp(0, 255)).item()
         reached, last, spent = optimize(photo, loss, options.iterations, goal)
