@@ -1,13 +1,12 @@
 """The style network as plain data: what its layers are, without torch.
 
-`artlives.network` makes modules of it, and every style file carries it as JSON, so that a file says by itself what
+`artlives.plan` reads it for all engines, and every style file carries it as JSON, so that a file says by itself what
 its weights belong to.
 """
 
 import json
 from typing import NamedTuple
 
-KINDS = ("convolution", "residual", "upsampling", "output")
 # An output layer's result is GAIN * tanh(x) + GREY: past 0 and 255, so that black and white are in easy reach. The
 # network's input is (x - GREY) / RANGE; the range is a power of two, so that every grey level is exact in bf16, too.
 GAIN, GREY, RANGE = 150.0, 127.5, 128.0
@@ -54,20 +53,15 @@ STYLE_NETWORK = (
 )
 
 
-SMALLEST = 16  # pixels a side of a picture; below, reflection at 1/8 has nothing to reflect
+# Pixels a side of a picture; below, reflection at 1/8 has nothing to reflect.
+SMALLEST = 16
+# Channels, or pixels of a kernel or a stride, that a layer may have: a foreign file cannot ask for all memory.
+LARGEST = 4096
 
 
 def activated(layers: tuple[Layer, ...], activation: str) -> tuple[Layer, ...]:
     """`layers` with another activation, one of `ACTIVATIONS`."""
     return tuple(layer._replace(activation=activation) for layer in layers)
-
-
-def reduction(layers: tuple[Layer, ...]) -> int:
-    """How many pixels a side become one at the network's narrowest: a picture's sides must be multiples of it."""
-    factor = 1
-    for layer in layers:
-        factor *= layer.stride if layer.kind == "convolution" else 1
-    return factor
 
 
 def to_json(layers: tuple[Layer, ...]) -> str:
@@ -76,34 +70,21 @@ def to_json(layers: tuple[Layer, ...]) -> str:
 
 
 def from_json(text: str) -> tuple[Layer, ...]:
-    """The inverse of `to_json`.
+    """The inverse of `to_json`. Whether the layers make a network, `plan.lower` tells.
 
     Raises:
-        ValueError: the text is not a network that this version can build.
+        ValueError: the text is not a list of layers.
     """
     try:
         layers = tuple(Layer(**entry) for entry in json.loads(text))
     except TypeError as error:
         raise ValueError(f"not a list of layers: {error}") from None
-    if not layers:
-        raise ValueError("a network without layers")
-    channels, scale = 3, 1.0
     for layer in layers:
-        numbers = (layer.inputs, layer.outputs, layer.kernel, layer.stride)
-        known = layer.kind in KINDS and layer.activation in ACTIVATIONS
-        if not known or not all(type(n) is int and 0 < n <= 4096 for n in numbers):
-            raise ValueError(f"unknown layer {tuple(layer)}")
-        if layer.inputs != channels or (layer.kind == "residual" and layer.outputs != channels):
-            raise ValueError(f"layer {tuple(layer)} does not fit the {channels} channels before it")
-        if layer.kind == "upsampling":
-            scale *= layer.stride
-            fits = layer.kernel >= layer.stride and (layer.kernel - layer.stride) % 2 == 0
-        else:
-            fits = layer.kernel % 2 == 1 and (layer.stride == 1 or layer.kind == "convolution")
-            scale /= layer.stride
-        if not fits:
-            raise ValueError(f"layer {tuple(layer)} does not keep the picture's sides whole")
-        channels = layer.outputs
-    if channels != 3 or scale != 1 or layers[-1].kind != "output":
-        raise ValueError("the layers do not lead from a picture to a picture of the same size")
+        numbers = layer.inputs, layer.outputs, layer.kernel, layer.stride
+        if not all(type(n) is int and 0 < n <= LARGEST for n in numbers):
+            raise ValueError(
+                f"a layer's channels and sizes are whole numbers of 1 to {LARGEST}, unlike {numbers}"
+            )
+        if type(layer.kind) is not str or layer.activation not in ACTIVATIONS:
+            raise ValueError(f"unknown kind or activation {layer.kind!r}, {layer.activation!r}")
     return layers

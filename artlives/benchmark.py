@@ -3,23 +3,29 @@
 Machines drift, so what is compared takes turns, and each round gives one ratio.
 """
 
+from __future__ import annotations
+
 import multiprocessing
 import re
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from artlives.files import replacing
 from artlives.styles import Style
 from artlives.stylizer import Stylizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from artlives.engines.network import Blocks
 
 Job = Callable[[], object]
 
@@ -75,48 +81,51 @@ def ratio(times: list[float], others: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(times, others, strict=True))
 
 
-@contextmanager
-def torch_blocks() -> Iterator[None]:
-    """While it lasts, `artlives.network` builds and runs networks of torch's blocks in place of ours."""
+def torch_blocks() -> Blocks:
+    """torch's blocks in place of ours, to compare with."""
     from torch import nn
     from torch.nn import functional
 
-    def normalized(x, weight, bias, rectified=False, residual=None, eps=1e-5):  # type: ignore[no-untyped-def]
+    from artlives.engines.network import Blocks
+
+    def instance_norm(
+        x: Tensor, weight: Tensor, bias: Tensor, rectified: bool, residual: Tensor | None, eps: float
+    ) -> Tensor:
         y = functional.instance_norm(x, weight=weight, bias=bias, eps=eps)
         y = functional.relu_(y) if rectified else y
         return y if residual is None else y + residual
 
-    with patch.multiple(
-        "artlives.network",
-        Conv2d=nn.Conv2d,
-        ConvTranspose2d=nn.ConvTranspose2d,
-        InstanceNorm2d=nn.InstanceNorm2d,
-        fused_instance_norm=normalized,
-        pad=functional.pad,
-        LeakyReLU=nn.LeakyReLU,
-        PReLU=nn.PReLU,
-        ReLU=partial(nn.ReLU, inplace=True),
-        Sigmoid=nn.Sigmoid,
-        Swish=nn.SiLU,
-        Tanh=nn.Tanh,
-        tanh=functional.tanh,
-    ):
-        yield
+    activations: dict[str, Callable[..., nn.Module]] = {
+        "tanh": nn.Tanh,
+        "sigmoid": nn.Sigmoid,
+        "relu": nn.ReLU,
+        "leaky-relu": nn.LeakyReLU,
+        "prelu": nn.PReLU,
+        "swish": nn.SiLU,
+    }
+    return Blocks(
+        nn.Conv2d,
+        nn.ConvTranspose2d,
+        nn.InstanceNorm2d,
+        instance_norm,
+        functional.pad,
+        functional.tanh,
+        activations,
+    )
 
 
 def measure(style: Style, device: str) -> Iterator[Row]:
     """A row for each of the `SIZES` and, on the CPU, one for the `LARGEST`."""
     import torch
 
-    from artlives import styles
+    from artlives.engines.torch import load
 
     stylizer = Stylizer(style, device=device)
-    alone = Stylizer(replace(style, training={}), device=device, one_pass=True)
-    with torch_blocks():
-        network = styles.load_network(style, stylizer.device).to(memory_format=torch.channels_last)
+    alone = stylizer.variant(grain=0.0, one_pass=True)
+    network = load(style, stylizer.device, torch_blocks()).to(memory_format=torch.channels_last)
 
     def by_torch(pixels: np.ndarray) -> None:
-        with torch_blocks(), torch.inference_mode():
+        with torch.inference_mode():
             x = torch.from_numpy(pixels).to(stylizer.device).permute(2, 0, 1)[None].float()
             network(x.contiguous(memory_format=torch.channels_last)).clamp(0, 255).byte().cpu()
 

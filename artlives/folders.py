@@ -14,27 +14,29 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from threading import BoundedSemaphore, Lock
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from artlives import images
 from artlives.errors import ArtlivesError
 
 if TYPE_CHECKING:
     from artlives.images import Photo
-    from artlives.styles import Style
     from artlives.stylizer import Stylizer
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-MEGAPIXEL = (
-    1 << 20
-)  # a larger picture takes all threads, which is as quick as one thread at each of several then
-SIDE_BY_SIDE = 8  # small pictures at most
-ROOM = 512 << 20  # bytes that are free for each of them; the network needs up to a third of that
-WORKERS = min(16, os.cpu_count() or 1)  # threads that decode and encode
-TRIM_EVERY = 25  # pictures
+# Pixels. A larger picture keeps all threads busy by itself.
+MEGAPIXEL = 1 << 20
+# Small pictures that are painted at a time, at most.
+SIDE_BY_SIDE = 8
+# Bytes that must be free for each of them; the network needs up to a third of that.
+ROOM = 512 << 20
+# Threads that decode and encode.
+WORKERS = min(16, os.cpu_count() or 1)
+# Pictures, after which freed memory is given back to the system.
+TRIM_EVERY = 25
 
 
 class Job(NamedTuple):
@@ -113,46 +115,23 @@ def photos_among(paths: Iterable[str], styles: Collection[str]) -> list[str]:
     return sorted(str(path) for path in pictures if (path.parent, path.stem) not in paintings)
 
 
-def stylizers(style: Style, count: int, **settings: Any) -> list[Stylizer]:
-    """What `paint` takes for `count` pictures: a stylizer, and those for small pictures; `settings` are theirs.
-
-    Small pictures are painted side by side on the CPU, one by each processor: so they take four fifths of the time
-    that they take one by one. On a GPU, in a given `memory`, and without the compiled core, all are painted one by one.
-    """
-    from artlives.blocks.kernels.compiled import default_threads
-    from artlives.executor import can_run
-    from artlives.stylizer import Stylizer
-
-    stylizer = Stylizer(style, **settings)
-    side_by_side = min(default_threads(), count, SIDE_BY_SIDE)
-    if side_by_side > 1:
-        import psutil
-
-        side_by_side = min(side_by_side, psutil.virtual_memory().available // ROOM)
-    if stylizer.device != "cpu" or settings.get("memory") or not can_run(style.layers) or side_by_side < 2:
-        return [stylizer]
-    return [stylizer, *(Stylizer(style, threads=1, **settings) for _ in range(side_by_side))]
-
-
 def paint(
-    stylizers: Sequence[Stylizer],
-    jobs: Iterable[Job],
+    stylizer: Stylizer,
+    jobs: Sequence[Job],
     load: Callable[[str], Photo] = images.load,
     save: Callable[[Photo, str], None] = images.save,
 ) -> Iterator[Outcome]:
     """Paint photos, and tell of each in their order what became of it.
 
+    On the CPU pictures of up to a megapixel are painted side by side, each by one thread: so they take four fifths of
+    the time that they take one by one. Larger ones take all threads, one after the other.
+
     Args:
-        stylizers: of the same settings; each paints one picture at a time. The first is for pictures of more than a
-            megapixel, the others for smaller ones. A single one is for all.
         load, save: read a source and write to a target, in several threads; they raise ArtlivesError.
     """
-    size = stylizers[0].size
-    large: SimpleQueue[Stylizer] = SimpleQueue()
-    small: SimpleQueue[Stylizer] = SimpleQueue() if stylizers[1:] else large
-    large.put(stylizers[0])
-    for stylizer in stylizers[1:]:
-        small.put(stylizer)
+    size = stylizer.settings.size
+    side_by_side = _side_by_side(stylizer, len(jobs))
+    large, small = Lock(), BoundedSemaphore(side_by_side)
 
     def loaded(job: Job) -> Photo | ArtlivesError:
         try:
@@ -165,14 +144,12 @@ def paint(
         job, photo = item
         if isinstance(photo, ArtlivesError):
             return photo
-        free = small if photo.pixels.size <= 3 * MEGAPIXEL else large
-        stylizer = free.get()
+        one_thread = side_by_side > 1 and photo.pixels.size <= 3 * MEGAPIXEL
         try:
-            return stylizer(photo)
+            with small if one_thread else large:
+                return stylizer(photo, threads=1 if one_thread else None)
         except ArtlivesError as error:
             return ArtlivesError(f"{job.source}: {error}")
-        finally:
-            free.put(stylizer)
 
     def saved(item: tuple[Job, Photo | ArtlivesError]) -> Outcome:
         job, painting = item
@@ -184,7 +161,8 @@ def paint(
         except ArtlivesError as error:
             return Outcome(job, str(error))
 
-    count = len(stylizers)
+    # One more than those side by side, for a large picture.
+    count = side_by_side + 1 if side_by_side > 1 else 1
     files, painters = ThreadPoolExecutor(WORKERS, "files"), ThreadPoolExecutor(count, "painters")
     with warnings.catch_warnings(), files, painters:
         warnings.simplefilter("ignore")  # once: threads that do so each for itself undo each other's
@@ -200,6 +178,20 @@ def paint(
         finally:
             for pool in (files, painters):
                 pool.shutdown(cancel_futures=True)
+
+
+def _side_by_side(stylizer: Stylizer, count: int) -> int:
+    """How many of `count` small pictures are painted at a time."""
+    if stylizer.engine != "compiled" or stylizer.settings.memory is not None:
+        return 1
+    from artlives.blocks.kernels.compiled import default_threads
+
+    most = min(default_threads(), count, SIDE_BY_SIDE)
+    if most > 1:
+        import psutil
+
+        most = min(most, psutil.virtual_memory().available // ROOM)
+    return max(1, most)
 
 
 def _trim() -> None:

@@ -6,6 +6,7 @@ again, up to the photo's own size. Large shapes come from the first passes, the 
 small photo is enlarged for its last pass, and the painting is reduced to the photo's size.
 """
 
+from functools import partial
 from math import floor, log2
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from artlives import grain
 from artlives.architecture import BRUSHES, SMALLEST
 from artlives.blocks.kernels import compiled
+from artlives.engines.painter import Painter, Report, Way, choose_way
 
 Array = np.ndarray
 Size = tuple[int, int]
@@ -44,6 +46,65 @@ def sizes(height: int, width: int, brush: str = "default") -> list[Size]:
     sides = [first * ratio**i for i in range(doublings)] + [last]
     found = [(round(height * side / long), round(width * side / long)) for side in sides]
     return [size for size in found[:-1] if min(size) >= SMALLEST] + found[-1:]
+
+
+def paint(
+    painter: Painter,
+    photo: Array,
+    sizes: list[Size],
+    *,
+    share: int,
+    amplitude: float,
+    memory: int | None,
+    threads: int,
+    report: Report,
+) -> Array:
+    """The painting of a photo after a pass at each of `sizes`, at the photo's size.
+
+    Args:
+        photo: (H, W, 3) of uint8 or fp32 in 0..255; so is the painting.
+        share: of each painting in what the next pass paints, in 1/64.
+        amplitude: of the grain; see `artlives.grain`.
+        memory: bytes that a pass may use; see `painter.choose_way`.
+        threads: how many to use.
+        report: is called with the part of all passes that is done.
+
+    Raises:
+        MemoryError: a pass needs more than `memory`.
+    """
+    pixels = [height * width for height, width in sizes]
+    painting = None
+    for i, size in enumerate(sizes):
+        picture = resized(photo, size, quick=True)
+        target = np.empty_like(picture) if picture is photo else picture
+        mixed(picture, painting, share, amplitude, target, threads)
+        # Of a huge photo, they are not to be held while the network needs its memory.
+        painting = None
+        del picture
+        before, part = sum(pixels[:i]) / sum(pixels), pixels[i] / sum(pixels)
+        (painting,) = painter.paint(
+            [target],
+            threads=threads,
+            way=choose_way(painter.ways(*size), memory),
+            report=partial(_report_part, report, before, part),
+        )
+        if painting.dtype != np.uint8:
+            painting.clip(0, 255, out=painting)
+    assert painting is not None
+    return np.ascontiguousarray(resized(painting, (photo.shape[0], photo.shape[1])))
+
+
+def chosen(painter: Painter, height: int, width: int, brush: str, memory: int | None) -> list[Size]:
+    """The `sizes` that `memory` allows: where it is too little for what a small photo would be enlarged to, the photo
+    is painted as it is."""
+    found = sizes(height, width, brush)
+    if memory is not None and painter.ways(*found[-1]).get(Way.WHOLE, 0) > memory:
+        return [size for size in found if size[0] <= height] or [(height, width)]
+    return found
+
+
+def _report_part(report: Report, before: float, part: float, done: float) -> None:
+    report(min(1.0, before + part * done))
 
 
 def resized(picture: Array, size: Size, quick: bool = False) -> Array:

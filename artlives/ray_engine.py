@@ -22,6 +22,7 @@ from ray.data import ActorPoolStrategy, DataContext
 from artlives import folders, styles
 from artlives.errors import ArtlivesError
 from artlives.folders import Job, Outcome, Plan
+from artlives.settings import Settings
 from artlives.storage import Folder
 
 BLOCK = 16  # jobs that a worker is given at once, and that are done again if it dies
@@ -55,7 +56,13 @@ def plan(photos: Folder, output: Folder, style: styles.Style, overwrite: bool) -
 
 
 def paint(
-    jobs: list[Job], photos: Folder, output: Folder, style: styles.Style, quality: int, **settings: Any
+    jobs: list[Job],
+    photos: Folder,
+    output: Folder,
+    style: styles.Style,
+    quality: int,
+    settings: Settings,
+    device: str,
 ) -> Iterator[Outcome]:
     """Paint photos of one folder into another, and tell of each what became of it as soon as that is known.
 
@@ -64,7 +71,7 @@ def paint(
 
     Args:
         quality: of JPEG and WebP, 1 to 100.
-        settings: of `Stylizer`.
+        settings, device: as `Stylizer` takes them.
 
     Raises:
         ArtlivesError: if the cluster cannot be reached.
@@ -75,10 +82,10 @@ def paint(
         except (OSError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
             raise ArtlivesError(f"Ray cannot be used (RAY_ADDRESS, `ray status`): {reason}") from error
-    arguments = (photos, output, style.path.read_bytes(), quality, settings)
+    arguments = (photos, output, style.path.read_bytes(), quality, settings, device)
     left = dict.fromkeys(jobs)
     for block in (BLOCK, 1):  # again one by one, lest a photo that workers die of takes others with it
-        for outcome in _paint_in_blocks(list(left), block, arguments, gpu=settings.get("device") != "cpu"):
+        for outcome in _paint_in_blocks(list(left), block, arguments, gpu=device != "cpu"):
             if outcome.job in left:
                 del left[outcome.job]
                 yield outcome
@@ -119,20 +126,20 @@ class Painter:
     """A worker: it holds the model, paints blocks of jobs, and tells what became of them."""
 
     def __init__(
-        self, photos: Folder, output: Folder, model: bytes, quality: int, settings: dict[str, Any]
+        self, photos: Folder, output: Folder, model: bytes, quality: int, settings: Settings, device: str
     ) -> None:
         from artlives.stylizer import Stylizer
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "style.safetensors")
             path.write_bytes(model)
-            self.stylizer = Stylizer(path, **settings)
+            self.stylizer = Stylizer(path, settings, device=device)
         self.load, self.save = photos.load, partial(output.save, quality=quality)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
         pairs = zip(block["source"], block["target"], strict=True)
         jobs = [Job(str(source), str(target)) for source, target in pairs]
-        outcomes = list(folders.paint([self.stylizer], jobs, self.load, self.save))
+        outcomes = list(folders.paint(self.stylizer, jobs, self.load, self.save))
         return {
             "source": [outcome.job.source for outcome in outcomes],
             "target": [outcome.job.target for outcome in outcomes],

@@ -1,8 +1,7 @@
 """The registry of styles: which there are, what their files say of them, and how one is loaded and saved.
 
-A style is one safetensors file: the weights of a `StyleNetwork` in half precision, and in the header's
-string metadata what it was made from. Listing and finding read that header alone; torch is imported
-when weights are loaded or saved.
+A style is one safetensors file: the weights of its network in half precision, and in the header's string metadata what
+it was made from. Listing and finding read that header alone.
 """
 
 from __future__ import annotations
@@ -11,16 +10,14 @@ import difflib
 import json
 import os
 import re
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
-from artlives import architecture
+from artlives import architecture, plan
 from artlives.errors import ArtlivesError
 from artlives.files import replacing, shipped_folder
 
@@ -28,9 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from artlives.cuda_executor import CudaExecutor
-    from artlives.executor import Executor
-    from artlives.network import StyleNetwork
 
 FORMAT = "artlives-style-1"
 MAX_HEADER = 100_000_000  # bytes; safetensors' own limit
@@ -58,6 +52,11 @@ class Style:
     layers: tuple[architecture.Layer, ...]
     training: dict[str, Any]
     measured: dict[str, Any]
+
+    @property
+    def steps(self) -> tuple[plan.Step, ...]:
+        """The plan of its network."""
+        return plan.lower(self.layers)
 
     @property
     def grain(self) -> float:
@@ -130,7 +129,7 @@ def read(path: str | Path) -> Style:
         raise ArtlivesError(f"{path} is a safetensors file but not a style that `artlives train` wrote")
     try:
         check_name(metadata["style"])
-        return Style(
+        style = Style(
             name=metadata["style"],
             path=path,
             painting=metadata["painting"],
@@ -141,6 +140,9 @@ def read(path: str | Path) -> Style:
             training=_training(metadata["training"]),
             measured=json.loads(metadata["measured"]),
         )
+        # Raises ValueError unless its layers make a network.
+        plan.lower(style.layers)
+        return style
     except KeyError as error:
         raise ArtlivesError(f"{path} is not a whole style: its header lacks {error}") from error
     except (ValueError, RecursionError) as error:
@@ -163,7 +165,7 @@ def check_name(name: str) -> None:
 
 def save(
     path: str | Path,
-    state_dict: Mapping[str, torch.Tensor],
+    weights: Mapping[str, np.ndarray | torch.Tensor],
     *,
     name: str,
     painting: str,
@@ -174,7 +176,9 @@ def save(
     training: Mapping[str, Any],
     measured: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a style: `state_dict` in half precision, the rest as the header's metadata (see `Style`).
+    """Write a style: `weights` in half precision, the rest as the header's metadata (see `Style`).
+
+    The weights are arrays, or tensors on any device, by the names of `plan.shapes`.
 
     The file appears at `path` whole or not at all.
 
@@ -182,12 +186,14 @@ def save(
         ArtlivesError: if a weight is not finite in half precision, or the file cannot be written.
         ValueError: if `name` cannot name a style.
     """
-    from safetensors import torch as safetensors
+    import numpy as np
+    from safetensors import numpy as safetensors
 
     check_name(name)
-    weights = {key: value.detach().cpu().half().contiguous() for key, value in state_dict.items()}
-    for key, value in weights.items():
-        if not value.isfinite().all():
+    with np.errstate(over="ignore"):
+        halves = {key: _array(value).astype(np.float16, order="C") for key, value in weights.items()}
+    for key, value in halves.items():
+        if not np.isfinite(value).all():
             raise ArtlivesError(f"{path} was not written: {key} holds weights that are not finite")
     metadata = {
         "format": FORMAT,
@@ -201,14 +207,18 @@ def save(
         "measured": json.dumps(dict(measured or {})),
     }
     with replacing(path) as temporary:
-        temporary.write_bytes(safetensors.save(weights, metadata))
+        temporary.write_bytes(safetensors.save(halves, metadata))
+
+
+def _array(values: np.ndarray | torch.Tensor) -> np.ndarray:
+    return values.numpy(force=True) if hasattr(values, "numpy") else values
 
 
 def load_weights(style: Style) -> dict[str, np.ndarray]:
-    """The weights of a style in fp32, by the names of `StyleNetwork`'s state dict.
+    """The weights of a style in fp32, by the names of `plan.shapes`.
 
     Raises:
-        ArtlivesError: if the file cannot be read, or its weights are not finite.
+        ArtlivesError: if the file cannot be read, or its weights are not finite or not those of its network.
     """
     import numpy as np
     from safetensors import SafetensorError
@@ -222,71 +232,11 @@ def load_weights(style: Style) -> dict[str, np.ndarray]:
         raise ArtlivesError(f"{style.path} is damaged: {error}") from error
     if not all(np.isfinite(value).all() for value in weights.values()):
         raise ArtlivesError(f"{style.path} is damaged: it holds weights that are not finite")
+    try:
+        plan.check_weights(style.steps, weights)
+    except ValueError as error:
+        raise ArtlivesError(f"{style.path} does not fit the network that it describes: {error}") from error
     return weights
-
-
-def load_network(style: Style, device: torch.device | str = "cpu") -> StyleNetwork:
-    """The network of a style with its weights in fp32, on `device`, in eval mode.
-
-    Raises:
-        ArtlivesError: if the file cannot be read, or its weights are not finite or do not fit its network.
-    """
-    import torch
-
-    from artlives.network import StyleNetwork
-
-    weights = {key: torch.from_numpy(value) for key, value in load_weights(style).items()}
-    with torch.device("meta"):  # the weights take the place of these: nothing is drawn or allocated
-        network = StyleNetwork(style.layers, even=False)
-    try:
-        network.load_state_dict(weights, assign=True)
-    except RuntimeError as error:
-        raise ArtlivesError(_misfit(style, error)) from error
-    return network.to(device).eval()
-
-
-def load_executor(style: Style, threads: int | None = None) -> Executor | None:
-    """The same network for the CPU and without torch, in `threads` threads.
-
-    None where the compiled core is missing or lacks a part of it.
-
-    Raises:
-        ArtlivesError: as `load_network` does.
-    """
-    from artlives.executor import Executor, can_run
-
-    if not can_run(style.layers):
-        return None
-    try:
-        return Executor(style.layers, load_weights(style), threads)
-    except (KeyError, ValueError) as error:
-        raise ArtlivesError(_misfit(style, error)) from error
-
-
-def load_cuda_executor(style: Style, device: torch.device | str) -> CudaExecutor | None:
-    """The same network for a GPU, in fp16; None where Triton is missing or the GPU is too old for its kernels.
-
-    Raises:
-        ArtlivesError: as `load_network` does.
-    """
-    if not find_spec("triton"):
-        return None
-    import torch
-
-    from artlives import cuda_executor
-
-    if not cuda_executor.can_run(style.layers, torch.device(device)):
-        return None
-    weights = {key: torch.from_numpy(value) for key, value in load_weights(style).items()}
-    try:
-        return cuda_executor.CudaExecutor(style.layers, weights, device)
-    except (KeyError, ValueError) as error:
-        raise ArtlivesError(_misfit(style, error)) from error
-
-
-def _misfit(style: Style, error: Exception) -> str:
-    what = textwrap.shorten(str(error), 200)
-    return f"{style.path} does not fit the network that it describes: {what}"
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -22,7 +22,7 @@ from torch.nn import functional
 from artlives import blocks
 from artlives.benchmark import Job, alternating, ratio, torch_blocks
 from artlives.blocks.kernels import compiled
-from artlives.network import StyleNetwork
+from artlives.engines.network import StyleNetwork
 
 # channels in and out, kernel, stride, side of the input; a stride below 1 is a transposed convolution's
 UNITS = [
@@ -130,18 +130,13 @@ def main() -> None:
         line(f"{name}, 48 channels, 256 x 256", no_gradients(ours), no_gradients(theirs), options.rounds)
 
     network = StyleNetwork().to(memory_format=torch.channels_last)
-    with torch_blocks():
-        reference = StyleNetwork().to(memory_format=torch.channels_last)
+    reference = StyleNetwork(blocks=torch_blocks()).to(memory_format=torch.channels_last)
     batch = (torch.rand(4, 3, 256, 256) * 255).contiguous(memory_format=torch.channels_last)
-
-    def torch_step() -> None:
-        with torch_blocks():
-            reference(batch).square().mean().backward()
 
     line(
         "training: the network, batch of 4, 256 x 256",
         lambda: network(batch).square().mean().backward(),
-        torch_step,
+        lambda: reference(batch).square().mean().backward(),
         options.rounds,
     )
 

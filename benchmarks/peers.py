@@ -23,8 +23,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from artlives import Stylizer, images, styles
+from artlives import Stylizer, images
 from artlives.benchmark import Job, alternating, ratio, torch_blocks
+from artlives.engines.torch import load
 
 SIDE = 1024
 PHOTO = Path(__file__).parent.parent / "images" / "astronaut.jpg"
@@ -78,8 +79,7 @@ def networks(photo: Image.Image, threads: int) -> dict[str, Job]:
         Stylizer("wave", device="cpu", one_pass=True),
         StyleTransfer(device="cpu", threads=threads),
     )
-    with torch_blocks():
-        same = styles.load_network(stylizer.style).to(memory_format=torch.channels_last)
+    same = load(stylizer.style, blocks=torch_blocks()).to(memory_format=torch.channels_last)
     other = johnson().to(memory_format=torch.channels_last).eval()
     pixels = np.asarray(photo)
     x = torch.tensor(pixels).permute(2, 0, 1)[None].float().contiguous(memory_format=torch.channels_last)

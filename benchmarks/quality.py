@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from artlives import grain, styles
+from artlives.engines.torch import load
 from artlives.training.evaluation import resized
 from artlives.training.losses import total_variation
 from artlives.training.objective import Objective, tensor
@@ -85,7 +86,7 @@ def main() -> None:
     style = styles.find(options.style)
     names = [field.name for field in fields(Recipe) if field.name in style.training]
     recipe = Recipe(**{name: style.training[name] for name in names})
-    network = styles.load_network(style)
+    network = load(style)
     objective = Objective(
         Perceptual(options.perceptual),
         options.painting,

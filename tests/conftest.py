@@ -12,7 +12,7 @@ from PIL import Image
 
 from artlives import styles
 from artlives.architecture import STYLE_NETWORK
-from artlives.network import StyleNetwork
+from artlives.engines.network import StyleNetwork
 
 # Triton decides when it is imported whether kernels are compiled or interpreted.
 if not torch.cuda.is_available():

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artlives import executor, folders, images, styles, stylizer
-from artlives.blocks.kernels import compiled
+from artlives import folders, images
 from artlives.errors import ArtlivesError
 from artlives.folders import Job, Outcome
+from artlives.settings import Settings
 from artlives.stylizer import Stylizer
 
 
@@ -81,8 +81,8 @@ def jobs(tmp_path, pixels):
 
 
 def test_every_photo_is_painted_as_by_itself(jobs, style_file, tmp_path):
-    stylizers = [Stylizer(style_file, device="cpu", size=40, threads=1) for _ in range(4)]
-    outcomes = list(folders.paint(stylizers, jobs, save=partial(images.save, quality=90)))
+    stylizer = Stylizer(style_file, device="cpu", size=40)
+    outcomes = list(folders.paint(stylizer, jobs, save=partial(images.save, quality=90)))
     assert [outcome.job for outcome in outcomes] == jobs
     assert [i for i, outcome in enumerate(outcomes) if outcome.error] == [0, 5, 11]
     for i, (job, outcome) in enumerate(zip(jobs, outcomes, strict=True)):
@@ -91,7 +91,7 @@ def test_every_photo_is_painted_as_by_itself(jobs, style_file, tmp_path):
             assert not Path(job.target).exists()
             continue
         expected = tmp_path / f"expected{job.target[-5:]}"
-        images.save(stylizers[0](images.load(job.source)), expected, quality=90)
+        images.save(stylizer(images.load(job.source)), expected, quality=90)
         assert Path(job.target).read_bytes() == expected.read_bytes()
 
 
@@ -102,7 +102,7 @@ def test_what_cannot_be_painted_or_written_fails_by_itself(style_file, photo_fil
         Job(str(photo_file), str(tmp_path / "none" / "b.png")),
         Job(str(photo_file), str(tmp_path / "c.png")),
     ]
-    small, unwritten, painted = folders.paint([Stylizer(style_file, device="cpu")], jobs)
+    small, unwritten, painted = folders.paint(Stylizer(style_file, device="cpu"), jobs)
     assert small.error.startswith(f"{jobs[0].source}: 9x9 pixels are too small")
     assert unwritten.error.startswith(f"{jobs[1].target} cannot be written")
     assert painted == Outcome(jobs[2])
@@ -111,7 +111,7 @@ def test_what_cannot_be_painted_or_written_fails_by_itself(style_file, photo_fil
 def test_oddities_are_told(style_file, tmp_path, pixels):
     Image.fromarray(pixels).save(tmp_path / "a.png", icc_profile=b"rubbish")
     job = Job(str(tmp_path / "a.png"), str(tmp_path / "b.png"))
-    (outcome,) = folders.paint([Stylizer(style_file, device="cpu")], [job])
+    (outcome,) = folders.paint(Stylizer(style_file, device="cpu"), [job])
     assert outcome.error is None
     assert "its colour profile was passed over" in outcome.notes[0]
 
@@ -119,13 +119,11 @@ def test_oddities_are_told(style_file, tmp_path, pixels):
 class Slow:
     """A stylizer that waits, as long as it takes, until what should go on beside it does."""
 
-    size = None
+    def __init__(self, wait, engine="torch", **settings):
+        self.wait, self.engine, self.settings = wait, engine, Settings(**settings)
 
-    def __init__(self, wait):
-        self.wait = wait
-
-    def __call__(self, photo):
-        self.wait()
+    def __call__(self, photo, threads):
+        self.wait(threads)
         return photo
 
 
@@ -146,53 +144,53 @@ def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jo
 
     turn = iter(range(4))
 
-    def wait():
+    def wait(threads):
         i = next(turn)
         if i < 3:
             assert decoded[i + 1].wait(30)
         if i > 0:
             assert written[i - 1].wait(30)
 
-    assert not any(outcome.error for outcome in folders.paint([Slow(wait)], jobs, load, save))
+    assert not any(outcome.error for outcome in folders.paint(Slow(wait), jobs, load, save))
 
 
 def test_small_pictures_are_painted_side_by_side_and_large_ones_one_by_one(jobs, monkeypatch):
     monkeypatch.setattr(folders, "MEGAPIXEL", 30 * 56)  # jobs from 06 on are larger
+    monkeypatch.setattr("artlives.blocks.kernels.compiled.default_threads", lambda: 2)
+    monkeypatch.setattr(folders, "ROOM", 1)
     together = threading.Barrier(2, timeout=30)
     alone = threading.Lock()
 
-    def wait():
+    def wait(threads):
+        if threads == 1:
+            together.wait()
+            return
+        assert threads is None
         assert alone.acquire(blocking=False)
         time.sleep(0.01)
         alone.release()
 
-    stylizers = [Slow(wait), Slow(together.wait), Slow(together.wait)]
-    assert not any(outcome.error for outcome in folders.paint(stylizers, [*jobs[1:5], *jobs[7:11]]))
+    outcomes = folders.paint(Slow(wait, "compiled"), [*jobs[1:5], *jobs[7:11]])
+    assert not any(outcome.error for outcome in outcomes)
 
 
-def test_on_the_cpu_there_is_a_stylizer_for_each_processor(style_file, monkeypatch):
+@pytest.mark.parametrize(
+    ("slow", "count", "room"),
+    [
+        ({"engine": "torch"}, 4, 1),
+        ({"engine": "compiled", "memory": 10**9}, 4, 1),
+        ({"engine": "compiled"}, 1, 1),
+        ({"engine": "compiled"}, 4, 1 << 60),
+    ],
+    ids=["another engine", "given memory", "one picture", "no room"],
+)
+def test_where_they_are_painted_one_by_one(jobs, monkeypatch, slow, count, room):
+    monkeypatch.setattr("artlives.blocks.kernels.compiled.default_threads", lambda: 4)
+    monkeypatch.setattr(folders, "ROOM", room)
     asked = []
-
-    class Recorded:
-        device = "cpu"
-
-        def __init__(self, style, **settings):
-            asked.append(settings)
-
-    monkeypatch.setattr(stylizer, "Stylizer", Recorded)
-    monkeypatch.setattr(compiled, "default_threads", lambda: 4)
-    monkeypatch.setattr(executor, "can_run", lambda layers: True)
-    monkeypatch.setattr(folders, "ROOM", 1)
-    style = styles.read(style_file)
-    folders.stylizers(style, 100, size=64)
-    assert asked == [{"size": 64}, *[{"size": 64, "threads": 1}] * 4]
-    assert len(folders.stylizers(style, 2)) == 3
-    assert len(folders.stylizers(style, 1)) == 1
-    assert len(folders.stylizers(style, 100, memory=10**9)) == 1
-    monkeypatch.setattr(folders, "ROOM", 1 << 60)
-    assert len(folders.stylizers(style, 100)) == 1
-    monkeypatch.setattr(Recorded, "device", "cuda")
-    assert len(folders.stylizers(style, 100)) == 1
+    stylizer = Slow(asked.append, **slow)
+    assert not any(outcome.error for outcome in folders.paint(stylizer, jobs[1 : 1 + count]))
+    assert asked == [None] * count
 
 
 def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypatch):
@@ -214,18 +212,18 @@ def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypa
         images.save(photo, target)
         count(-1)
 
-    jobs = (Job(str(photo_file), str(tmp_path / "out.jpg")) for _ in range(60))
-    assert len(list(folders.paint([Slow(lambda: None)], jobs, load, save))) == 60
+    jobs = [Job(str(photo_file), str(tmp_path / "out.jpg")) for _ in range(60)]
+    assert len(list(folders.paint(Slow(lambda threads: None), jobs, load, save))) == 60
     assert here == 0
     assert most <= 2 * (folders.WORKERS + 1) + 3
 
 
 def test_when_the_reader_stops_so_does_the_work(jobs, style_file, tmp_path):
-    outcomes = folders.paint([Stylizer(style_file, device="cpu")], jobs * 10)
+    outcomes = folders.paint(Stylizer(style_file, device="cpu"), jobs * 10)
     next(outcomes)
     outcomes.close()
     assert not list(tmp_path.glob(".artlives-*"))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("pictures")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("files", "painters"))]
 
 
 # What is left by those that were killed

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import artlives
 from artlives.blocks.kernels import compiled
-from artlives.network import StyleNetwork
+from artlives.engines.network import StyleNetwork
 from artlives.validation import BLOCKS, draw
 
 LAYERS = re.compile(

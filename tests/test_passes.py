@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artlives import executor, grain
+from artlives import grain
 from artlives.architecture import BRUSHES, SMALLEST
 from artlives.blocks.kernels import compiled
+from artlives.engines import strips
+from artlives.engines.painter import Way
 from artlives.passes import COARSEST, FINEST, mixed, resized, sizes
 from artlives.stylizer import Stylizer
 
@@ -134,14 +136,15 @@ def test_progress_counts_all_passes(style_file):
 def test_strips_paint_as_the_whole(monkeypatch):
     photo = photo_of(700, 1000)
     whole = Stylizer("wave", device="cpu")(photo).astype(int)
-    monkeypatch.setattr(executor, "BAND_BYTES", 1 << 20)
+    monkeypatch.setattr(strips, "BAND_BYTES", 1 << 20)
     stylizer = Stylizer("wave", device="cpu")
-    stylizer.memory = stylizer._executor.needs_in_strips(700, 1000, 4)
-    assert stylizer.memory < stylizer._executor.needs(350, 500)  # so that both passes are painted in strips
-    assert np.abs(stylizer(photo) - whole).max() <= 2
+    memory = stylizer.painter.ways(700, 1000)[Way.STRIPS]
+    # So that both passes are painted in strips.
+    assert memory < stylizer.painter.ways(350, 500)[Way.WHOLE]
+    assert np.abs(stylizer.variant(memory=memory)(photo) - whole).max() <= 2
 
 
 def test_the_service_knows_the_same_brushes():
-    from artlives.web.settings import StylizeSettings
+    from artlives.web.requests import StylizeSettings
 
     assert StylizeSettings.model_json_schema()["properties"]["brush"]["enum"] == list(BRUSHES)

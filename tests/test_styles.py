@@ -7,8 +7,9 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from artlives import styles
+from artlives.engines.network import StyleNetwork
+from artlives.engines.torch import load
 from artlives.errors import ArtlivesError
-from artlives.network import StyleNetwork
 
 
 def header(**changes: str | None) -> dict[str, str]:
@@ -52,7 +53,7 @@ def test_what_is_saved_is_found(tmp_path, network, metadata):
 
 
 def test_loaded_network_paints_as_the_saved_one(style_file, network):
-    loaded = styles.load_network(styles.find(style_file))
+    loaded = load(styles.find(style_file))
     assert not loaded.training
     assert {p.dtype for p in loaded.parameters()} == {torch.float32}
     reference = StyleNetwork(even=False)
@@ -173,22 +174,22 @@ KEY = "layers.0_output.conv."
 def test_weights_that_do_not_fit(tmp_path, weights):
     style = styles.read(write(tmp_path / "style.safetensors", weights))
     with pytest.raises(ArtlivesError) as info:
-        styles.load_network(style)
+        load(style)
     assert one_line(info, style.path)
 
 
 def test_weights_that_fit(tmp_path):
-    assert styles.load_network(styles.read(write(tmp_path / "style.safetensors")))
+    assert load(styles.read(write(tmp_path / "style.safetensors")))
 
 
 def test_a_file_that_went_bad_after_it_was_found(tmp_path):
     style = styles.read(write(tmp_path / "style.safetensors"))
     style.path.write_bytes(b"rubbish")
     with pytest.raises(ArtlivesError, match="damaged"):
-        styles.load_network(style)
+        load(style)
     style.path.unlink()
     with pytest.raises(ArtlivesError, match="cannot be read"):
-        styles.load_network(style)
+        load(style)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6], ids=str)
@@ -242,5 +243,5 @@ def test_styles_that_come_with_artlives(path):
     assert style.path.stat().st_size <= 3_000_000
     assert all((style.painting, style.painter, style.year, style.licence))
     assert json.dumps(style.training) != "{}"
-    painting = styles.load_network(style)(torch.full((1, 3, 64, 64), 128.0))
+    painting = load(style)(torch.full((1, 3, 64, 64), 128.0))
     assert painting.isfinite().all()

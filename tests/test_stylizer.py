@@ -5,9 +5,14 @@ from PIL import ExifTags, Image
 
 import artlives
 from artlives import images, styles
+from artlives.blend import WEIGHTS as LUMA
+from artlives.blend import with_colors_of
+from artlives.engines import strips
+from artlives.engines.torch import load
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
-from artlives.stylizer import LUMA, Stylizer, with_colors_of
+from artlives.settings import Settings
+from artlives.stylizer import Stylizer
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +35,7 @@ def test_it_is_what_the_package_offers():
 
 
 def test_one_pass_is_what_the_network_makes_of_the_photo(stylizer, painted, style_file, pixels, x):
-    expected = styles.load_network(styles.find(style_file))(x.float()).clamp(0, 255).round()[0]
+    expected = load(styles.find(style_file))(x.float()).clamp(0, 255).round()[0]
     once = stylizer.variant(one_pass=True)(pixels)
     assert np.abs(once.astype(int) - expected.permute(1, 2, 0).int().numpy()).max() <= 1
     assert (once != pixels).mean() > 0.9
@@ -228,15 +233,14 @@ def test_device_that_is_not_there(style_file, device, monkeypatch):
 
 @pytest.fixture
 def failing(style_file, monkeypatch):
-    """A stylizer whose network fails as it is told to."""
+    """A stylizer whose engine fails as it is told to."""
 
     def make(failure):
-        def fail(*arguments):
+        def fail(*arguments, **options):
             raise failure
 
         stylizer = Stylizer(style_file, device="cpu")
-        monkeypatch.setattr(stylizer, "_executor", None)
-        monkeypatch.setattr(stylizer, "_network", fail)
+        monkeypatch.setattr(stylizer.painter, "paint", fail)
         return stylizer
 
     return make
@@ -290,27 +294,72 @@ def test_a_variant_shares_the_network(style_file, pixels):
     np.testing.assert_array_equal(
         stylizer.variant(keep_colors=True)(pixels), Stylizer(style_file, keep_colors=True)(pixels)
     )
-    assert max(stylizer.variant(size=32)(pixels).shape) == 32
+    small = stylizer.variant(size=32)
+    assert max(small(pixels).shape) == 32
+    # It keeps what is not named.
+    assert small.variant(strength=0.5).settings == Settings(size=32, strength=0.5)
+    assert small.variant(Settings()).settings == Settings()
     with pytest.raises(ValueError, match="strength"):
         stylizer.variant(strength=2)
 
 
-def test_a_picture_that_needs_more_memory_than_it_may_take_is_painted_in_strips(style_file, pixels):
+def test_a_picture_that_needs_more_memory_than_it_may_take_is_painted_in_strips(
+    style_file, pixels, monkeypatch
+):
+    painted = []
+    paint = strips.Strips.paint
+    monkeypatch.setattr(strips.Strips, "paint", lambda self: painted.append(self.dtype) or paint(self))
+    monkeypatch.setattr(strips, "BAND_BYTES", 1 << 16)
     picture = np.tile(pixels, (4, 4, 1))
     stylizer = Stylizer(style_file, device="cpu", one_pass=True)
-    if stylizer._executor is None:
+    if stylizer.engine != "compiled":
         pytest.skip("the compiled core was not built")
-    size = picture.shape[:2]
-    whole, strips = stylizer._executor.needs(*size), stylizer._executor.needs_in_strips(*size)
-    painted = Stylizer(style_file, device="cpu", memory=whole)(picture)  # not enough to paint it enlarged
-    with pytest.raises(ArtlivesError, match=rf"224x160 pixels need more memory.*{strips} bytes.*--size"):
-        Stylizer(style_file, device="cpu", memory=min(whole, strips) - 1)(picture)
-    assert np.array_equal(painted, stylizer(picture))
+    whole, exact, least = stylizer.painter.ways(*picture.shape[:2]).values()
+    expected = stylizer(picture).astype(int)
+    assert painted == []
+    for memory, dtype in ((whole - 1, np.float32), (exact - 1, np.float16)):
+        painted.clear()
+        assert np.abs(stylizer.variant(memory=memory)(picture) - expected).max() <= 2
+        assert painted == [dtype]
+    with pytest.raises(ArtlivesError, match=rf"224x160 pixels need more memory.*{least} bytes.*--size"):
+        stylizer.variant(memory=least - 1)(picture)
+    # Not enough to paint it enlarged: it is painted as it is.
+    painted.clear()
+    assert np.array_equal(Stylizer(style_file, device="cpu", memory=whole)(picture), expected)
+    assert painted == []
 
 
-def test_without_the_compiled_core_torch_paints_the_same(style_file, pixels, x, monkeypatch):
+def test_without_the_compiled_core_torch_paints_the_same(style_file, pixels, monkeypatch):
     stylizer = Stylizer(style_file, device="cpu")
-    monkeypatch.setattr(styles, "load_executor", lambda *arguments: None)
+    monkeypatch.setattr("artlives.engines.compiled.reason_against", lambda steps: "it is missing")
     by_torch = Stylizer(style_file, device="cpu")
+    assert (stylizer.engine, stylizer.reasons) == ("compiled", ())
+    assert (by_torch.engine, by_torch.reasons) == ("torch", ("it is missing",))
     assert np.abs(by_torch(pixels).astype(int) - stylizer(pixels)).max() <= 1
-    assert (by_torch(x / 255) - stylizer(x / 255)).abs().max() < 1e-3
+
+
+def test_threads_make_no_difference(stylizer, pixels):
+    assert np.array_equal(stylizer(pixels, threads=1), stylizer(pixels, threads=3))
+
+
+def test_settings_and_options(style_file):
+    settings = Settings(size=64, strength=0.5)
+    assert Stylizer(style_file, settings, device="cpu").settings == settings
+    assert Stylizer(style_file, settings, device="cpu", size=32).settings == Settings(size=32, strength=0.5)
+    with pytest.raises(TypeError, match="sise"):
+        Stylizer(style_file, sise=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"size": 15}, "size must be at least 16 pixels, not 15"),
+        ({"brush": "fine"}, "brush must be one of"),
+        ({"strength": -0.1}, "strength must be within 0 and 1"),
+        ({"strength": float("nan")}, "strength must be within 0 and 1"),
+        ({"grain": 21.0}, "grain must be within 0 and 20"),
+    ],
+)
+def test_settings_that_make_no_sense(options, what):
+    with pytest.raises(ValueError, match=what):
+        Settings(**options)

@@ -54,6 +54,7 @@ def evaluate(
     found = styles.find(style)  # before what takes long to import
 
     from artlives import devices
+    from artlives.engines.torch import load
     from artlives.training.evaluation import evaluate as measure
     from artlives.training.evaluation import table
     from artlives.training.objective import Objective
@@ -64,7 +65,7 @@ def evaluate(
     where = devices.pick(device)
     trained = found.training.get("style_size", 512)
     objective = Objective(Perceptual(perceptual, where), paintings, style_size or trained)
-    figures = measure(styles.load_network(found, where), objective, files[-(last or 0) :], size, found.grain)
+    figures = measure(load(found, where), objective, files[-(last or 0) :], size, found.grain)
     if as_json:
         click.echo(json.dumps({figure: round(value, 4) for figure, value in figures.items()}))
         return

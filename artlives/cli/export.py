@@ -32,7 +32,7 @@ def export(style: str, output: Path, overwrite: bool) -> None:
     found = styles.find(style)
     check_file(output, overwrite)
 
-    from artlives.export import export_onnx
+    from artlives.engines.onnx_graph import export_onnx
 
     export_onnx(found, output)
     click.echo(click.format_filename(output))

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 from math import isnan
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import click
 from tqdm import tqdm
@@ -23,6 +23,7 @@ from artlives.cli.outputs import check_target, identity, is_folder
 from artlives.errors import ArtlivesError
 from artlives.files import sweep
 from artlives.folders import Job, Outcome, Plan
+from artlives.settings import Settings
 
 if TYPE_CHECKING:
     from artlives.stylizer import Stylizer
@@ -123,19 +124,12 @@ def stylize(
     if report and report.suffix != ".jsonl":
         raise click.BadParameter(f"{report} does not end in .jsonl", param_hint="--report")
     found = styles.find(style)
-    settings = {
-        "device": device,
-        "size": size,
-        "brush": brush,
-        "strength": strength,
-        "keep_colors": keep_colors,
-        "memory": memory,
-    }
+    settings = Settings(size=size, brush=brush, strength=strength, keep_colors=keep_colors, memory=memory)
     several = engine == "ray" or len(photos) > 1 or any(is_folder(photo) for photo in photos)
     if engine == "ray":
-        plan, outcomes = _on_ray(photos, output, found, overwrite, quality, settings)
+        plan, outcomes = _on_ray(photos, output, found, overwrite, quality, settings, device)
     else:
-        plan, outcomes = _here(photos, output, found, several, overwrite, quality, settings)
+        plan, outcomes = _here(photos, output, found, several, overwrite, quality, settings, device)
 
     painted = failed = 0
     with _opened(report) as failures:
@@ -163,7 +157,8 @@ def _on_ray(
     style: styles.Style,
     overwrite: bool,
     quality: int,
-    settings: dict[str, Any],
+    settings: Settings,
+    device: str,
 ) -> tuple[Plan, Iterator[Outcome]]:
     if len(photos) != 1 or output is None or STREAM in (*photos, output):
         raise click.UsageError("--engine ray paints one folder into another: give one folder and -o DIR")
@@ -177,7 +172,7 @@ def _on_ray(
     logging.disable(logging.WARNING)  # Ray tells much that is of no use here
     source, target = storage.Folder(photos[0]), storage.Folder(output)
     plan = ray_engine.plan(source, target, style, overwrite)
-    return plan, ray_engine.paint(plan.jobs, source, target, style, quality, **settings)
+    return plan, ray_engine.paint(plan.jobs, source, target, style, quality, settings, device)
 
 
 def _here(
@@ -187,7 +182,8 @@ def _here(
     several: bool,
     overwrite: bool,
     quality: int,
-    settings: dict[str, Any],
+    settings: Settings,
+    device: str,
 ) -> tuple[Plan, Iterator[Outcome]]:
     if several and STREAM in (*photos, output):
         raise click.UsageError("- stands for one photo: give no folder and no other photo beside it")
@@ -200,13 +196,15 @@ def _here(
     plan = _plan(targets, several, overwrite)
 
     def paint() -> Iterator[Outcome]:
-        stylizers = folders.stylizers(style, len(plan.jobs), **settings)
+        from artlives.stylizer import Stylizer
+
+        stylizer = Stylizer(style, settings, device=device)
         if several:
-            yield from folders.paint(stylizers, plan.jobs, save=partial(images.save, quality=quality))
+            yield from folders.paint(stylizer, plan.jobs, save=partial(images.save, quality=quality))
             for place in {Path(job.target).parent for job in plan.jobs}:
                 sweep(place)
         else:
-            yield _paint_one(stylizers[0], plan.jobs[0], quality)
+            yield _paint_one(stylizer, plan.jobs[0], quality)
 
     return plan, paint() if plan.jobs else iter(())
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from artlives.architecture import Layer
-from artlives.network import StyleNetwork
+from artlives.engines.network import StyleNetwork
 
 CHANNELS = 6  # shown of each block
 FILTERS_A_ROW = 8
@@ -40,7 +40,11 @@ def filmstrip(network: StyleNetwork, layers: tuple[Layer, ...], photo: Tensor) -
     is weakest and white where it is strongest.
     """
     outputs: list[Tensor] = []
-    hooks = [block.register_forward_hook(lambda _, __, y: outputs.append(y[0])) for block in network.layers]
+    # Of each layer, the module of its last step.
+    ends = {
+        step.layer: module for step, module in zip(network.steps, network.modules_of_steps(), strict=True)
+    }
+    hooks = [end.register_forward_hook(lambda _, __, y: outputs.append(y[0])) for end in ends.values()]
     try:
         with torch.no_grad():
             network(photo)

@@ -8,13 +8,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
 from artlives import devices, grain, images, styles
-from artlives.architecture import reduction
+from artlives.architecture import SMALLEST
+from artlives.engines.torch import load
 from artlives.errors import ArtlivesError
 from artlives.explanation.filmstrip import CHANNELS, colours, filmstrip, first_filters
 from artlives.explanation.reconstruction import content_kept, style_kept
 from artlives.files import replacing
 from artlives.images import Photo
-from artlives.network import SMALLEST
+from artlives.plan import reduction
 from artlives.training.objective import tensor
 from artlives.training.perceptual import Perceptual
 
@@ -62,12 +63,12 @@ def explain(
     where = devices.pick(device)
     clean = images.fit(photo, PHOTO_SIZE).pixels
     x = tensor(grain.added(clean, style.grain), where)
-    height, width = (side - side % reduction(style.layers) for side in x.shape[2:])
+    height, width = (side - side % reduction(style.steps) for side in x.shape[2:])
     if min(height, width) < SMALLEST:
         raise ArtlivesError(
             f"the photo is too small or too narrow: at {PHOTO_SIZE} pixels a side is below {SMALLEST}"
         )
-    network = styles.load_network(style, where)
+    network = load(style, where)
     x = x[:, :, :height, :width]
     frames = filmstrip(network, style.layers, x)
     pictures = {

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from artlives.blocks.initialization import kaiming_normal_, normal_, trunc_normal_, uniform_, xavier_normal_
 from artlives.blocks.optimization import SGD, Adadelta, Adagrad, Adam, RMSprop
-from artlives.network import Convolution, StyleNetwork, Upsampling
+from artlives.engines.network import Convolution, StyleNetwork, Upsampling
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "sgd": SGD,
@@ -32,13 +32,12 @@ def initialize(network: StyleNetwork, init: str) -> None:
     """Draws the weights of `network` by one of the `INITIALIZERS`, from torch's own generator.
 
     A transposed convolution draws a number for each pair of channels, whose scale does not matter; see
-    `artlives.network.Upsampling.start`. The output layer keeps its small weights, with which every training begins
-    from a grey picture.
+    `artlives.engines.network.Upsampling.start`. The output layer keeps its small weights, with which every training
+    begins from a grey picture.
     """
     draw = INITIALIZERS[init]
-    for layer in network.layers:
-        for part in layer.modules():
-            if isinstance(part, Convolution):
-                draw(part.conv.weight)
-        if isinstance(layer, Upsampling):
-            layer.start(draw)
+    for module in network.modules_of_steps():
+        if isinstance(module, Upsampling):
+            module.start(draw)
+        elif isinstance(module, Convolution):
+            draw(module.conv.weight)

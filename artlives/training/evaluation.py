@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from artlives import grain, images
+from artlives.engines.network import StyleNetwork
 from artlives.errors import ArtlivesError
-from artlives.network import StyleNetwork
 from artlives.training.objective import Objective, tensor
 
 BORDER = 16  # pixels: what the border figure compares, and what the others leave out

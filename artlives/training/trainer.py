@@ -21,9 +21,10 @@ from torch.nn.parallel import DistributedDataParallel
 from artlives import grain, images, styles
 from artlives.architecture import STYLE_NETWORK, activated
 from artlives.blocks.kernels.choice import quick_in_bf16
+from artlives.engines.network import StyleNetwork
+from artlives.engines.torch import load
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.files import replacing
-from artlives.network import StyleNetwork
 from artlives.training.choices import OPTIMIZERS, initialize
 from artlives.training.losses import steadiness_loss, total_variation
 from artlives.training.objective import Objective, tensor
@@ -149,7 +150,7 @@ class Trainer:
                 raise ArtlivesError(
                     f"{style.path} holds a network of another shape: start from another style"
                 )
-        weights = [styles.load_network(style).state_dict() for style in found]
+        weights = [load(style).state_dict() for style in found]
         mean = {key: sum(each[key] for each in weights) / len(weights) for key in weights[0]}
         self.network.load_state_dict(mean)
         if start != MEAN:

@@ -24,7 +24,7 @@ from artlives.sheet import contact_sheet
 from artlives.web import problems, uploads
 from artlives.web.guard import DOCS_CSP, Guard
 from artlives.web.live import Live
-from artlives.web.settings import SheetSettings, StylizeSettings, describe
+from artlives.web.requests import SheetSettings, StylizeSettings, describe
 from artlives.web.studio import PLACES, Full, Job, Studio, catalogue, find
 
 STATIC = Path(__file__).parent / "static"
@@ -101,14 +101,7 @@ def create_app(
                 times = Times()
                 photo = await studio.on_files(_decoded, data, settings.size)
                 times.note("decode")
-                job = Job(
-                    photo,
-                    style,
-                    strength=settings.strength,
-                    keep_colors=settings.keep_colors,
-                    brush=settings.brush,
-                    one_pass=settings.one_pass,
-                )
+                job = Job(photo, style, settings.of_painting())
                 painting = await _painted(studio, job)
                 times.note("queue", job.started)
                 times.note("paint", job.ended)
@@ -130,14 +123,7 @@ def create_app(
                 times.note("decode")
                 tiles = [(images.to_pil(photo), "photo", "")]
                 for style in catalogue().values():
-                    job = Job(
-                        photo,
-                        style,
-                        strength=settings.strength,
-                        keep_colors=settings.keep_colors,
-                        brush=settings.brush,
-                    )
-                    painting = await _painted(studio, job)
+                    painting = await _painted(studio, Job(photo, style, settings.of_painting()))
                     tiles.append((images.to_pil(painting), style.name, style.caption))
                 times.note("paint")
                 whole = await studio.on_files(contact_sheet, tiles, settings.columns)

@@ -17,7 +17,7 @@ from artlives import images, styles
 from artlives.errors import ArtlivesError
 from artlives.web import uploads
 from artlives.web.problems import Problem, of_picture
-from artlives.web.settings import LiveSettings, parse
+from artlives.web.requests import LiveSettings, parse
 from artlives.web.studio import Job, Studio, find
 
 MAX_SESSIONS = 8
@@ -111,7 +111,7 @@ class Session:
         (style, settings), on_files = self.chosen, self.studio.on_files
         photo = await on_files(uploads.decode, frame, MAX_FRAME_PIXELS)
         photo = await on_files(images.fit, photo, FRAME_SIDE)
-        job = Job(photo, style, strength=settings.strength, keep_colors=settings.keep_colors, one_pass=True)
+        job = Job(photo, style, settings.of_painting())
         try:
             painting = await self.studio.paint(job)
         except ArtlivesError as error:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from artlives import styles
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
+from artlives.settings import Settings
 from artlives.stylizer import Stylizer
 from artlives.web.problems import Problem
 
@@ -37,16 +38,13 @@ class Job:
 
     Attributes:
         photo: the picture at the size that its painting has.
-        strength, keep_colors, brush, one_pass: as `Stylizer` takes them.
+        style, settings: how it is painted.
         started, ended: when it was painted, in seconds of `time.perf_counter`.
     """
 
     photo: Photo
     style: styles.Style
-    strength: float
-    keep_colors: bool
-    brush: str = "default"
-    one_pass: bool = False
+    settings: Settings
     done: asyncio.Future[Photo] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     started: float = 0
     ended: float = 0
@@ -130,13 +128,7 @@ class Studio:
 
         job.started = time.perf_counter()
         try:
-            stylizer = self._stylizer(job.style).variant(
-                brush=job.brush,
-                one_pass=job.one_pass,
-                strength=job.strength,
-                keep_colors=job.keep_colors,
-            )
-            return stylizer(job.photo, report)
+            return self._stylizer(job.style).variant(job.settings)(job.photo, report)
         except asyncio.CancelledError:
             return None
         except Exception as error:

@@ -18,7 +18,7 @@ from artlives import images
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
 from artlives.web.problems import Problem, of_picture
-from artlives.web.settings import AnySettings, parse
+from artlives.web.requests import AnySettings, parse
 
 MAX_BYTES = 25_000_000
 ABANDONED_BYTES = 4 * MAX_BYTES

@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 
 from artlives.architecture import STYLE_NETWORK
+from artlives.engines.network import StyleNetwork
 from artlives.explanation.filmstrip import CHANNELS, filmstrip, first_filters
-from artlives.network import StyleNetwork
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_last_frame_is_the_painting(network, photo):
 def test_the_channels_are_those_that_vary_most_each_in_its_own_range(network, photo):
     frame = filmstrip(network, STYLE_NETWORK, photo)[0]
     with torch.no_grad():
-        values = network.layers[0]((photo - 127.5) / 128)[0]
+        values = network.modules_of_steps()[0]((photo - 127.5) / 128)[0]
     order = values.std((1, 2)).argsort(descending=True)
     assert list(frame.channels) == order[:CHANNELS].tolist()
     second = np.asarray(frame.picture.convert("L").crop((33, 0, 65, 24))).astype(float)
@@ -52,14 +52,14 @@ def test_the_channels_are_those_that_vary_most_each_in_its_own_range(network, ph
 
 def test_looking_leaves_the_network_as_it_was(network, photo):
     filmstrip(network, STYLE_NETWORK, photo)
-    assert not any(block._forward_hooks for block in network.layers)
+    assert not any(block._forward_hooks for block in network.modules())
 
 
 def test_filters_in_colour(network):
     filters = first_filters(network)
     assert filters.size == (8 * 8 - 1, 3 * 8 - 1)
     pixels = np.asarray(filters)
-    weights = network.layers[0].conv.weight.detach()
+    weights = network.modules_of_steps()[0].conv.weight.detach()
     tile = pixels[8:15, 8:15, :3].astype(float) - 127.5  # the tenth filter, second in the second row
     expected = weights[9].permute(1, 2, 0).numpy() / weights[9].abs().max().item() * 127.5
     assert np.abs(tile - expected).max() <= 0.51

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from artlives.network import StyleNetwork
+from artlives.engines.network import StyleNetwork
 from artlives.training.choices import initialize
 
 

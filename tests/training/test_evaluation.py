@@ -9,8 +9,8 @@ from PIL import Image
 from artlives import styles
 from artlives.architecture import STYLE_NETWORK
 from artlives.cli.evaluate import evaluate as command
+from artlives.engines.network import StyleNetwork
 from artlives.errors import ArtlivesError
-from artlives.network import StyleNetwork
 from artlives.training.evaluation import FIGURES, evaluate, psnr
 from artlives.training.objective import Objective
 

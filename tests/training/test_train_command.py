@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from artlives import styles
 from artlives.cli import main
 from artlives.cli import train as command
+from artlives.engines.torch import load
 from artlives.training import evaluation, settings
 from artlives.training.evaluation import FIGURES, evaluate
 
@@ -43,7 +44,7 @@ def test_all_it_takes_is_a_painting(train, painting, tmp_path, monkeypatch):
     style = styles.find("painting")
     assert style.path == tmp_path / "data/artlives/styles/painting.safetensors"
     assert (style.training["steps"], style.training["photos"], style.measured) == (3, 9, {})
-    assert styles.load_network(style)(torch.rand(1, 3, 32, 32) * 255).isfinite().all()
+    assert load(style)(torch.rand(1, 3, 32, 32) * 255).isfinite().all()
     for picture in ("preview-00003.jpg", "previews.jpg", "losses.png"):
         assert Image.open(tmp_path / "runs/painting" / picture).size[0] > 100
 

@@ -7,8 +7,9 @@ import torch
 
 from artlives import styles
 from artlives.architecture import Layer
+from artlives.engines.network import StyleNetwork
+from artlives.engines.torch import load
 from artlives.errors import ArtlivesError
-from artlives.network import StyleNetwork
 from artlives.training import trainer as module
 from artlives.training.photos import Photos
 from artlives.training.recipe import CHOICES, LEARNING_RATES, Recipe
@@ -189,7 +190,7 @@ def test_the_log_holds_the_losses(new):
 
 def test_training_can_start_from_a_style(new, style_file, metadata, tmp_path):
     trainer = new(recipe=replace(RECIPE, start=str(style_file)))
-    weights = styles.load_network(styles.read(style_file)).state_dict()
+    weights = load(styles.read(style_file)).state_dict()
     for network in (trainer.network, trainer.average):
         found = dict(network.file_weights())
         # What is learned of a kernel that the file holds in half precision is not exactly even.

@@ -40,7 +40,7 @@ class Easel:
         self.started = threading.Semaphore(0)
         self.settings, self.painted, self.finished = [], [], []
 
-    def variant(self, **settings):
+    def variant(self, settings):
         self.settings.append(settings)
         return self
 

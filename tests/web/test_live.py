@@ -36,7 +36,7 @@ def test_frames_are_painted_in_one_pass(easel, client, jpeg):
         socket.send_text(settings())
         socket.send_bytes(jpeg)
         socket.receive_bytes()
-    assert easel.settings[0]["one_pass"] is True
+    assert easel.settings[0].one_pass is True
 
 
 def test_styles_are_read_when_settings_come_not_for_each_frame(client, jpeg, monkeypatch):

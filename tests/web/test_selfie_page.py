@@ -4,6 +4,7 @@ import io
 import json
 import re
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -89,9 +90,9 @@ def asked(monkeypatch):
     asked = []
     variant = Stylizer.variant
 
-    def noting(stylizer, **settings):
-        asked.append(settings)
-        return variant(stylizer, **settings)
+    def noting(stylizer, settings):
+        asked.append(asdict(settings))
+        return variant(stylizer, settings)
 
     monkeypatch.setattr(Stylizer, "variant", noting)
     return asked

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from artlives.settings import Settings
 from artlives.web.problems import Problem
 
-MAX_SIDE = 4096  # pixels of the longer side that is painted; a larger picture is reduced
+# Pixels of the longer side that is painted; a larger picture is reduced.
+MAX_SIDE = 4096
 
 Strength = Annotated[
     float, Field(ge=0, le=1, allow_inf_nan=False, description="Blend: 0 is the photo, 1 the painting.")
@@ -36,6 +38,10 @@ class LiveSettings(BaseModel):
     strength: Strength = 1.0
     keep_colors: KeepColors = False
 
+    def of_painting(self) -> Settings:
+        """As the studio takes them."""
+        return Settings(strength=self.strength, keep_colors=self.keep_colors, one_pass=True)
+
 
 class StylizeSettings(LiveSettings):
     """How a picture is painted and answered."""
@@ -44,6 +50,12 @@ class StylizeSettings(LiveSettings):
     brush: Brush = "default"
     one_pass: OnePass = False
     format: Format = "jpeg"
+
+    def of_painting(self) -> Settings:
+        """As the studio takes them; the picture is reduced to `size` when it is decoded."""
+        return Settings(
+            strength=self.strength, keep_colors=self.keep_colors, brush=self.brush, one_pass=self.one_pass
+        )
 
 
 class SheetSettings(BaseModel):
@@ -57,6 +69,10 @@ class SheetSettings(BaseModel):
     brush: Brush = "default"
     columns: Annotated[int, Field(ge=1, le=12, description="Pictures side by side.")] = 3
     format: Format = "jpeg"
+
+    def of_painting(self) -> Settings:
+        """As the studio takes them; the picture is reduced to `size` when it is decoded."""
+        return Settings(strength=self.strength, keep_colors=self.keep_colors, brush=self.brush)
 
 
 AnySettings = TypeVar("AnySettings", bound=BaseModel)

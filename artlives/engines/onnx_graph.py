@@ -1,19 +1,18 @@
 """A style as an ONNX model, for programs that do without artlives.
 
-The graph is made from the style's layers and weights, node by node, and needs no torch. All that `StyleNetwork` does
-to a picture of any size is in it: the scaling of its values, padding by reflection to a multiple of 8, and cropping.
+The graph is made from the plan of the style's network and its weights, node by node, and needs no torch. All that an
+engine does to a picture of any size is in it: grain, the scaling of its values, padding by reflection, and cropping.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from artlives import grain, styles
-from artlives.architecture import GAIN, GREY, RANGE, Layer, reduction
+from artlives import grain, plan, styles
+from artlives.architecture import GAIN, GREY, RANGE
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
 
@@ -45,12 +44,12 @@ def onnx_model(style: styles.Style) -> onnx.ModelProto:
         ArtlivesError: if the package onnx is not installed, or the style's weights cannot be read or do not fit.
     """
     try:
-        from onnx import TensorProto, checker, helper, numpy_helper, shape_inference
+        from onnx import TensorProto, checker, helper, numpy_helper
     except ImportError as error:
         raise ArtlivesError("ONNX models need the package onnx: pip install 'artlives[onnx]'") from error
 
     graph = _Graph(styles.load_weights(style))
-    graph.network(style.layers, style.grain)
+    graph.network(style.steps, style.grain)
     photo, painting = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3, "H", "W"])
         for name in ("photo", "painting")
@@ -73,20 +72,12 @@ def onnx_model(style: styles.Style) -> onnx.ModelProto:
     )
     about = {name: getattr(style, name) for name in ("painting", "painter", "year", "licence")}
     helper.set_model_props(model, {"style": style.name, **about})
-    try:
-        checker.check_model(model, full_check=True)
-    except (checker.ValidationError, shape_inference.InferenceError) as error:
-        what = shorten(str(error), 200)
-        raise ArtlivesError(f"{style.path} does not fit the network that it describes: {what}") from error
+    checker.check_model(model, full_check=True)
     return model
 
 
 class _Graph:
-    """Nodes and constants in the order data flows.
-
-    The method of a layer's kind adds what the module of that kind in `artlives.network` does; its weights are found
-    by `name`. Every method takes the names of values and returns that of its result.
-    """
+    """Nodes and constants in the order data flows. Every method takes the names of values and returns its result's."""
 
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
         self.constants = dict(weights)
@@ -102,18 +93,23 @@ class _Graph:
         self.constants[name] = np.array(value, np.float32 if isinstance(value, float) else np.int64)
         return name
 
-    def network(self, layers: tuple[Layer, ...], amplitude: float) -> None:
+    def network(self, steps: tuple[plan.Step, ...], amplitude: float) -> None:
         shape = self.add("Shape", "photo")
         height, width = (self.add("Gather", shape, self.constant([axis])) for axis in (2, 3))
         photo = self.grainy("photo", height, width, amplitude) if amplitude else "photo"
-        multiple = self.constant([reduction(layers)])
+        multiple = self.constant([plan.reduction(steps)])
         below, beside = (self.add("Mod", self.add("Neg", side), multiple) for side in (height, width))
         padding = self.add("Concat", self.constant([0] * 6), below, beside, axis=0)
 
         x = self.add("Div", self.add("Sub", photo, self.constant(GREY)), self.constant(RANGE))
         x = self.add("Pad", x, padding, mode="reflect")
-        for i, layer in enumerate(layers):
-            x = getattr(self, layer.kind)(x, f"layers.{i}_{layer.kind}", layer)
+        kept: dict[int, str] = {}
+        for i, step in enumerate(steps):
+            if step.kept:
+                kept[i] = x
+            x = self.step(x, step)
+            if step.adds is not None:
+                x = self.add("Add", kept.pop(step.adds), x)
         size = self.add("Concat", height, width, axis=0)
         x = self.add("Slice", x, self.constant([0, 0]), size, self.constant([2, 3]))
         self.add("Clip", x, self.constant(0.0), self.constant(255.0), output="painting")
@@ -129,40 +125,31 @@ class _Graph:
         x = self.add("Add", x, self.add("Cast", field, to=1))  # 1 is fp32
         return self.add("Clip", x, self.constant(0.0), self.constant(255.0))
 
-    def convolution(self, x: str, name: str, layer: Layer) -> str:
-        return self.activated(self.normalized_convolution(x, name, layer), name, layer)
+    def step(self, x: str, step: plan.Step) -> str:
+        """All of the step but what is added."""
+        margin, stride, name = step.reflected, [step.stride] * 2, step.name
+        x = self.add("Pad", x, self.constant([0, 0, margin, margin] * 2), mode="reflect")
+        weights = [f"{name}.conv.weight", *([] if step.normalized else [f"{name}.conv.bias"])]
+        if step.transposed:
+            x = self.add("ConvTranspose", x, *weights, strides=stride, pads=[step.cropped] * 4)
+        else:
+            x = self.add("Conv", x, *weights, strides=stride)
+        if step.normalized:
+            scale, shift = f"{name}.norm.weight", f"{name}.norm.bias"
+            x = self.add("InstanceNormalization", x, scale, shift, epsilon=plan.EPS)
+        return x if step.activation is None else self.activated(x, step.activation, name)
 
-    def residual(self, x: str, name: str, layer: Layer) -> str:
-        first = self.convolution(x, f"{name}.first", layer)
-        return self.add("Add", x, self.normalized_convolution(first, f"{name}.second", layer))
-
-    def upsampling(self, x: str, name: str, layer: Layer) -> str:
-        crop = (layer.kernel - layer.stride) // 2 + layer.stride
-        x = self.reflected(x, 1)
-        x = self.add("ConvTranspose", x, f"{name}.conv.weight", strides=[layer.stride] * 2, pads=[crop] * 4)
-        return self.activated(self.normalized(x, name), name, layer)
-
-    def output(self, x: str, name: str, layer: Layer) -> str:
-        x = self.add("Conv", self.reflected(x, layer.kernel // 2), f"{name}.conv.weight", f"{name}.conv.bias")
-        x = self.add("Mul", self.add("Tanh", x), self.constant(GAIN))
-        return self.add("Add", x, self.constant(GREY))
-
-    def normalized_convolution(self, x: str, name: str, layer: Layer) -> str:
-        x = self.reflected(x, layer.kernel // 2)
-        return self.normalized(self.add("Conv", x, f"{name}.conv.weight", strides=[layer.stride] * 2), name)
-
-    def normalized(self, x: str, name: str) -> str:
-        return self.add("InstanceNormalization", x, f"{name}.norm.weight", f"{name}.norm.bias", epsilon=1e-5)
-
-    def activated(self, x: str, name: str, layer: Layer) -> str:
-        if layer.activation == "swish":
+    def activated(self, x: str, activation: str, name: str) -> str:
+        """`name` is that of the step, whose weights PReLU finds its slopes among."""
+        if activation == plan.SCALED_TANH:
+            x = self.add("Mul", self.add("Tanh", x), self.constant(GAIN))
+            return self.add("Add", x, self.constant(GREY))
+        if activation == "swish":
             return self.add("Mul", x, self.add("Sigmoid", x))
-        if layer.activation == "prelu":
-            slopes = self.add("Unsqueeze", f"{name}.activation.weight", self.constant([1, 2]))  # (C, 1, 1)
+        if activation == "prelu":
+            # (C, 1, 1)
+            slopes = self.add("Unsqueeze", f"{name}.activation.weight", self.constant([1, 2]))
             return self.add("PRelu", x, slopes)
-        if layer.activation == "leaky-relu":
+        if activation == "leaky-relu":
             return self.add("LeakyRelu", x, alpha=0.01)
-        return self.add({"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}[layer.activation], x)
-
-    def reflected(self, x: str, margin: int) -> str:
-        return self.add("Pad", x, self.constant([0, 0, margin, margin] * 2), mode="reflect")
+        return self.add({"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}[activation], x)

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from artlives import cuda_executor, executor, styles
+from artlives import plan, styles
 from artlives.architecture import Layer
 from artlives.blocks.kernels import compiled
-from artlives.executor import Executor
-from artlives.export import onnx_model
-from artlives.network import EvenKernel, StyleNetwork, Upsampling
+from artlives.engines import strips
+from artlives.engines.compiled import CompiledPainter
+from artlives.engines.network import EvenKernel, StyleNetwork, Upsampling
+from artlives.engines.onnx_graph import onnx_model
+from artlives.engines.painter import Way
 
 # One upsampling. A picture without any contrast has no variance, and each normalization then magnifies what fp32
 # rounds, 1e-7, by 1 / sqrt(eps) = 316: after several of them that would be all there is to see.
@@ -42,16 +44,16 @@ def by_torch(network):
         return network(torch.full((1, 3, 72, 88), GREY))[0].permute(1, 2, 0).numpy()
 
 
-def by_core(network, memory=None):
+def by_core(network, way=Way.WHOLE):
     if not compiled.instruction_sets():
         pytest.skip("the compiled core was not built")
-    paint = Executor(LAYERS, {name: value.numpy() for name, value in network.file_weights().items()})
-    target = np.empty((72, 88, 3), np.float32)
-    return paint(np.full((72, 88, 3), GREY, np.float32), target, memory and paint.needs_in_strips(72, 88, 4))
+    weights = {name: value.numpy() for name, value in network.file_weights().items()}
+    painter = CompiledPainter(plan.lower(LAYERS), weights)
+    return painter.paint([np.full((72, 88, 3), GREY, np.float32)], way=way)[0]
 
 
 def in_strips(network):
-    return by_core(network, memory=1)
+    return by_core(network, Way.STRIPS)
 
 
 def by_onnx(network, folder, metadata):
@@ -71,9 +73,7 @@ def assert_even(painting):
 
 @pytest.mark.parametrize("paint", [by_torch, by_core, in_strips])
 def test_even_on_the_cpu(network, paint, monkeypatch):
-    monkeypatch.setattr(executor, "BAND_BYTES", 1)
-    if paint is in_strips:
-        monkeypatch.setattr(Executor, "needs", lambda *_: 1 << 60)
+    monkeypatch.setattr(strips, "BAND_BYTES", 1)
     assert_even(paint(network))
 
 
@@ -83,9 +83,11 @@ def test_even_in_onnx_runtime(network, tmp_path, metadata):
 
 def test_even_by_the_triton_kernels(network):
     pytest.importorskip("triton")
+    from artlives.engines.triton import TritonPainter
+
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    paint = cuda_executor.CudaExecutor(LAYERS, network.file_weights(), device, torch.float32)
-    painting = paint(torch.full((1, 3, 72, 88), GREY, device=device))[0].permute(1, 2, 0).cpu().numpy()
+    painter = TritonPainter(plan.lower(LAYERS), network.file_weights(), device, torch.float32)
+    (painting,) = painter.paint([np.full((72, 88, 3), GREY, np.float32)])
     assert_even(painting)
 
 
@@ -95,7 +97,7 @@ def test_kernels_of_before_print_one(network):
     uneven.load_state_dict(network.file_weights())
     assert_even(by_torch(uneven))
     with torch.no_grad():
-        layer = next(layer for layer in uneven.layers if isinstance(layer, Upsampling))
+        layer = next(module for module in uneven.modules() if isinstance(module, Upsampling))
         layer.conv.weight[:, :, ::2] *= 1.2
     assert np.ptp(by_torch(uneven), (0, 1)).max() > 100 * EVEN
 
@@ -119,7 +121,8 @@ def test_folding_and_unfolding(kernel, stride):
 
 
 def test_it_is_repeating_pixels_and_then_convolving():
-    layer = Upsampling(Layer("upsampling", 4, 2, kernel=4, stride=2))
+    _, step, _ = plan.lower(LAYERS)
+    layer = Upsampling(step._replace(inputs=4, outputs=2))
     x = torch.randn(1, 4, 6, 7)
     repeated = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
     turned = layer.learned().transpose(0, 1).flip(2, 3)

@@ -6,14 +6,14 @@ import torch
 
 from artlives import styles
 from artlives.architecture import ACTIVATIONS, STYLE_NETWORK, activated
+from artlives.engines.network import StyleNetwork
 from artlives.errors import ArtlivesError
-from artlives.network import StyleNetwork
 from artlives.stylizer import Stylizer
 
 pytest.importorskip("onnx", reason="needs the package onnx")
 runtime = pytest.importorskip("onnxruntime", reason="needs the package onnxruntime")
 
-from artlives.export import export_onnx, onnx_model  # noqa: E402
+from artlives.engines.onnx_graph import export_onnx, onnx_model  # noqa: E402
 
 
 def session(style):

@@ -1,14 +1,16 @@
-"""The Triton executor paints what the network in torch paints; in Triton's interpreter where there is no GPU."""
+"""The Triton engine paints what the network in torch paints; in Triton's interpreter where there is no GPU."""
 
+import numpy as np
 import pytest
 import torch
 
-from artlives import styles
+from artlives import plan, styles
 from artlives.architecture import STYLE_NETWORK, Layer, activated
-from artlives.network import StyleNetwork
+from artlives.engines.network import StyleNetwork
+from artlives.engines.torch import load
 
 pytest.importorskip("triton", reason="Triton is not installed")
-cuda_executor = pytest.importorskip("artlives.cuda_executor")
+triton = pytest.importorskip("artlives.engines.triton")
 
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
@@ -43,13 +45,13 @@ def networks():
             with torch.no_grad():
                 if "norm" in name or name.endswith("bias"):
                     values += torch.randn_like(values) / 4
-                if name.startswith(f"layers.{len(network.layers) - 1}_output.conv.weight"):
+                if "_output.conv.weight" in name:
                     values *= 8  # so that the colours reach from end to end
     return networks
 
 
-def executor(network, name, dtype):
-    return cuda_executor.CudaExecutor(NETWORKS[name], network.file_weights(), DEVICE, dtype)
+def painter(network, name, dtype):
+    return triton.TritonPainter(plan.lower(NETWORKS[name]), network.file_weights(), DEVICE, dtype)
 
 
 def picture(*shape):
@@ -72,7 +74,7 @@ def test_the_same_pixels_as_torch(networks, name, shape, dtype):
     with torch.inference_mode():
         expected = networks[name](x)
     assert expected.std() > 25
-    painting = executor(networks[name], name, dtype)(x)
+    painting = painter(networks[name], name, dtype).paint_tensor(x)
     assert painting.dtype == torch.float32
     difference = (painting - expected).abs()
     assert difference.max() < DTYPES[dtype] * (1 if dtype != torch.float32 else 0.01)
@@ -80,64 +82,72 @@ def test_the_same_pixels_as_torch(networks, name, shape, dtype):
 
 
 def test_bytes_come_for_bytes(networks):
-    paint = executor(networks["other"], "other", torch.float32)
+    paint = painter(networks["other"], "other", torch.float32)
     x = picture(1, 3, 18, 17).byte()
-    painting = paint(x.contiguous(memory_format=torch.channels_last))
+    painting = paint.paint_tensor(x.contiguous(memory_format=torch.channels_last))
     assert painting.dtype == torch.uint8
-    assert (painting - paint(x.float()).clamp(0, 255)).abs().max() < 0.501
+    assert (painting - paint.paint_tensor(x.float()).clamp(0, 255)).abs().max() < 0.501
 
 
 def test_what_is_no_picture(networks):
-    paint = executor(networks["small"], "small", torch.float16)
+    paint = painter(networks["small"], "small", torch.float16)
     for shape in ((1, 3, 15, 40), (1, 4, 16, 16), (3, 16, 16)):
         with pytest.raises(ValueError, match=r"expected pictures \(N, 3, H, W\) of at least 16 pixels"):
-            paint(torch.zeros(shape))
+            paint.paint_tensor(torch.zeros(shape))
 
 
-def test_weights_that_do_not_fit(networks):
-    weights = networks["small"].file_weights()
-    with pytest.raises(ValueError, match=r"conv\.weight is \[4, 3, 5, 5\], not \[4, 3, 7, 7\]"):
-        cuda_executor.CudaExecutor((SMALL[0]._replace(kernel=7), *SMALL[1:]), weights, DEVICE)
-    with pytest.raises(KeyError):
-        cuda_executor.CudaExecutor((*SMALL[:3], *SMALL[2:]), weights, DEVICE)
+def test_arrays_of_one_size_go_together(networks):
+    paint = painter(networks["other"], "other", torch.float32)
+    arrays = [picture(1, 3, 18, 17).byte()[0].permute(1, 2, 0).contiguous().numpy() + i for i in range(3)]
+    small = np.ascontiguousarray(arrays[0][:16])
+    expected = [paint.paint([array])[0] for array in (*arrays, small)]
+    batches = []
+    whole = paint.paint_tensor
+    paint.paint_tensor = lambda x: batches.append(len(x)) or whole(x)
+    for painting, alone in zip(paint.paint([*arrays, small]), expected, strict=True):
+        assert np.array_equal(painting, alone)
+    assert batches == [3, 1]
 
 
 def test_what_is_left_to_torch(monkeypatch):
-    assert not cuda_executor.can_run(STYLE_NETWORK, "cpu")
+    def reason(activation="relu", device="cuda"):
+        return triton.reason_against(plan.lower(activated(STYLE_NETWORK, activation)), torch.device(device))
+
+    assert "need an NVIDIA GPU" in reason(device="cpu")
     for capability, enough in (((7, 5), False), ((8, 0), True)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, its=capability: its)
-        assert cuda_executor.can_run(STYLE_NETWORK, "cuda") == enough
-    assert not cuda_executor.can_run(activated(STYLE_NETWORK, "swish"), "cuda")
+        assert (reason() is None) == enough
+    assert "no activation swish" in reason("swish")
 
 
 @on_gpu
 @pytest.mark.parametrize("style", styles.available(), ids=lambda style: style.name)
 def test_shipped_styles_paint_as_in_torch(style):
     x = picture(1, 3, 136, 200).to(DEVICE)
-    network = styles.load_network(style, DEVICE)
+    network = load(style, DEVICE)
     with torch.inference_mode():
         expected = network(x).clamp(0, 255)
     for dtype, most in ((torch.float32, 1), (torch.float16, 3)):
-        paint = cuda_executor.CudaExecutor(style.layers, network.file_weights(), DEVICE, dtype)
-        difference = (paint(x).clamp(0, 255) - expected).abs()
+        paint = triton.TritonPainter(style.steps, network.file_weights(), DEVICE, dtype)
+        difference = (paint.paint_tensor(x).clamp(0, 255) - expected).abs()
         assert difference.max() <= most
         assert difference.mean() < 0.5
 
 
 @on_gpu
 def test_sizes_that_come_again_are_painted_by_graphs(networks, monkeypatch):
-    paint = executor(networks["ours"], "ours", torch.float16)
-    pictures = [picture(1, 3, 64 + 8 * i, 80).to(DEVICE) for i in range(cuda_executor.GRAPHS + 1)]
-    first = [paint(x) for x in pictures]
+    paint = painter(networks["ours"], "ours", torch.float16)
+    pictures = [picture(1, 3, 64 + 8 * i, 80).to(DEVICE) for i in range(triton.GRAPHS + 1)]
+    first = [paint.paint_tensor(x) for x in pictures]
     assert not any(paint.graphs.values())
-    assert len(paint.graphs) == cuda_executor.GRAPHS
+    assert len(paint.graphs) == triton.GRAPHS
     for x, painting in zip(pictures[1:], first[1:], strict=True):
-        again, turned = paint(x), paint(x.flip(3))
+        again, turned = paint.paint_tensor(x), paint.paint_tensor(x.flip(3))
         assert (again - painting).abs().max() < 1  # other tiles may have been chosen
         assert (turned - paint._paint(x.flip(3))).abs().max() < 1
-        assert torch.equal(paint(x), again)
+        assert torch.equal(paint.paint_tensor(x), again)
     assert all(paint.graphs.values())
-    monkeypatch.setattr(cuda_executor, "LARGEST_GRAPH", 64 * 80)
+    monkeypatch.setattr(triton, "LARGEST_GRAPH", 64 * 80)
     larger = picture(1, 3, 65, 80).to(DEVICE)
-    assert torch.equal(paint(larger), paint(larger))
+    assert torch.equal(paint.paint_tensor(larger), paint.paint_tensor(larger))
     assert not any(key[0] == larger.shape for key in paint.graphs)

@@ -1,0 +1,71 @@
+"""Memory that has been used and can be used again: fresh memory costs the system's time for every page."""
+
+from bisect import bisect_left
+from math import prod
+from threading import Lock
+
+import numpy as np
+
+from artlives.blocks.kernels.compiled import aligned, aligned_part
+
+Array = np.ndarray
+
+# Bytes of free arrays that are kept for the next picture, at most.
+SPARE = 768 << 20
+# A free array serves for a smaller one only up to this many times its size: so a large picture's arrays stay free for
+# the next large one when a small one is painted between them.
+LARGEST = 4
+
+
+class Buffers:
+    """A pool of fp32 arrays, for any number of threads.
+
+    Attributes:
+        held: bytes of all arrays that came out of the pool and were not dropped, free or taken.
+    """
+
+    def __init__(self) -> None:
+        self.free: list[Array] = []
+        self.held = 0
+        self.lock = Lock()
+
+    def take(self, shape: tuple[int, ...]) -> Array:
+        """An array of that shape, of any content."""
+        size = prod(shape)
+        with self.lock:
+            self.free.sort(key=len)
+            best = bisect_left(self.free, size, key=len)
+            # Where none fits, the next smaller one is dropped for the new one: else arrays of a growing size pile up.
+            if best == len(self.free) or self.free[best].size > LARGEST * size:
+                best -= 1
+            array = self.free.pop(best) if best >= 0 else None
+            if array is None or array.size < size:
+                self.held += 4 * size - (0 if array is None else array.nbytes)
+                array = None
+        if array is None:
+            array = aligned(size)
+        return array[:size].reshape(shape)
+
+    def give(self, *arrays: Array | None) -> None:
+        """Return arrays that were taken."""
+        for array in arrays:
+            if array is not None and array.base is not None:
+                with self.lock:
+                    self.free.append(aligned_part(array.base))
+
+    def drop(self) -> None:
+        """Release all free arrays."""
+        with self.lock:
+            self.held -= sum(array.nbytes for array in self.free)
+            self.free.clear()
+
+    def trim(self) -> None:
+        """Release the largest free arrays until the others take no more than `SPARE`."""
+        with self.lock:
+            self.free.sort(key=len)
+            while sum(array.nbytes for array in self.free) > SPARE:
+                self.held -= self.free.pop().nbytes
+
+
+# All networks share it, in all threads.
+BUFFERS = Buffers()

@@ -1,0 +1,136 @@
+"""The network on the CPU, by the compiled core.
+
+A picture that fits is painted whole: every step's output is kept in fp32 until it has been read for the last time. A
+larger one is painted in strips; see `strips`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from artlives import plan
+from artlives.blocks.kernels import compiled
+from artlives.blocks.kernels.compiled import Array
+from artlives.engines import strips
+from artlives.engines.buffers import BUFFERS, Buffers
+from artlives.engines.painter import Report, Way
+from artlives.engines.steps import Painting, Step, prepared
+
+# Strips keep fp32 where what they keep takes no more bytes than this; else fp16.
+EXACT = 640 << 20
+# A picture of so many times the network's reduction a side is enough to tell how many bytes each pixel takes.
+SAMPLE = 8
+
+
+def reason_against(steps: Sequence[plan.Step]) -> str | None:
+    """Why the compiled core cannot paint with such a network; None if it can."""
+    if not compiled.instruction_sets():
+        return "the compiled core is missing: install artlives again where there is a C compiler"
+    if others := {step.activation for step in steps} - {"relu", plan.SCALED_TANH, None}:
+        return f"the compiled core has no activation {others.pop()}"
+    if steps[0].kept:
+        return "the compiled core cannot add the picture itself"
+    return None
+
+
+class CompiledPainter:
+    """A `painter.Painter` by the compiled core, of a network that there is no `reason_against`.
+
+    Args:
+        steps: the network's plan.
+        weights: its weights, fp32 arrays by the names and of the shapes of `plan.shapes`.
+    """
+
+    together = 1
+
+    def __init__(self, steps: Sequence[plan.Step], weights: Mapping[str, Array]) -> None:
+        self.steps = tuple(prepared(step, weights) for step in steps)
+        self.reduction = plan.reduction(steps)
+        self.bytes_each = _bytes_each(self.steps, self.reduction)
+
+    def ways(self, height: int, width: int) -> dict[Way, int]:
+        """See `painter.Painter`."""
+        found = {Way.WHOLE: int(self.bytes_each * height * width)}
+        if (exact := strips.needs(self.steps, height, width, np.dtype(np.float32))) <= EXACT:
+            found[Way.STRIPS] = exact
+        found[Way.HALF_STRIPS] = strips.needs(self.steps, height, width, np.dtype(np.float16))
+        return found
+
+    def paint(
+        self,
+        pictures: Sequence[Array],
+        *,
+        threads: int | None = None,
+        way: Way = Way.WHOLE,
+        report: Report = lambda done: None,
+    ) -> list[Array]:
+        """See `painter.Painter`; a painting takes its picture's place."""
+        threads = threads or compiled.default_threads()
+        try:
+            for i, picture in enumerate(pictures):
+                # A picture is read until the first step whose output strips keep; without one, to the end.
+                source = picture if strips.keep_any(self.steps) else picture.copy()
+                common = self.steps, self.reduction, source, picture, threads
+
+                def told(done: float, i: int = i) -> None:
+                    report((i + done) / len(pictures))
+
+                if way is Way.WHOLE:
+                    Whole(*common, told, BUFFERS).paint()
+                else:
+                    dtype = np.float32 if way is Way.STRIPS else np.float16
+                    strips.Strips(*common, told, dtype).paint()
+        finally:
+            BUFFERS.trim()
+        return list(pictures)
+
+
+class Whole(Painting):
+    """Every step's output in memory, taken from `buffers`, as long as it is needed."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        reduction: int,
+        picture: Array,
+        target: Array,
+        threads: int,
+        report: Report,
+        buffers: Buffers,
+    ) -> None:
+        work = sum(step.work for step in steps)
+        super().__init__(steps, reduction, picture, target, threads, report, work)
+        self.buffers = buffers
+
+    def paint(self) -> None:
+        """Fill the target."""
+        value = self.first
+        kept: dict[int, Array] = {}
+        for i, step in enumerate(self.steps):
+            copy = self.buffers.take(value.source.shape) if step.plan.kept else None
+            output = self.buffers.take(self.shape(step)) if step.plan.normalized else self.target
+            totals = self.convolve(step, value, output, keep=copy)
+            if value is not self.first:
+                self.buffers.give(value.source, value.residual)
+            if copy is not None:
+                kept[i] = copy
+            if step.plan.normalized:
+                residual = None if step.plan.adds is None else kept.pop(step.plan.adds)
+                value = step.reading(output, self.normalization(step, totals), residual)
+
+
+class _WithoutComputing(Whole):
+    def convolve(self, step: Step, *_: object, **__: object) -> Array:
+        return np.zeros((2, step.plan.outputs))
+
+
+def _bytes_each(steps: Sequence[Step], reduction: int) -> float:
+    """Bytes for each pixel of a picture that its buffers hold at most when it is painted whole.
+
+    They are counted on the way of a small picture, on which nothing is computed.
+    """
+    picture, buffers = np.empty((SAMPLE * reduction, SAMPLE * reduction, 3), np.uint8), Buffers()
+    _WithoutComputing(steps, reduction, picture, picture, 1, lambda done: None, buffers).paint()
+    return buffers.held / (SAMPLE * reduction) ** 2

@@ -1,0 +1,168 @@
+"""The plan's steps made ready for the compiled core, and one picture on its way through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+
+import numpy as np
+
+from artlives import plan
+from artlives.architecture import GAIN, GREY, RANGE
+from artlives.blocks.kernels import compiled
+from artlives.blocks.kernels.compiled import Array, Kernel, Reading
+from artlives.engines.painter import Report
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of the plan, made ready for the core.
+
+    Attributes:
+        plan: what it does.
+        kernel: its weights.
+        before, after: rows (and columns) of padding at the beginning and at the end of its input.
+        gamma, beta: of the normalization, (O,) in fp32; None without one.
+    """
+
+    plan: plan.Step
+    kernel: Kernel
+    before: int
+    after: int
+    gamma: Array | None = None
+    beta: Array | None = None
+
+    @property
+    def values(self) -> float:
+        """Values of its output for each pixel of the picture."""
+        return float(self.plan.outputs / self.plan.scale**2)
+
+    @property
+    def work(self) -> float:
+        """Multiply-adds for each pixel of the picture, roughly."""
+        taps = sum(weight.size for _, weight in self.kernel.phases)
+        return float(taps / (self.plan.scale * self.kernel.up[0]) ** 2)
+
+    def normalization(self, totals: Array, pixels: int) -> tuple[Array, Array]:
+        """Scale and shift, (O,) in fp32, that normalize an output of these totals over so many pixels.
+
+        Ulyanov et al. 2016, "Instance normalization": (x - mean) / sqrt(var + eps) * gamma + beta.
+        """
+        mean, square = totals / pixels
+        scale = self.gamma / np.sqrt(np.maximum(square - mean**2, 0) + plan.EPS)
+        shift = self.beta - mean * scale
+        return scale.astype(np.float32), shift.astype(np.float32)
+
+    def reading(
+        self, output: Array, normalization: tuple[Array, Array], residual: Array | None = None
+    ) -> Reading:
+        """How the next step reads this one's output, or rows of it: normalized, activated, with what is added."""
+        return Reading(output, *normalization, self.plan.activation == "relu", residual)
+
+
+def prepared(step: plan.Step, weights: Mapping[str, Array]) -> Step:
+    """`step` with its weights, fp32 arrays by the names of `plan.shapes`, in the core's order."""
+
+    def values(name: str) -> Array:
+        return np.ascontiguousarray(weights[f"{step.name}.{name}"], np.float32)
+
+    stride = step.stride, step.stride
+    if not step.normalized:
+        kernel = compiled.folded_convolution(values("conv.weight"), values("conv.bias"))
+        return Step(step, kernel, step.reflected, step.reflected)
+    gamma, beta = values("norm.weight"), values("norm.bias")
+    if step.transposed:
+        padding = step.cropped - step.stride * step.reflected
+        kernel, (before, _) = compiled.transposed_convolution(
+            values("conv.weight"), stride, (padding, padding)
+        )
+        return Step(step, kernel, before, kernel.span[0], gamma, beta)
+    kernel = compiled.convolution(values("conv.weight"), stride)
+    return Step(step, kernel, step.reflected, step.reflected, gamma, beta)
+
+
+class Painting:
+    """One picture on its way through the network.
+
+    Args:
+        steps: of the network.
+        reduction: what the picture is padded to a multiple of, in pixels.
+        picture: (H, W, 3) of uint8 or fp32.
+        target: the same, or another of its shape and dtype; where it is painted.
+        threads: how many to use.
+        report: is told the part that is done of `work` multiply-adds for each pixel.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        reduction: int,
+        picture: Array,
+        target: Array,
+        threads: int,
+        report: Report,
+        work: float,
+    ) -> None:
+        self.steps, self.picture, self.target = steps, picture, target
+        self.threads, self.report, self.work, self.done = threads, report, work, 0.0
+        self.height, self.width = (ceil(side / reduction) * reduction for side in picture.shape[:2])
+        ones = np.ones(3, np.float32)
+        # In -1..1.
+        self.first = Reading(picture, ones / RANGE, -GREY / RANGE * ones)
+
+    def shape(self, step: Step) -> tuple[int, int, int]:
+        """(H', W', O) of the step's output, of the padded picture."""
+        scale = step.plan.scale
+        return int(self.height / scale), int(self.width / scale), step.plan.outputs
+
+    def normalization(self, step: Step, totals: Array) -> tuple[Array, Array]:
+        """Scale and shift that normalize the step's output, of these totals over the whole picture."""
+        return step.normalization(totals, prod(self.shape(step)[:2]))
+
+    def table(self, step: Step, axis: int, of_picture: bool = False) -> Array:
+        """For each row or column of the step's padded input, the one that it is read from; see `compiled.padded`."""
+        size = int((self.height, self.width)[axis] / step.plan.source_scale)
+        table = compiled.padded(size, step.before, step.after, step.plan.reflected)
+        if of_picture:
+            # It is itself padded, to a multiple of what the network reduces it by.
+            side = self.picture.shape[axis]
+            return compiled.padded(side, 0, size - side, size)[table]
+        return table
+
+    def convolve(
+        self,
+        step: Step,
+        reading: Reading,
+        target: Array | None,
+        top: int = 0,
+        rows: tuple[int, int] | None = None,
+        source_top: int = 0,
+        keep: Array | None = None,
+    ) -> Array:
+        """Fill `target` with the step's output, from row `top` on, and return its totals; see `compiled.run`.
+
+        `rows` are the positions of the kernel to take, by default all. The source begins at row `source_top` of the
+        step's input.
+        """
+        normalized = step.plan.normalized
+        size = self.shape(step)[:2] if normalized else self.picture.shape[:2]
+        down, across = (self.table(step, axis, reading.source is self.picture) for axis in (0, 1))
+        totals = compiled.run(
+            step.kernel,
+            reading,
+            np.where(down < 0, -1, down - source_top),
+            across,
+            target,
+            size,
+            steps=rows,
+            top=top,
+            keep=keep,
+            totals=normalized,
+            gain=(1, 0) if normalized else (GAIN, GREY),
+            threads=self.threads,
+        )
+        part = 1.0 if rows is None else (rows[1] - rows[0]) * step.kernel.up[0] / size[0]
+        self.done += part * step.work
+        self.report(min(1.0, self.done / self.work))
+        return totals

@@ -1,0 +1,206 @@
+"""The network on CUDA, by the Triton kernels.
+
+Every convolution reads what came before it through the normalization, ReLU, residual addition and reflection that lie
+between, and leaves its output unnormalized, with its statistics. Pictures of a size that comes again are painted by a
+CUDA graph: all kernels in one launch.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import gcd
+from threading import Lock
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from artlives import plan
+from artlives.architecture import GAIN, GREY, RANGE, SMALLEST
+from artlives.blocks.kernels import triton_kernels
+from artlives.blocks.kernels.matmul import Geometry
+from artlives.blocks.kernels.triton_kernels import Kernel, Reading
+from artlives.blocks.padding import pad
+from artlives.engines.painter import Array, Report, Way
+from artlives.engines.tensors import paint_arrays
+
+# Sizes whose graphs are kept, each with the memory of one picture.
+GRAPHS = 4
+# Pixels of all pictures together; more take so long that launching their kernels is nothing.
+LARGEST_GRAPH = 1 << 23
+
+
+def reason_against(steps: Sequence[plan.Step], device: torch.device) -> str | None:
+    """Why the Triton kernels cannot paint with such a network on `device`; None if they can."""
+    if not triton_kernels.runs_on(device):
+        return "the Triton kernels need an NVIDIA GPU of compute capability 8.0 or more"
+    if others := {step.activation for step in steps} - {"relu", plan.SCALED_TANH, None}:
+        return f"the Triton kernels have no activation {others.pop()}"
+    return None
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of the plan, made ready for the kernels.
+
+    Attributes:
+        plan: what it does.
+        kernel: its weights.
+        gamma, beta: of the normalization, (O,); None without one.
+    """
+
+    plan: plan.Step
+    kernel: Kernel
+    gamma: Tensor | None = None
+    beta: Tensor | None = None
+
+
+class TritonPainter:
+    """A `tensors.TensorPainter` by the Triton kernels, of a network that there is no `reason_against`.
+
+    Args:
+        steps: the network's plan.
+        weights: its weights, by the names and of the shapes of `plan.shapes`.
+        device: a CUDA device.
+        dtype: of weights and activations: fp16, bf16 or fp32. Sums and statistics are fp32 in any case.
+    """
+
+    together = 8
+
+    def __init__(
+        self,
+        steps: Sequence[plan.Step],
+        weights: Mapping[str, Array | Tensor],
+        device: torch.device | str = "cuda",
+        dtype: torch.dtype = torch.float16,
+    ) -> None:
+        self.device, self.dtype = torch.device(device), dtype
+        self.reduction = plan.reduction(steps)
+        # Pixels side by side that the output layer gives at a time. Three colours alone would leave most of a matrix
+        # instruction idle, and read each pixel once for every column of the kernel.
+        self.side_by_side = gcd(self.reduction, 4)
+        self.steps = [self._prepared(step, weights) for step in steps]
+        self.graphs: OrderedDict[Any, _Graph | None] = OrderedDict()
+        self.lock = Lock()
+
+    def ways(self, height: int, width: int) -> dict[Way, int]:
+        """See `painter.Painter`: a GPU's memory is not planned."""
+        return {}
+
+    def paint(
+        self,
+        pictures: Sequence[Array],
+        *,
+        threads: int | None = None,
+        way: Way = Way.WHOLE,
+        report: Report = lambda done: None,
+    ) -> list[Array]:
+        """See `painter.Painter`; `report` is called after each batch."""
+        return paint_arrays(self, pictures, report)
+
+    @torch.inference_mode()
+    def paint_tensor(self, x: Tensor) -> Tensor:
+        """See `tensors.TensorPainter`. The result is channels-last.
+
+        Pictures of a size that comes again are painted by a CUDA graph.
+        """
+        if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < SMALLEST:
+            raise ValueError(
+                f"expected pictures (N, 3, H, W) of at least {SMALLEST} pixels a side, but got {list(x.shape)}"
+            )
+        x = x.to(self.device)
+        if self.device.type != "cuda" or x.numel() > 3 * LARGEST_GRAPH:
+            return self._paint(x)
+        key = x.shape, x.dtype
+        with self.lock:
+            if key not in self.graphs:
+                self.graphs[key] = None
+                painting = self._paint(x)
+            else:
+                graph = self.graphs[key] = self.graphs[key] or _Graph(self._paint, x)
+                painting = graph(x)
+            self.graphs.move_to_end(key)
+            while len(self.graphs) > GRAPHS:
+                self.graphs.popitem(last=False)
+        return painting
+
+    def _paint(self, x: Tensor) -> Tensor:
+        n, _, h, w = x.shape
+        x = pad(x, (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
+        picture = x.permute(0, 2, 3, 1).contiguous()
+        ones = torch.ones(n, 3, device=x.device)
+        # In -1..1.
+        value = Reading(picture, ones / RANGE, -GREY / RANGE * ones)
+        painting = torch.empty_like(picture)
+        kept: dict[int, Tensor] = {}
+        for i, step in enumerate(self.steps):
+            value = value._replace(reach=step.plan.reflected)
+            if not step.plan.normalized:
+                together = painting.view(n, picture.shape[1], -1, 3 * self.side_by_side)
+                triton_kernels.run(step.kernel, value, together, gain=(GAIN, GREY))
+                continue
+            if step.plan.kept:
+                kept[i] = torch.empty_like(value.source, dtype=self.dtype)
+            value = self._normalized(step, value, kept.get(i))
+            if step.plan.adds is not None:
+                value = value._replace(residual=kept.pop(step.plan.adds))
+        return painting[:, :h, :w].permute(0, 3, 1, 2)
+
+    def _normalized(self, step: Step, value: Reading, keep: Tensor | None) -> Reading:
+        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `keep`."""
+        n, height, width, _ = value.source.shape
+        (sy, sx), (uy, ux) = step.kernel.stride, step.kernel.up
+        shape = n, height // sy * uy, width // sx * ux, step.plan.outputs
+        output = torch.empty(shape, dtype=self.dtype, device=self.device)
+        statistics = triton_kernels.run(step.kernel, value, output, keep=keep, statistics=True)
+        assert statistics is not None
+        assert step.gamma is not None
+        assert step.beta is not None
+        scale, shift = triton_kernels.normalization(statistics, step.gamma, step.beta, plan.EPS)
+        return Reading(output, scale, shift, step.plan.activation == "relu")
+
+    def _prepared(self, step: plan.Step, weights: Mapping[str, Array | Tensor]) -> Step:
+        def values(name: str) -> Tensor:
+            return torch.as_tensor(weights[f"{step.name}.{name}"]).detach().to(self.device, torch.float32)
+
+        weight = values("conv.weight")
+        if not step.normalized:
+            pixels = self.side_by_side
+            bias = values("conv.bias").repeat(pixels)
+            geometry = Geometry((1, pixels), (step.reflected,) * 2)
+            weight = side_by_side(weight, pixels).to(self.dtype)
+            return Step(step, triton_kernels.convolution(weight, bias, geometry))
+        padding = step.cropped - step.stride * step.reflected if step.transposed else step.reflected
+        prepare = triton_kernels.transposed_convolution if step.transposed else triton_kernels.convolution
+        kernel = prepare(weight.to(self.dtype), None, Geometry((step.stride,) * 2, (padding,) * 2))
+        return Step(step, kernel, values("norm.weight"), values("norm.bias"))
+
+
+def side_by_side(weight: Tensor, pixels: int) -> Tensor:
+    """`weight` (O, C, kh, kw) as (pixels * O, C, kh, kw + pixels - 1).
+
+    Each position of that kernel gives the outputs of as many pixels in a row, if it walks in steps of `pixels`.
+    """
+    return torch.cat([pad(weight, (i, pixels - 1 - i, 0, 0)) for i in range(pixels)])
+
+
+class _Graph:
+    """The kernels of one size of picture, recorded once and launched together; input and output have their places."""
+
+    def __init__(self, paint: Any, x: Tensor) -> None:
+        self.x = x.clone()
+        # Recording allows no trial of configurations: so these have to be over before, on a stream beside.
+        stream = torch.cuda.Stream(x.device)
+        stream.wait_stream(torch.cuda.current_stream(x.device))
+        with torch.cuda.stream(stream):
+            for _ in range(triton_kernels.REPAYS):
+                paint(self.x)
+        torch.cuda.current_stream(x.device).wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.device(x.device), torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+            self.painting = paint(self.x)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.x.copy_(x)
+        self.graph.replay()
+        return self.painting.clone()
