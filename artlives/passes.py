@@ -141,7 +141,7 @@ def mixed(
     """
     height, width = photo.shape[:2]
     small = (1, 1) if painting is None else painting.shape[:2]
-    rows, columns = _between(height, small[0]), _between(width, small[1])
+    rows, columns = between(height, small[0]), between(width, small[1])
     if photo.dtype == np.uint8 and compiled.instruction_sets():
         compiled.mix(photo, painting, rows, columns, share, grain.tile(amplitude), target, threads)
         return
@@ -159,7 +159,7 @@ def mixed(
         target[top : top + ROWS] = grain.added(part, amplitude, top)
 
 
-def _between(large: int, small: int) -> tuple[Array, Array]:
+def between(large: int, small: int) -> tuple[Array, Array]:
     """For each of `large` pixels along an axis, which of `small` ones it lies at or after, and how far in 1/64.
 
     Pixels' middles are compared; beyond the first and the last, these are repeated.

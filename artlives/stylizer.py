@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 from PIL import Image
@@ -27,6 +26,8 @@ from artlives.settings import Settings
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from artlives.engines.tensors import TensorPainter
 
 
 class Stylizer:
@@ -108,27 +109,27 @@ class Stylizer:
             TypeError: if it is none of these kinds, or its dtype is another.
             ValueError: if its shape is another, or a float tensor holds values far outside 0..1.
         """
-        paint = partial(self._painted, report=report, threads=threads or default_threads())
+        threads = threads or default_threads()
         if isinstance(picture, Image.Image):
-            return images.to_pil(self._photo(images.from_pil(picture), paint))
+            return images.to_pil(self._photo(images.from_pil(picture), report, threads))
         if isinstance(picture, Photo):
-            return self._photo(picture, paint)
+            return self._photo(picture, report, threads)
         if isinstance(picture, np.ndarray):
             if picture.dtype != np.uint8:
                 raise TypeError(f"expected an array of uint8, but got {picture.dtype}")
             if picture.ndim != 3 or picture.shape[2] != 3:
                 raise ValueError(f"expected an array (H, W, 3), but got {picture.shape}")
-            return self._photo(Photo(picture), paint).pixels
+            return self._photo(Photo(picture), report, threads).pixels
         if "torch" in sys.modules and isinstance(picture, sys.modules["torch"].Tensor):
-            return self._tensor(picture, paint)
+            return self._tensor(picture, report, threads)
         raise TypeError(f"expected a PIL image, a NumPy array or a tensor, but got {type(picture).__name__}")
 
-    def _photo(self, photo: Photo, paint: partial[np.ndarray]) -> Photo:
+    def _photo(self, photo: Photo, report: Report, threads: int) -> Photo:
         if self.settings.size is not None:
             photo = images.fit(photo, self.settings.size)
-        return replace(photo, pixels=paint(np.ascontiguousarray(photo.pixels)))
+        return replace(photo, pixels=self._painted(np.ascontiguousarray(photo.pixels), report, threads))
 
-    def _tensor(self, x: Tensor, paint: partial[np.ndarray]) -> Tensor:
+    def _tensor(self, x: Tensor, report: Report, threads: int) -> Tensor:
         import torch
 
         if x.dtype != torch.uint8 and not x.is_floating_point():
@@ -137,45 +138,83 @@ class Stylizer:
             raise ValueError(f"expected a tensor (N, 3, H, W), but got {tuple(x.shape)}")
         if x.is_floating_point() and not (x.abs() <= 2).all():
             raise ValueError("expected floats within 0 and 1, but got larger ones or nan")
+        own = x.shape[2], x.shape[3]
+        size = own if self.settings.size is None else images.fitted(own, self.settings.size)
+        if not len(x) or (self.settings.strength == 0 and size == own):
+            return x.new_empty((len(x), 3, *size)) if size != own else x
         scale = 1 if x.dtype == torch.uint8 else 255
         values = x.detach() if scale == 1 else x.detach().float() * scale
-        # (N, H, W, 3)
-        pictures = np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())
-        if self.settings.size is not None and len(x):
-            size = images.fitted((pictures.shape[1], pictures.shape[2]), self.settings.size)
-            pictures = np.stack([passes.resized(picture, size) for picture in pictures])
-        if self.settings.strength == 0 and pictures.shape[1:3] == x.shape[2:]:
-            return x
-        painted = [paint(picture) for picture in pictures]
-        result = torch.from_numpy(np.stack(painted) if painted else pictures).permute(0, 3, 1, 2)
+        if self.device == "cpu":
+            # (N, H, W, 3)
+            pictures = np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())
+            sized = (passes.resized(picture, size) for picture in pictures)
+            painted = np.stack([self._painted(picture, report, threads) for picture in sized])
+            result = torch.from_numpy(painted).permute(0, 3, 1, 2)
+        else:
+            from artlives import device_passes
+
+            result = self._on_device(device_passes.resized(values.to(self.device), size), report)
         return (result if scale == 1 else result / scale).to(x.device, x.dtype)
 
     def _painted(self, photo: np.ndarray, report: Report, threads: int) -> np.ndarray:
         """What becomes of (H, W, 3) in 0..255, uint8 or fp32; the result is like it."""
-        settings = self.settings
-        if settings.strength == 0:
+        if self.device != "cpu":
+            import torch
+
+            x = torch.from_numpy(photo).to(self.device).permute(2, 0, 1)[None]
+            return self._on_device(x, report)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+        if self.settings.strength == 0:
             return photo.copy()
         height, width = photo.shape[:2]
+        with _naming_memory(width, height):
+            sizes, share, amplitude = self._passes(height, width)
+            painting = passes.paint(
+                self.painter,
+                photo,
+                sizes,
+                share=share,
+                amplitude=amplitude,
+                memory=self.settings.memory,
+                threads=threads,
+                report=report,
+            )
+            if self._blends():
+                blend(photo, painting, self.settings.strength, self.settings.keep_colors)
+        return painting
+
+    def _on_device(self, photos: Tensor, report: Report) -> Tensor:
+        """What becomes of (N, 3, H, W) in 0..255, uint8 or fp32, on a GPU; the result is like it."""
+        from artlives import device_passes
+
+        if self.settings.strength == 0:
+            return photos
+        height, width = photos.shape[2:]
+        with _naming_memory(width, height):
+            sizes, share, amplitude = self._passes(height, width)
+            painter = cast("TensorPainter", self.painter)
+            paintings = device_passes.paint(
+                painter, photos, sizes, share=share, amplitude=amplitude, report=report
+            )
+            if self._blends():
+                paintings = device_passes.blend(
+                    photos, paintings, self.settings.strength, self.settings.keep_colors
+                )
+        return paintings
+
+    def _passes(self, height: int, width: int) -> tuple[list[passes.Size], int, float]:
+        """The sizes of the passes, the share of each in the next one, and the amplitude of the grain."""
+        settings = self.settings
         if min(height, width) < SMALLEST:
             raise ArtlivesError(f"{width}x{height} pixels are too small to paint: each side needs {SMALLEST}")
         sizes = [(height, width)]
         if not settings.one_pass:
             sizes = passes.chosen(self.painter, height, width, settings.brush, settings.memory)
         enlarged = sizes[-1][0] > height
-        with _naming_memory(width, height):
-            painting = passes.paint(
-                self.painter,
-                photo,
-                sizes,
-                share=passes.SHARE_ENLARGED if enlarged else passes.SHARES[settings.brush],
-                amplitude=self.style.grain if settings.grain is None else settings.grain,
-                memory=settings.memory,
-                threads=threads,
-                report=report,
-            )
-            if settings.keep_colors or settings.strength < 1:
-                blend(photo, painting, settings.strength, settings.keep_colors)
-        return painting
+        share = passes.SHARE_ENLARGED if enlarged else passes.SHARES[settings.brush]
+        return sizes, share, self.style.grain if settings.grain is None else settings.grain
+
+    def _blends(self) -> bool:
+        return self.settings.keep_colors or self.settings.strength < 1
 
 
 @contextmanager

@@ -1,0 +1,102 @@
+"""Coarse to fine, grain and blending on a GPU: what `passes` and `blend` do, on tensors that stay where they are.
+
+Tensors are (N, 3, H, W), of uint8 or fp32 in 0..255. Whole numbers are mixed as on the CPU, bit by bit; resampling
+rounds by itself, so that a pixel may be off by one grey level.
+"""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from artlives import grain, passes
+from artlives.blend import WEIGHTS
+from artlives.engines.painter import Report
+from artlives.engines.tensors import TensorPainter
+from artlives.passes import Size
+
+# Pixels to either side of a point that Lanczos's filter reaches, at the coarser of the two resolutions; as in Pillow.
+SUPPORT = 3
+
+
+def paint(
+    painter: TensorPainter, photos: Tensor, sizes: list[Size], *, share: int, amplitude: float, report: Report
+) -> Tensor:
+    """The paintings of photos of one size after a pass at each of `sizes`; see `passes.paint`."""
+    pixels = [height * width for height, width in sizes]
+    painting = None
+    for i, size in enumerate(sizes):
+        picture = mixed(resized(photos, size), painting, share, amplitude)
+        painting = painter.paint_tensor(picture).clamp(0, 255)
+        report(sum(pixels[: i + 1]) / sum(pixels))
+    assert painting is not None
+    return resized(painting, (photos.shape[2], photos.shape[3]))
+
+
+def resized(x: Tensor, size: Size) -> Tensor:
+    """`x` at another size (height, width), by Lanczos's filter, as by `passes.resized`."""
+    for axis in (3, 2):
+        old, new = x.shape[axis], size[axis - 2]
+        if old == new:
+            continue
+        matrix = _lanczos(old, new).to(x.device)
+        values = x.float()
+        values = values @ matrix.T if axis == 3 else matrix @ values
+        # Pillow rounds bytes after either direction.
+        x = values.round().clamp(0, 255).to(x.dtype) if x.dtype == torch.uint8 else values
+    return x if x.dtype == torch.uint8 else x.clamp(0, 255)
+
+
+@cache
+def _lanczos(old: int, new: int) -> Tensor:
+    """The matrix (new, old) that resamples a line of `old` pixels to `new`."""
+    scale = old / new
+    stretch = max(1.0, scale)
+    centers = (torch.arange(new, dtype=torch.float64) + 0.5) * scale
+    distance = (torch.arange(old) + 0.5 - centers[:, None]) / stretch
+    weights = torch.sinc(distance) * torch.sinc(distance / SUPPORT) * (distance.abs() < SUPPORT)
+    return (weights / weights.sum(1, keepdim=True)).float()
+
+
+def mixed(photos: Tensor, painting: Tensor | None, share: int, amplitude: float) -> Tensor:
+    """What a pass paints: photos mixed with the painting of the pass before, with grain; see `passes.mixed`."""
+    height, width = photos.shape[2:]
+    whole = photos.dtype == torch.uint8
+    part = photos.to(torch.int32 if whole else torch.float32)
+    if painting is not None:
+        painted = painting.to(part.dtype)
+        for axis, side in ((2, height), (3, width)):
+            painted = _enlarged(painted, axis, side)
+        part = part * 4096 * (64 - share) + painted * share
+        part = (part + (1 << 17)) >> 18 if whole else part / (1 << 18)
+    rows, columns = (torch.arange(side, device=photos.device) % grain.PERIOD for side in (height, width))
+    field = torch.from_numpy(grain.tile(amplitude)).to(photos.device)[rows[:, None], columns]
+    return (part + field).clamp(0, 255).to(photos.dtype)
+
+
+def _enlarged(x: Tensor, axis: int, side: int) -> Tensor:
+    """64 times `x`, bilinearly enlarged along an axis to `side` pixels."""
+    small = x.shape[axis]
+    first, part = (torch.from_numpy(values).to(x.device) for values in passes.between(side, small))
+    part = part.to(x.dtype).reshape(-1, *[1] * (3 - axis))
+    after = x.index_select(axis, (first + 1).clamp(max=small - 1))
+    return x.index_select(axis, first) * (64 - part) + after * part
+
+
+def blend(photos: Tensor, paintings: Tensor, strength: float, keep_colors: bool) -> Tensor:
+    """The paintings as they are asked for; see `blend.blend`."""
+    before, after = photos.float(), paintings.float()
+    if keep_colors:
+        after = with_colors_of(before, after)
+    blended = before + (after - before) * strength
+    return blended.round().to(photos.dtype) if photos.dtype == torch.uint8 else blended
+
+
+def with_colors_of(photos: Tensor, paintings: Tensor) -> Tensor:
+    """The paintings' luminance with the photos' colours, in fp32; see `blend.with_colors_of`."""
+    weights = torch.from_numpy(WEIGHTS).to(photos.device).reshape(3, 1, 1)
+    luminance = (paintings * weights).sum(1, keepdim=True)
+    chroma = photos - (photos * weights).sum(1, keepdim=True)
+    room = torch.where(chroma > 0, 255 - luminance, luminance)
+    fits = (room / chroma.abs().clamp(min=1e-3)).amin(1, keepdim=True)
+    return luminance + chroma * fits.clamp(0, 1)

@@ -1,0 +1,118 @@
+"""What a GPU does around the network is what the CPU does; here on torch's CPU, or on a GPU where there is one."""
+
+import numpy as np
+import pytest
+import torch
+
+from artlives import Stylizer, device_passes, images, passes
+from artlives.blend import blend
+from artlives.engines.tensors import paint_arrays
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu:0"
+
+
+def photo_of(height, width, dtype=np.uint8, seed=0):
+    """Coarse squares and fine noise."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(20, 230, (height // 16 + 1, width // 16 + 1, 3)).repeat(16, 0).repeat(16, 1)
+    return (coarse[:height, :width] + rng.uniform(-20, 20, (height, width, 3))).astype(dtype)
+
+
+def tensor(*pictures):
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).to(DEVICE)
+
+
+def array(x):
+    return x[0].permute(1, 2, 0).cpu().numpy()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("size", [(40, 60), (61, 97), (150, 40), (100, 150)])
+def test_resampling(size, dtype):
+    photo = photo_of(100, 150, dtype)
+    difference = np.abs(
+        array(device_passes.resized(tensor(photo), size)) - passes.resized(photo, size).astype(float)
+    )
+    assert difference.max() <= (1 if dtype == np.uint8 else 0.01)
+
+
+@pytest.mark.parametrize("amplitude", [0.0, 6.0])
+@pytest.mark.parametrize("small", [(33, 50), (100, 150), None])
+def test_mixing_whole_numbers_is_the_same_bit_by_bit(small, amplitude):
+    photo, painting = photo_of(100, 150), None if small is None else photo_of(*small, seed=1)
+    expected = np.empty_like(photo)
+    passes.mixed(photo, painting, 26, amplitude, expected, 1)
+    found = device_passes.mixed(tensor(photo), None if small is None else tensor(painting), 26, amplitude)
+    assert np.array_equal(array(found), expected)
+
+
+def test_mixing_floats():
+    photo, painting = photo_of(100, 150, np.float32), photo_of(33, 50, np.float32, seed=1)
+    expected = np.empty_like(photo)
+    passes.mixed(photo, painting, 26, 6.0, expected, 1)
+    found = device_passes.mixed(tensor(photo), tensor(painting), 26, 6.0)
+    np.testing.assert_allclose(array(found), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("keep_colors", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_blending(dtype, keep_colors):
+    photo, painting = photo_of(50, 60, dtype), photo_of(50, 60, dtype, seed=1)
+    found = device_passes.blend(tensor(photo), tensor(painting), 0.6, keep_colors)
+    blend(photo, painting, 0.6, keep_colors)
+    assert np.abs(array(found) - painting.astype(float)).max() <= (1 if dtype == np.uint8 else 1e-3)
+
+
+@pytest.fixture
+def on_device(style_file, monkeypatch):
+    """A stylizer that paints as on a GPU."""
+    monkeypatch.setattr("artlives.engines.compiled.reason_against", lambda steps: "it is missing")
+    monkeypatch.setattr("artlives.devices.choose", lambda name: str(name))
+    return Stylizer(style_file, device=DEVICE)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"one_pass": True}, {"size": 48}, {"strength": 0.5, "keep_colors": True}]
+)
+def test_it_paints_as_the_cpu(on_device, style_file, pixels, options):
+    stylizer = on_device.variant(**options)
+    expected = Stylizer(style_file, device="cpu", **options)(pixels).astype(int)
+
+    def check(painting, most=6):
+        # The network magnifies the grey level that resampling may round to the other side.
+        difference = np.abs(painting - expected)
+        assert difference.max() <= most
+        assert difference.mean() <= 0.5
+
+    check(stylizer(pixels))
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    check(array(stylizer(x)))
+    floats = stylizer(x.float() / 255)
+    assert floats.dtype == torch.float32
+    check(array(floats) * 255, most=7)
+
+
+def test_a_batch_stays_one_and_on_its_device(on_device, pixels, monkeypatch):
+    batches = []
+    paint = on_device.painter.paint_tensor
+    monkeypatch.setattr(on_device.painter, "paint_tensor", lambda x: batches.append(x.shape) or paint(x))
+    monkeypatch.setattr("artlives.engines.torch.paint_arrays", None)
+    x = torch.from_numpy(np.stack([pixels, pixels[::-1], pixels[:, ::-1]])).permute(0, 3, 1, 2).to(DEVICE)
+    paintings = on_device.variant(one_pass=True)(x)
+    assert batches == [(3, 3, *pixels.shape[:2])]
+    assert paintings.device == x.device
+    assert not torch.equal(paintings[0], paintings[1])
+
+
+def test_pictures_of_a_folder_of_one_size_go_together(on_device, pixels):
+    told = []
+    small = np.ascontiguousarray(pixels[:32])
+    on_device.painter.together = 2
+    paintings = paint_arrays(on_device.painter, [pixels, pixels, pixels, small], told.append)
+    assert [painting.shape for painting in paintings] == [pixels.shape] * 3 + [small.shape]
+    assert told == [0.5, 0.75, 1.0]
+
+
+def test_a_photo_that_is_too_small_is_told(on_device):
+    with pytest.raises(Exception, match="9x20 pixels are too small"):
+        on_device(images.Photo(np.zeros((20, 9, 3), np.uint8)))
