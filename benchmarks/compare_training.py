@@ -23,10 +23,11 @@ from tqdm import tqdm
 
 from artlives import grain
 from artlives.files import replacing
-from artlives.training.objective import Objective, tensor
+from artlives.training.objective import Objective
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
 from artlives.training.recipe import CHOICES, LEARNING_RATES, Recipe
+from artlives.training.tensors import from_pixels
 from artlives.training.trainer import Progress, Trainer
 
 FOLDER = Path("runs/compare-training")
@@ -62,7 +63,7 @@ class Comparison:
         for file in self.photos.held_out:
             photo = np.asarray(Image.open(file).convert("RGB").resize((JUDGED_SIZE, JUDGED_SIZE)))
             pair = photo, grain.added(photo, SMALL.grain)
-            self.judged.append([tensor(pixels, perceptual.mean.device) for pixels in pair])
+            self.judged.append([from_pixels(pixels, perceptual.mean.device) for pixels in pair])
 
     @torch.no_grad()
     def distance(self, network: torch.nn.Module) -> float:

@@ -22,7 +22,8 @@ from artlives.training import trainer as module
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
 from artlives.training.recipe import Recipe
-from artlives.training.trainer import Interrupted, Progress, Trainer
+from artlives.training.signals import Interrupted
+from artlives.training.trainer import Progress, Trainer
 
 
 def main() -> None:

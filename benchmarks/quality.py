@@ -22,10 +22,11 @@ from artlives import grain, styles
 from artlives.engines.torch import load
 from artlives.training.evaluation import resized
 from artlives.training.losses import total_variation
-from artlives.training.objective import Objective, tensor
+from artlives.training.objective import Objective
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
 from artlives.training.recipe import Recipe
+from artlives.training.tensors import from_pixels
 
 
 class Reached(Exception):
@@ -107,7 +108,8 @@ def main() -> None:
     for path in files:
         pixels = resized(path, options.size)
         photo, grainy = (
-            tensor(picture, torch.device("cpu")) for picture in (pixels, grain.added(pixels, style.grain))
+            from_pixels(picture, torch.device("cpu"))
+            for picture in (pixels, grain.added(pixels, style.grain))
         )
         content = objective.content_of(photo)
 

@@ -1,37 +1,35 @@
 """`artlives train`: a new style from a painting and a folder of photographs."""
 
-import re
+from __future__ import annotations
+
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from artlives import styles
 from artlives.architecture import MOST_GRAIN
+from artlives.cli import remembered
 from artlives.cli.options import device_option, perceptual_option
 from artlives.errors import ArtlivesError
-from artlives.files import sample_photos
-from artlives.training.recipe import (
-    CHOICES,
-    LEARNING_RATES,
-    MEAN,
-    NONE,
-    PRESET_OF,
-    PRESETS,
-    Recipe,
-    read,
-    recipe,
-)
+from artlives.styles import Style
+from artlives.training import Interrupted, Report, session
+from artlives.training.recipe import CHOICES, LEARNING_RATES, MEAN, NONE, PRESET_OF, PRESETS, Recipe
 
 if TYPE_CHECKING:
-    from artlives.training.trainer import Trainer
+    from torch.utils.tensorboard import SummaryWriter
+    from tqdm import tqdm
 
-JUDGED = 10  # photos that the style is measured on in the end
-MEASURED = 5  # steps that tell how long the rest will take
+    from artlives.training.trainer import Progress, Trainer
+
+# Steps that tell how long the rest will take: the first ones differ by a tenth or so.
+MEASURED = 5
+# The losses beside the progress bar.
+SHOWN = ("style", "content", "steadiness")
 
 
 def _by_preset(field: str) -> str:
@@ -59,7 +57,6 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--photos",
-    "photos_folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folder of photographs to learn on; a thousand are enough. [default: the one named last time]",
 )
@@ -69,6 +66,7 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "-o",
     "--output",
+    "target",
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="Style file to write. [default: NAME in your own style folder, where --style NAME finds it]",
@@ -83,7 +81,6 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option(
     "--recipe",
-    "recipe_file",
     metavar="FILE.toml",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Options in a file, as those of the shipped styles in models/recipes/; the options below override it.",
@@ -168,8 +165,8 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--holdout",
     type=click.IntRange(0),
-    help=f"Leave out the last N photos by name; the style is measured on {JUDGED} of them in the end. [default: "
-    f"{JUDGED} where there are a hundred or more]",
+    help=f"Leave out the last N photos by name; the style is measured on {session.JUDGED} of them in the end. "
+    f"[default: {session.JUDGED} where there are a hundred or more]",
 )
 @perceptual_option
 @click.option("--tensorboard", is_flag=True, help="Log the losses for TensorBoard in runs/NAME, too.")
@@ -180,21 +177,11 @@ def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
 @device_option
 def train(
     paintings: tuple[Path, ...],
-    photos_folder: Path | None,
+    photos: Path | None,
     name: str | None,
-    output: Path | None,
-    overwrite: bool,
-    resume: bool,
+    target: Path | None,
     preset: str | None,
-    recipe_file: Path | None,
-    holdout: int | None,
-    perceptual: Path | None,
     tensorboard: bool,
-    title: str | None,
-    painter: str,
-    year: str,
-    licence: str,
-    device: str,
     **options: Any,
 ) -> None:
     """Train a style on PAINTING, or on several by one painter.
@@ -202,121 +189,102 @@ def train(
     Checkpoints, a log and previews go to runs/NAME. Ctrl-C stops after the current step; the same command with
     --resume goes on from there. Started by torchrun, several processes share the work.
     """
-    from artlives import styles
-    from artlives.training import settings
-
-    # All that can be told is told before what takes long to import.
-    name = name or re.sub(r"\W+", "-", paintings[0].stem).strip("-_").lower()
     try:
-        styles.check_name(name)
+        name = session.style_name(name, paintings, target)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--name") from error
-    if output is None and name in styles.shipped():
-        raise click.BadParameter(f"{name} comes with artlives: choose another", param_hint="--name")
-    target = output or styles.user_folder() / f"{name}.safetensors"
-    _check_target(target, overwrite)
-    folder = photos_folder or settings.remembered_photos()
-    file_options = read(recipe_file) if recipe_file else {}
-    start = options["start"] or file_options.get("start", NONE)
-    if start not in (MEAN, NONE):
-        styles.find(start)
-
-    from tqdm import tqdm
-
-    from artlives import devices
-    from artlives.training.evaluation import table
-    from artlives.training.memory import keep_freed_memory
-    from artlives.training.perceptual import Perceptual
-    from artlives.training.photos import Photos
-    from artlives.training.processes import joined
-    from artlives.training.trainer import LOG_EVERY, Interrupted, Progress, Trainer
-
-    keep_freed_memory()
-    with joined(devices.pick(device)) as (processes, where):
-        first = processes.rank == 0
-
-        def say(line: str) -> None:
-            if first:
-                click.echo(line, err=True)
-
-        photos = Photos(folder or sample_photos(), holdout, nested=folder is not None)
-        if folder is None:
-            say(
-                f"warning: learning on the {len(photos.files)} sample photos alone; name a folder of a thousand with "
-                "--photos, once, for a style that suits any photo"
+    # Only the command remembers a folder: what `session.train` does depends on its arguments alone.
+    folder = photos or remembered.photos_folder()
+    with closing(_Console(preset, photos, tensorboard)) as console:
+        try:
+            session.train(
+                paintings, folder, name=name, target=target, preset=preset, report=console, **options
             )
-        elif photos_folder and first:
+        except Interrupted as stop:
+            console.close()
+            if console.told:
+                click.echo(f"{stop}; the same command with --resume goes on from there", err=True)
+            sys.exit(128 + stop.signum)
+
+
+class _Console(Report):
+    """The command's words and its progress bar, and what TensorBoard shows.
+
+    Args:
+        preset: the one that was named; None for the device's own.
+        photos: the folder of photos that was named, which is remembered once it turns out to hold some.
+        tensorboard: whether to log the losses for TensorBoard.
+    """
+
+    def __init__(self, preset: str | None, photos: Path | None, tensorboard: bool) -> None:
+        self._preset, self._photos, self._tensorboard = preset, photos, tensorboard
+        # Of several processes, the first alone is told of the training.
+        self.told = False
+        self._bar: tqdm[Any] | None = None
+        self._writer: SummaryWriter | None = None
+
+    def begin(self, trainer: Trainer) -> None:
+        from tqdm import tqdm
+
+        self.told, steps = True, trainer.recipe.steps
+        if self._photos:
             with suppress(ArtlivesError):  # it is a convenience, no reason not to train
-                settings.remember_photos(photos_folder)
-        preset = preset or PRESET_OF[where.type]
-        chosen = recipe(preset, file_options, **options)
-        trainer = Trainer(
-            paintings, photos, chosen, Perceptual(perceptual, where), Path("runs") / name, where, processes
-        )
-        if resume:
-            trainer.resume()
-        elif not overwrite and trainer.is_unfinished():
-            raise ArtlivesError(
-                f"{trainer.folder} holds a training that is not finished: go on with --resume, or start again with "
-                "--overwrite"
-            )
-        else:
-            trainer.restart()
-        say(f"{name}: {chosen.steps} steps (preset {preset}) on {len(photos.files)} photos")
-        writer = _summary_writer(trainer.folder, trainer.step) if tensorboard and first else None
-        measured_from = trainer.step + 1  # the first step takes longer
-        started = time.perf_counter()
-        with tqdm(total=chosen.steps, initial=trainer.step, unit="step", disable=not first) as bar:
+                remembered.remember_photos(self._photos)
+        self._record = trainer.record
+        preset = self._preset or PRESET_OF[trainer.device.type]
+        photos = len(trainer.photos.files)
+        click.echo(f"{trainer.folder.name}: {steps} steps (preset {preset}) on {photos} photos", err=True)
+        if self._tensorboard:
+            self._writer = _summary_writer(trainer.folder, trainer.step)
+        self._bar = tqdm(total=steps, initial=trainer.step, unit="step")
+        # The first step takes longer.
+        self._measured_from, self._started = trainer.step + 1, time.perf_counter()
 
-            def report(progress: Progress) -> None:
-                nonlocal started
-                if progress.step % LOG_EVERY == 0:
-                    losses = progress.losses()
-                    bar.set_postfix(
-                        {loss: f"{losses[loss]:.3g}" for loss in ("style", "content", "steadiness")}
-                    )
-                bar.update()
-                if writer:
-                    for loss, value in progress.losses().items():
-                        writer.add_scalar(loss, value, progress.step)
-                if progress.step == measured_from:
-                    started = time.perf_counter()
-                if first and progress.step == measured_from + MEASURED < chosen.steps:
-                    seconds = (time.perf_counter() - started) / MEASURED
-                    minutes = seconds * (chosen.steps - progress.step) / 60
-                    bar.write(f"{seconds:.2f} seconds a step: about {minutes:.0f} minutes to go", sys.stderr)
+    def step(self, progress: Progress) -> None:
+        from artlives.training.trainer import LOG_EVERY
 
-            try:
-                losses = trainer.run(report)
-            except Interrupted as stop:
-                bar.close()
-                say(f"{stop}; the same command with --resume goes on from there")
-                sys.exit(128 + stop.signum)
-        if writer:
-            writer.close()
-        if not first:
-            return
-        figures = _measure(trainer, paintings)
-        styles.save(
-            target,
-            trainer.average.file_weights(),
-            name=name,
-            painting=title or name,
-            painter=painter,
-            year=year,
-            licence=licence,
-            layers=trainer.layers,
-            training={**trainer.card(), "losses": losses},
-            measured={k: round(v, 4) for k, v in figures.items()} if photos.held_out else {},
-        )
+        assert self._bar is not None
+        if progress.step % LOG_EVERY == 0:
+            losses = progress.losses()
+            self._bar.set_postfix({loss: f"{losses[loss]:.3g}" for loss in SHOWN})
+        self._bar.update()
+        if self._writer:
+            for loss, value in progress.losses().items():
+                self._writer.add_scalar(loss, value, progress.step)
+        if progress.step == self._measured_from:
+            self._started = time.perf_counter()
+        steps = self._bar.total
+        if progress.step == self._measured_from + MEASURED < steps:
+            seconds = (time.perf_counter() - self._started) / MEASURED
+            minutes = seconds * (steps - progress.step) / 60
+            self._bar.write(f"{seconds:.2f} seconds a step: about {minutes:.0f} minutes to go", sys.stderr)
+        if progress.step == steps:
+            self.close()
+
+    def warn(self, line: str) -> None:
+        click.echo(f"warning: {line}", err=True)
+
+    def end(self, style: Style, figures: dict[str, float]) -> None:
+        from artlives.training.evaluation import table
+
+        self.close()
+        if figures and not style.measured:
+            click.echo("measured on photos that it was trained on, which flatters it:", err=True)
         if figures:
             click.echo(table(figures))
-        record = trainer.record
-        click.echo(f"pictures on the way: {record.draw_previews()}, losses: {record.draw_losses()}")
-        click.echo(f"wrote {target}; paint with it: artlives stylize PHOTO --style {output or name}")
+        click.echo(f"pictures on the way: {self._record.sheet}, losses: {self._record.plot}")
+        named = style.name if styles.files().get(style.name) == style.path else style.path
+        click.echo(f"wrote {style.path}; paint with it: artlives stylize PHOTO --style {named}")
+
+    def close(self) -> None:
+        """Ends the bar and TensorBoard's file, if there are any."""
+        if self._bar is not None:
+            self._bar.close()
+        if self._writer:
+            self._writer.close()
 
 
-def _summary_writer(folder: Path, step: int) -> Any:
+def _summary_writer(folder: Path, step: int) -> SummaryWriter:
     """TensorBoard's writer, which leaves out what an earlier run logged after `step`."""
     try:
         from torch.utils.tensorboard import SummaryWriter
@@ -325,40 +293,3 @@ def _summary_writer(folder: Path, step: int) -> Any:
             "--tensorboard needs the package tensorboard: pip install 'artlives[tensorboard]'"
         ) from error
     return SummaryWriter(folder / "tensorboard", purge_step=step + 1)
-
-
-def _measure(trainer: "Trainer", paintings: Sequence[Path]) -> dict[str, float]:
-    """The style's figures of quality; none where a photo is unfit to be measured on."""
-    from artlives.training.evaluation import evaluate
-    from artlives.training.objective import Objective
-
-    photos, recipe = trainer.photos, trainer.recipe
-    # By the costs that all styles are measured with, whichever this one was trained with.
-    judge = Objective(trainer.objective.perceptual, paintings, recipe.style_size)
-    try:
-        figures = evaluate(
-            trainer.average, judge, (photos.held_out or photos.files)[-JUDGED:], 512, recipe.grain
-        )
-    except ArtlivesError as error:
-        click.echo(f"not measured: {error}", err=True)
-        return {}
-    if not photos.held_out:
-        click.echo("measured on photos that it was trained on, which flatters it:", err=True)
-    return figures
-
-
-def _check_target(target: Path, overwrite: bool) -> None:
-    """Raise ArtlivesError unless the style can be written in the end."""
-    from artlives import styles
-
-    if target.exists() and not overwrite:
-        raise ArtlivesError(
-            f"{target} is there already: choose another --name, or give --overwrite to replace it"
-        )
-    try:
-        if target.parent == styles.user_folder():
-            target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-    except OSError as error:
-        raise ArtlivesError(f"{target} cannot be written: {error.strerror}") from error

@@ -11,8 +11,11 @@ from torch import Tensor
 
 from artlives.architecture import Layer
 from artlives.engines.network import StyleNetwork
+from artlives.training.tensors import to_pixels
 
-CHANNELS = 6  # shown of each block
+# Channels that are shown of each block: those side by side are still large enough to look at.
+CHANNELS = 6
+# In the picture of the first filters, of which there are 24.
 FILTERS_A_ROW = 8
 
 
@@ -68,6 +71,7 @@ def filmstrip(network: StyleNetwork, layers: tuple[Layer, ...], photo: Tensor) -
 def first_filters(network: StyleNetwork) -> Image.Image:
     """The first convolution's filters in colour, an input of its own for each; gray is a weight of zero."""
     weights = next(network.parameters()).detach().float().cpu()  # (outputs, 3, k, k)
+    # A filter, and below a channel, that is the same throughout must not be divided by 0.
     strongest = weights.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-6)
     tiles = [colours(weight).convert("RGBA") for weight in 127.5 + 127.5 * weights / strongest]
     return _grid(tiles, FILTERS_A_ROW, gap=1)
@@ -75,7 +79,7 @@ def first_filters(network: StyleNetwork) -> Image.Image:
 
 def colours(values: Tensor) -> Image.Image:
     """(3, H, W) in 0..255 as an RGB picture."""
-    return Image.fromarray(values.detach().clamp(0, 255).round().byte().permute(1, 2, 0).cpu().numpy())
+    return Image.fromarray(to_pixels(values))
 
 
 def _full_range(values: Tensor) -> Tensor:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
 from artlives import devices, grain, images, styles
@@ -16,11 +22,13 @@ from artlives.explanation.reconstruction import content_kept, style_kept
 from artlives.files import replacing
 from artlives.images import Photo
 from artlives.plan import reduction
-from artlives.training.objective import tensor
 from artlives.training.perceptual import Perceptual
+from artlives.training.tensors import from_pixels
 
 PAGE, PICTURES = "index.html", "pictures"
-PHOTO_SIZE, KEPT_SIZE = 384, 256  # pixels of the longer side: through the network, and made from noise
+# Pixels of the longer side: of the photo that goes through the network, as wide as a column of the page; and of what is
+# made from noise, which takes seconds a picture.
+PHOTO_SIZE, KEPT_SIZE = 384, 256
 
 # The layers that training judges by, and what the pictures made from noise show of them.
 KEPT = {
@@ -61,38 +69,16 @@ def explain(
             reduced to a longer side of 384 pixels, is below 16.
     """
     where = devices.pick(device)
-    clean = images.fit(photo, PHOTO_SIZE).pixels
-    x = tensor(grain.added(clean, style.grain), where)
-    height, width = (side - side % reduction(style.steps) for side in x.shape[2:])
-    if min(height, width) < SMALLEST:
-        raise ArtlivesError(
-            f"the photo is too small or too narrow: at {PHOTO_SIZE} pixels a side is below {SMALLEST}"
-        )
-    network = load(style, where)
-    x = x[:, :, :height, :width]
-    frames = filmstrip(network, style.layers, x)
-    pictures = {
-        "photo.png": colours(tensor(clean, where)[0, :, :height, :width]),
-        "filters.png": first_filters(network),
-    }
-    blocks = []
-    for i, frame in enumerate(frames):
-        file = f"{i + 1:02}-{frame.layer.kind}.png"
-        pictures[file] = frame.picture
-        blocks.append({"frame": frame, "file": file, "scale": round(width / frame.width)})
-
+    pictures, blocks, (height, width) = _on_its_way(photo, style, where)
     kept: dict[str, list[dict[str, str]]] = {"photo": [], "painting": []}
     if perceptual:
-        judge = Perceptual(perceptual, where)
-        originals = {"photo": tensor(images.fit(photo, KEPT_SIZE).pixels, where)}
+        originals = {"photo": images.fit(photo, KEPT_SIZE).pixels}
         if painting:
-            originals["painting"] = tensor(images.fit(images.load(painting), KEPT_SIZE).pixels, where)
-            pictures["painting.png"] = colours(originals["painting"][0])
-        jobs = [(of, layer) for of in originals for layer in KEPT[of]]
-        for of, layer in tqdm(jobs, unit="layer", disable=None):
-            made = (content_kept if of == "photo" else style_kept)(judge, originals[of], layer)
+            originals["painting"] = images.fit(images.load(painting), KEPT_SIZE).pixels
+            pictures["painting.png"] = Image.fromarray(originals["painting"])
+        for of, layer, picture in _kept(originals, Perceptual(perceptual, where), where):
             file = f"{of}-{layer}.png"
-            pictures[file] = colours(made[0])
+            pictures[file] = picture
             kept[of].append({"layer": layer, "file": file, "sentence": KEPT[of][layer]})
 
     template = Environment(
@@ -103,6 +89,47 @@ def explain(
         lstrip_blocks=True,
     ).get_template("page.html")
     html = template.render(style=style, width=width, height=height, blocks=blocks, kept=kept, shown=CHANNELS)
+    return _written(folder, html, pictures)
+
+
+def _on_its_way(
+    photo: Photo, style: styles.Style, where: torch.device
+) -> tuple[dict[str, Image.Image], list[dict[str, Any]], tuple[int, int]]:
+    """The pictures of the photo, the filters and the blocks by file name; what the page says of each block; and the
+    height and width of the photo in pixels."""
+    clean = images.fit(photo, PHOTO_SIZE).pixels
+    x = from_pixels(grain.added(clean, style.grain), where)
+    height, width = (side - side % reduction(style.steps) for side in x.shape[2:])
+    if min(height, width) < SMALLEST:
+        raise ArtlivesError(
+            f"the photo is too small or too narrow: at {PHOTO_SIZE} pixels a side is below {SMALLEST}"
+        )
+    network = load(style, where)
+    pictures = {
+        "photo.png": Image.fromarray(clean[:height, :width]),
+        "filters.png": first_filters(network),
+    }
+    blocks = []
+    for i, frame in enumerate(filmstrip(network, style.layers, x[:, :, :height, :width])):
+        file = f"{i + 1:02}-{frame.layer.kind}.png"
+        pictures[file] = frame.picture
+        blocks.append({"frame": frame, "file": file, "scale": round(width / frame.width)})
+    return pictures, blocks, (height, width)
+
+
+def _kept(
+    originals: dict[str, NDArray[np.uint8]], judge: Perceptual, where: torch.device
+) -> Iterator[tuple[str, str, Image.Image]]:
+    """Of what, the layer, and the picture made from noise, for each of the `originals` (H, W, 3) and its layers."""
+    tensors = {of: from_pixels(pixels, where) for of, pixels in originals.items()}
+    jobs = [(of, layer) for of in originals for layer in KEPT[of]]
+    for of, layer in tqdm(jobs, unit="layer", disable=None):
+        made = (content_kept if of == "photo" else style_kept)(judge, tensors[of], layer)
+        yield of, layer, colours(made[0])
+
+
+def _written(folder: Path, html: str, pictures: dict[str, Image.Image]) -> Path:
+    """The page's path, once it is written with its pictures."""
     try:
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,8 +13,11 @@ from torch import Tensor
 from artlives.training.losses import content_loss, gram_matrix, style_loss, total_variation
 from artlives.training.perceptual import Perceptual
 
+# Of L-BFGS: seconds on a CPU, and more change little that can be seen.
 ITERATIONS = 60
-SMOOTHNESS = 3e-6  # weight of the total variation, which takes away noise that a layer does not see
+# Weight of the total variation, in squared grey levels, beside a relative loss. It takes away noise that a layer does
+# not see.
+SMOOTHNESS = 3e-6
 
 
 def content_kept(perceptual: Perceptual, picture: Tensor, layer: str) -> Tensor:
@@ -33,19 +36,18 @@ def style_kept(perceptual: Perceptual, picture: Tensor, layer: str) -> Tensor:
 
 def _optimized(like: Tensor, loss: Callable[[Tensor], Tensor]) -> Tensor:
     """What L-BFGS makes of noise of the shape of `like`."""
+    # Around grey, within 0..1, so that L-BFGS's first step has a sensible length.
     noise = torch.randn(like.shape, generator=torch.Generator().manual_seed(0)) * 0.1 + 0.5
-    picture = noise.to(
-        like.device
-    ).requires_grad_()  # 0..1, so that L-BFGS's first step has a sensible length
-    optimizer = torch.optim.LBFGS(
+    picture = noise.to(like.device).requires_grad_()
+    optimizer: torch.optim.Optimizer = torch.optim.LBFGS(
         [picture], max_iter=ITERATIONS, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
     )
 
-    def closure() -> Tensor:
+    def closure() -> float:
         optimizer.zero_grad()
         value = loss(picture * 255) + SMOOTHNESS * total_variation(picture * 255)
-        value.backward()
-        return value
+        torch.autograd.backward(value)
+        return value.item()
 
     optimizer.step(closure)
     return picture.detach() * 255

@@ -7,17 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from artlives import grain, images
 from artlives.engines.network import StyleNetwork
 from artlives.errors import ArtlivesError
-from artlives.training.objective import Objective, tensor
+from artlives.training.objective import Objective
+from artlives.training.tensors import from_pixels
 
-BORDER = 16  # pixels: what the border figure compares, and what the others leave out
-SURROUNDINGS = 48  # pixels of photo around the smaller picture of the border figure
-SHIFTS = range(1, 8)  # pixels
-SMALLEST = 2 * (BORDER + SURROUNDINGS) + 32  # pixels a side of a photo that all can be measured on
+# Pixels: what the border figure compares, and what the shift figure leaves out, two of the network's grid of 8.
+BORDER = 16
+# Pixels of photo around the smaller picture of the border figure: whole cells of the grid of 8, which lies the same in
+# both pictures then.
+SURROUNDINGS = 48
+# Pixels: all below the network's grid of 8; when the photo moves by a whole cell, the grid does not show.
+SHIFTS = range(1, 8)
+# Pixels a side of a photo that all can be measured on: within border and surroundings, 32 are left to be compared.
+SMALLEST = 2 * (BORDER + SURROUNDINGS) + 32
+# Of the mean squared error, 0..1: that of equal pictures counts as this, 100 dB, rather than as an infinite PSNR.
+LEAST_ERROR = 1e-10
 
 FIGURES = {
     "style": "distance from the painting's texture (lower is better; 1 is none of it)",
@@ -48,7 +58,7 @@ def evaluate(
     rows = []
     for path in photos:
         pixels = resized(path, size)
-        clean, photo = tensor(pixels, device), tensor(grain.added(pixels, amplitude), device)
+        clean, photo = from_pixels(pixels, device), from_pixels(grain.added(pixels, amplitude), device)
         if min(photo.shape[2:]) < SMALLEST:
             raise ArtlivesError(
                 f"{path} is too narrow to measure: {SMALLEST} px a side are needed at --size {size}"
@@ -81,13 +91,14 @@ def table(figures: dict[str, float]) -> str:
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
-    """Peak signal-to-noise ratio of two pictures in 0..255, in dB; at most 100."""
+    """Peak signal-to-noise ratio of two pictures of one shape in 0..255, in dB; at most 100."""
     error = ((a - b) / 255).square().mean().item()
-    return -10 * math.log10(max(error, 1e-10))
+    return -10 * math.log10(max(error, LEAST_ERROR))
 
 
 def _paint(network: StyleNetwork, photo: Tensor) -> Tensor:
-    return network(photo).clamp(0, 255)
+    painted: Tensor = network(photo).clamp(0, 255)
+    return painted
 
 
 def _shift(network: StyleNetwork, photo: Tensor) -> float:
@@ -118,10 +129,8 @@ def _flicker(network: StyleNetwork, photo: Tensor, painted: Tensor) -> float:
     return psnr(painted, _paint(network, (photo + noise).clamp(0, 255)))
 
 
-def resized(path: Path, size: int) -> np.ndarray:
-    """The photo with a longer side of `size` pixels, enlarged if it is smaller."""
+def resized(path: Path, size: int) -> NDArray[np.uint8]:
+    """The photo (H, W, 3) with a longer side of `size` pixels, enlarged if it is smaller."""
     image = images.to_pil(images.load(path)).convert("RGB")
     scale = size / max(image.size)
-    return np.asarray(
-        image.resize([round(side * scale) for side in image.size], images.Image.Resampling.LANCZOS)
-    )
+    return np.asarray(image.resize([round(side * scale) for side in image.size], Image.Resampling.LANCZOS))

@@ -14,10 +14,16 @@ from torch.autograd import Function
 
 from artlives.images import LUMA
 
-FRAME = 16  # pixels
+# Pixels at each edge of a picture: two of the network's grid of 8. A frame that padding leaves is within them.
+FRAME = 16
+# Of a channel's distribution: so few that even a crop of 64 pixels has many values for each.
 BINS = 16
+# Of a painting's colours along each direction: four for each grey level.
 QUANTILES = 1024
-PALETTE_NOISE = 4.0  # grey levels
+# Grey levels, the standard deviation of noise that is added to a painting's colours: finer shades are not told apart.
+PALETTE_NOISE = 4.0
+# The share of both distributions that is spread evenly over all bins, so that a divergence is finite where one is 0.
+SPREAD = 1e-3
 # The axes of a painting's colours, and the diagonals between them, each of length 1.
 DIRECTIONS = [
     [x / n, y / n, z / n]
@@ -26,7 +32,9 @@ DIRECTIONS = [
 ]
 # Pixels a side whose mean luminance is compared: of features such as an eye, and of whole forms.
 TONE_SIZES = (4, 16)
-TONE_NOISE = 4.0  # grey levels
+# Grey levels, the standard deviation of noise that is added to all tones: fainter ones need not be kept.
+TONE_NOISE = 4.0
+# What a difference costs, by name.
 COSTS = {"l1": torch.abs, "mse": torch.square}
 
 
@@ -53,7 +61,8 @@ def gram_matrix(features: Tensor) -> Tensor:
 
     Gatys et al. 2016, "Image style transfer using convolutional neural networks", equation 3.
     """
-    return _Gram.apply(features)
+    gram: Tensor = _Gram.apply(features)
+    return gram
 
 
 class _Gram(Function):
@@ -93,7 +102,8 @@ def distributions(features: Tensor, typical: Tensor) -> Tensor:
     """
     n, c = features.shape[:2]
     x = features.float().flatten(2)
-    position = x / (x + typical.clamp(min=1e-6)[:, None]) * (BINS - 1)  # (N, C, H * W)
+    # (N, C, H * W); a channel that is 0 throughout must not be divided by.
+    position = x / (x + typical.clamp(min=1e-6)[:, None]) * (BINS - 1)
     below = position.detach().floor().clamp(max=BINS - 2)
     part, index = position - below, below.long()
     counts = features.new_zeros(n, c, BINS, dtype=torch.float32)
@@ -104,14 +114,18 @@ def distributions(features: Tensor, typical: Tensor) -> Tensor:
 def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
     """The sum of p * log(p / q) over the last axis (Kullback & Leibler 1951); 0 for equal distributions.
 
-    A thousandth is spread evenly over both, so that it stays finite where q is 0.
+    `p` and `q` are (..., BINS), shares that sum to 1 over the last axis; the result is (...), >= 0. `SPREAD` of both is
+    spread evenly, so that it stays finite where q is 0.
     """
-    p, q = (0.999 * x + 0.001 / x.shape[-1] for x in (p, q))
+    p, q = ((1 - SPREAD) * x + SPREAD / x.shape[-1] for x in (p, q))
     return (p * (p / q).log()).sum(-1)
 
 
 def js_divergence(p: Tensor, q: Tensor) -> Tensor:
-    """The mean of both distributions' KL divergence from their mean (Lin 1991); between 0 and log 2, symmetric."""
+    """The mean of both distributions' KL divergence from their mean (Lin 1991); between 0 and log 2, symmetric.
+
+    `p` and `q` are (..., BINS), as for `kl_divergence`; the result is (...).
+    """
     mean = (p + q) / 2
     return (kl_divergence(p, mean) + kl_divergence(q, mean)) / 2
 

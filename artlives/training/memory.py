@@ -1,7 +1,10 @@
-"""Memory that a training keeps, since each step needs as much as the one before."""
+"""Memory that a training keeps, since each step needs as much as the one before, and what to do where it lacks."""
 
 import ctypes
 import sys
+from collections.abc import Callable
+
+from artlives.training.recipe import Recipe
 
 # glibc's parameters of `mallopt`, and what they are set to, bytes. From the first on, memory is asked of the system for
 # itself and given back at once: no tensor of a training has 1 GiB. More than the second free at the end is given back:
@@ -21,3 +24,19 @@ def keep_freed_memory() -> None:
     if mallopt:
         for parameter, value in (_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD):
             mallopt(parameter, value)
+
+
+def advice(recipe: Recipe, fits: Callable[[int], bool] | None) -> str:
+    """What to say where a step needs more memory than there is.
+
+    `fits` tries a step of fewer crops, halved from one try to the next; None where that cannot be tried.
+    """
+    problem = f"{recipe.batch_size} crops of {recipe.size} px a step need more memory than there is"
+    if fits is None:
+        return f"{problem}: give a smaller --batch-size"
+    batch_size = recipe.batch_size
+    while batch_size > 1:
+        batch_size //= 2
+        if fits(batch_size):
+            return f"{problem}: --batch-size {batch_size} fits"
+    return f"{problem}, and so does a single one: give a smaller --size"

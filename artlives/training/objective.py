@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,13 +21,18 @@ from artlives.training.losses import (
     tones,
 )
 from artlives.training.perceptual import Perceptual
+from artlives.training.tensors import from_pixels
 
+# Gatys et al. 2016 take the first layer of each block; the last one here, which sees 48 pixels at a time, stands
+# for those of deeper blocks, which are not computed.
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv3_4")
-# The painting and the picture are compared at full, half and quarter size; the small ones carry the large strokes.
+# The painting and the picture are compared at full, half and quarter size; the small ones carry the large strokes. The
+# quarter size counts for half: of a crop of 256 pixels a side, 64 are left there to tell by.
 SCALE_WEIGHTS = (1.0, 1.0, 0.5)
 # The layer that says what things are and where; see `Objective`.
 CONTENT_LAYER = "conv3_3"
-# By which all styles are measured; they sum to 1.
+# By which all styles are measured, by scale (0 is the full size) and layer; they sum to 1. Most is the half size's: it
+# keeps what things are, and leaves the strokes free.
 CONTENT_WEIGHTS = {(0, CONTENT_LAYER): 0.25, (1, CONTENT_LAYER): 0.75}
 
 Place = tuple[int, str]
@@ -88,7 +93,7 @@ class Objective:
         files = [paintings] if isinstance(paintings, Path) else paintings
         with torch.no_grad():
             pictures = [
-                tensor(_resized(images.load(file).pixels, style_size), perceptual.mean.device)
+                from_pixels(_resized(images.load(file).pixels, style_size), perceptual.mean.device)
                 for file in files
             ]
             features = [
@@ -145,8 +150,3 @@ def _resized(painting: np.ndarray, long_side: int) -> np.ndarray:
     height, width = painting.shape[:2]
     scale = long_side / max(height, width)
     return passes.resized(painting, (max(1, round(height * scale)), max(1, round(width * scale))))
-
-
-def tensor(pixels: Any, device: torch.device) -> Tensor:
-    """NumPy (H, W, 3) uint8 as (1, 3, H, W) fp32 in 0..255."""
-    return torch.tensor(pixels, device=device).permute(2, 0, 1).unsqueeze(0).float()

@@ -19,6 +19,7 @@ from artlives.errors import ArtlivesError
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4")
 # Before these, the picture is halved by max pooling.
 _POOLED = ("conv2_1", "conv3_1")
+# Of the picture and of every layer's features.
 _CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 256)
 # The convolutions' places in torchvision's own network.
 _INDICES = (0, 2, 5, 7, 10, 12, 14, 16)
@@ -91,6 +92,7 @@ class Perceptual(nn.Module):
                 self.register_buffer(f"{name}_{kind}", value)
 
     def forward(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Features (N, C, H / s, W / s) of pictures (N, 3, H, W) in 0..255, by layer; s is 1, 2 or 4, by the block."""
         wanted = set(layers)
         x = ((x - self.mean) / self.deviation).to(self.dtype).contiguous(memory_format=torch.channels_last)
         found: dict[str, Tensor] = {}
@@ -109,9 +111,9 @@ class Perceptual(nn.Module):
 def has_bf16(device: torch.device) -> bool:
     """Whether torch's convolutions have instructions of the device for products of bf16."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cpu" and supported is not None and supported()
+    return device.type == "cpu" and supported is not None and bool(supported())
 
 
 def _read(path: Path | None) -> tuple[dict[str, Tensor], tuple[tuple[float, ...], tuple[float, ...]]]:

@@ -11,7 +11,13 @@ from artlives import images, styles
 from artlives.errors import ArtlivesError
 from artlives.folders import files_in, photos_among
 
-ZOOM = 1.6  # a photo's short side is this many times the crop's side at most, and once at least
+# A photo's short side is this many times the crop's side at most, and once at least: things are seen in many sizes, and
+# a crop is still a large part of its photo.
+ZOOM = 1.6
+# Photos that are held out where that is left open, and how many there must be for it: a tenth of them is no loss.
+HELD_OUT, HELD_OUT_OF = 10, 100
+# The share of crops that are mirrored: a photo and its mirror image are alike.
+MIRRORED = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +25,8 @@ log = logging.getLogger(__name__)
 class Photos:
     """The photos in a folder and in the folders in it, as `folders.photos_among`, without the last `holdout` ones.
 
-    Where `holdout` is None, these are ten if there are a hundred or more, else none. With `nested` false, the
-    folder's own pictures alone. One that cannot be read is skipped, with one warning.
+    Where `holdout` is None, these are `HELD_OUT` if there are `HELD_OUT_OF` or more, else none. With `nested` false, it
+    is the folder's own pictures alone. One that cannot be read is skipped, with one warning.
 
     Raises:
         ArtlivesError: no picture is there, or the folder cannot be read.
@@ -30,7 +36,7 @@ class Photos:
         found = files_in(folder) if nested else [path.name for path in folder.glob("*") if path.is_file()]
         files = [folder / path for path in photos_among(found, styles.files())]
         if holdout is None:
-            holdout = 10 if len(files) >= 100 else 0
+            holdout = HELD_OUT if len(files) >= HELD_OUT_OF else 0
         kept = max(0, len(files) - holdout)
         self.files, self.held_out = files[:kept], files[kept:]
         self.folder = folder
@@ -61,7 +67,7 @@ class Photos:
         box = tuple(edge / scale for edge in (left, top, left + size, top + size))
         box = (box[0], box[1], min(box[2], photo.width), min(box[3], photo.height))
         pixels = np.asarray(photo.resize((size, size), Image.Resampling.BICUBIC, box=box))
-        return pixels[:, ::-1] if mirrored < 0.5 else pixels
+        return pixels[:, ::-1] if mirrored < MIRRORED else pixels
 
     def _photo(self, index: int) -> Image.Image:
         """The photo of that index, or the next one that can be read."""

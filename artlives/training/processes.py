@@ -1,14 +1,17 @@
 """Several processes that train one style together, as `torchrun` starts them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, distributed
 
 from artlives.errors import ArtlivesError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,14 @@ class Processes:
             values = values.clone()
             distributed.all_reduce(values)
         return values
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """What `make` returns in the first process, in all of them; the others wait for it."""
+        made = [make() if self.rank == 0 else None]
+        if self.count > 1:
+            distributed.broadcast_object_list(made)
+        (found,) = made
+        return cast(T, found)
 
 
 @contextmanager

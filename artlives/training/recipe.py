@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from artlives.architecture import ACTIVATIONS, MOST_GRAIN
+from artlives.architecture import ACTIVATIONS, MOST_GRAIN, STYLE_NETWORK, Layer, activated
 from artlives.errors import ArtlivesError
 
 if sys.version_info >= (3, 11):
@@ -87,6 +87,24 @@ class Recipe:
             (1, "conv2_2"): self.fine_content_weight,
         }
 
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """What the parts of the loss, by name, are multiplied by before they are added up."""
+        return {
+            "style": self.style_weight,
+            # Those of `content_weights` are within it.
+            "content": 1.0,
+            "palette": self.palette_weight,
+            "tone": self.tone_weight,
+            "steadiness": self.steadiness_weight,
+            "variation": self.tv_weight,
+        }
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The style network, with the recipe's activation."""
+        return activated(STYLE_NETWORK, self.activation)
+
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Trained styles' weights know photos already: fewer steps are needed from their mean, whatever the painting.
@@ -126,38 +144,54 @@ def read(path: Path) -> dict[str, Any]:
         raise ArtlivesError(f"{path} cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise ArtlivesError(f"{path} is not a recipe in TOML: {error}") from error
+    try:
+        return checked(options)
+    except ValueError as error:
+        raise ArtlivesError(f"{path}: {error}") from error
+
+
+def checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a recipe, each of its attribute's type, a list of numbers as a tuple.
+
+    Raises:
+        ValueError: there is a name or a value that no recipe has; the line names it.
+    """
     known = {field.name: getattr(Recipe, field.name) for field in fields(Recipe)}
-    for name, value in options.items():
+    for name in options:
         if name not in known:
-            raise ArtlivesError(f"{path}: there is no {name!r} in a recipe; there are {', '.join(known)}")
-        options[name] = _checked(path, name, value, known[name])
-    return options
+            raise ValueError(f"there is no {name!r} in a recipe; there are {', '.join(known)}")
+    return {name: _checked(name, value, known[name]) for name, value in options.items()}
 
 
-def _checked(path: Path, name: str, value: Any, example: Any) -> Any:
-    """`value` as the kind of `example`, or an ArtlivesError that says what is wrong with it."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+def _checked(name: str, value: Any, example: Any) -> Any:
+    """`value` as the type of `example`, or a ValueError that says what is wrong with it."""
     if isinstance(example, tuple):
         fits = (
-            isinstance(value, list)
+            isinstance(value, list | tuple)
             and len(value) >= 2
-            and all(isinstance(v, int | float) and v >= 0 for v in value)
+            and all(_is_number(v) and 0 <= v < float("inf") for v in value)
         )
         wanted, value = "two or more numbers >= 0", tuple(map(float, value)) if fits else value
     elif isinstance(example, float):
         most = MOST_GRAIN if name == "grain" else float("inf")
-        fits = number and 0 <= value <= most
+        fits = _is_number(value) and 0 <= value <= most
         wanted, value = f"a number within 0 and {most:g}", float(value) if fits else value
     elif isinstance(example, int):
         least = {"size": 64, "style_size": 64, "seed": 0}.get(name, 1)
-        fits, wanted = isinstance(value, int) and number and value >= least, f"a whole number >= {least}"
+        fits = isinstance(value, int) and _is_number(value) and value >= least
+        wanted = f"a whole number >= {least}"
     else:
         names = CHOICES.get(name, ())
         fits = isinstance(value, str) and (not names or value in names)
         wanted = f"one of {', '.join(names)}" if names else "a text"
     if not fits:
-        raise ArtlivesError(f"{path}: {name} must be {wanted}, not {value!r}")
+        raise ValueError(f"{name} must be {wanted}, not {value!r}")
     return value
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is one that is no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def card(chosen: Recipe) -> dict[str, Any]:

@@ -12,17 +12,19 @@ from artlives.files import TEMPORARY, replacing
 from artlives.images import Photo
 from artlives.sheet import contact_sheet
 
-TILE = 640  # pixels, the width of a preview in the sheet
+# Pixels, the width of a preview in the sheet: three side by side fill a wide screen.
+TILE = 640
 
 
 class Record:
-    """The log and the previews in a training's folder.
+    """The log and the previews in a training's folder, the `sheet` and the `plot` that are drawn of them.
 
     Every method raises ArtlivesError where a file cannot be written or removed.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.log = folder, folder / "log.jsonl"
+        self.sheet, self.plot = folder / "previews.jpg", folder / "losses.png"
 
     def add(self, entry: dict[str, Any]) -> None:
         """Appends a line of JSON to the log; `entry` holds its "step"."""
@@ -62,8 +64,8 @@ class Record:
         with replacing(self.log) as temporary:
             temporary.write_text("".join(json.dumps(entry) + "\n" for entry in kept))
 
-    def draw_previews(self) -> Path:
-        """Writes previews.jpg, a sheet of all previews, and returns its path."""
+    def draw_previews(self) -> None:
+        """Writes the sheet of all previews."""
         entries = self.entries()
         tiles = []
         for step, file in self.previews().items():
@@ -72,12 +74,10 @@ class Record:
             before = [entry for entry in entries if entry["step"] <= step]
             line = "style {style:.2f}, content {content:.2f}".format(**before[-1]) if before else ""
             tiles.append((picture, f"step {step}", line))
-        path = self.folder / "previews.jpg"
-        images.save(images.from_pil(contact_sheet(tiles, columns=3)), path)
-        return path
+        images.save(images.from_pil(contact_sheet(tiles, columns=3)), self.sheet)
 
-    def draw_losses(self) -> Path:
-        """Writes losses.png, the losses over the steps, and returns its path."""
+    def draw_losses(self) -> None:
+        """Writes the plot of the losses over the steps."""
         from matplotlib.figure import Figure  # takes a second to import
 
         entries = self.entries()
@@ -94,7 +94,5 @@ class Record:
         steadiness.set(xlabel="step", ylabel="steadiness, dB")
         for axes in (distances, steadiness):
             axes.grid(alpha=0.3)
-        path = self.folder / "losses.png"
-        with replacing(path) as temporary:
+        with replacing(self.plot) as temporary:
             figure.savefig(temporary, format="png", dpi=100)
-        return path

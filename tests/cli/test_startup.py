@@ -35,6 +35,10 @@ def answer(python, *arguments, models=""):
         (["--version"], 0, "artlives 0."),
         (["stylize", "--help"], 0, "--keep-colors"),
         (["train", "--help"], 0, "PAINTING"),
+        (["train", __file__, "--name", "../up"], 2, "--name"),
+        (["train", __file__, "--name", "dots"], 2, "dots comes with artlives"),
+        (["train", __file__, "--name", "new", "--start-from", "dot"], 1, "did you mean 'dots'"),
+        (["train", __file__, "-o", "none/new.safetensors"], 1, "none/new.safetensors cannot be written"),
         (["check", "--help"], 0, "block"),
         (["explain", "--help"], 0, "--perceptual"),
         (["export", "--help"], 0, "--onnx"),
@@ -64,8 +68,9 @@ def test_stylize_does_without_torch(python, style_file, photo_file):
     assert (code, heavy) == (0, ["numpy"])
 
 
-def test_importing_the_package_imports_nothing_heavy(python):
-    code = "import sys, artlives; artlives.styles; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+@pytest.mark.parametrize("use", ["artlives.styles", "artlives.training.train"])
+def test_importing_the_package_imports_nothing_heavy(python, use):
+    code = f"import sys, artlives.training; {use}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert python("-c", code).returncode == 0
 
 

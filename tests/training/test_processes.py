@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import artlives
+from artlives import styles
 from artlives.errors import ArtlivesError
 from artlives.training.photos import Photos
 from artlives.training.processes import Processes, joined
 from artlives.training.recipe import Recipe
-from artlives.training.trainer import Interrupted, Trainer
+from artlives.training.signals import Interrupted
+from artlives.training.trainer import Trainer
 
 # Adam would make much of a rounding error: it divides each gradient by its size, however small that is.
 RECIPE = Recipe(
@@ -33,30 +35,14 @@ OPTIONS = {
 
 
 @pytest.fixture
-def two_processes(painting, photos_folder, perceptual_file, tmp_path):
-    """Runs `torchrun ... artlives train` and returns the losses of all steps."""
+def started(tmp_path):
+    """Runs `torchrun` with two processes in an empty folder, and returns what they print."""
 
     def run(*arguments):
-        options = [part for name, value in OPTIONS.items() for part in (f"--{name}", value)]
         paths = os.pathsep.join([str(Path(artlives.__file__).parent.parent), *sys.path])
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2]
-        command += ["-m", "artlives", "train", painting, "--photos", photos_folder, "--name", "waves"]
-        command += [
-            "--perceptual",
-            perceptual_file,
-            "--steadiness-weight",
-            RECIPE.steadiness_weight,
-            "--palette-weight",
-            RECIPE.palette_weight,
-            "--holdout",
-            1,
-            "--device",
-            "cpu",
-            *options,
-        ]
-        command += ["-o", tmp_path / "waves.safetensors", *arguments]
         result = subprocess.run(
-            list(map(str, command)),
+            [str(part) for part in (*command, *arguments)],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
             capture_output=True,
@@ -64,7 +50,29 @@ def two_processes(painting, photos_folder, perceptual_file, tmp_path):
             check=False,
         )
         assert result.returncode == 0, result.stderr
-        assert result.stdout.count("wrote") == 1
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def two_processes(started, painting, photos_folder, perceptual_file, tmp_path):
+    """Runs `torchrun ... artlives train` and returns the losses of all steps."""
+
+    def run(*arguments):
+        options = {
+            **OPTIONS,
+            "photos": photos_folder,
+            "name": "waves",
+            "perceptual": perceptual_file,
+            "steadiness-weight": RECIPE.steadiness_weight,
+            "palette-weight": RECIPE.palette_weight,
+            "holdout": 1,
+            "device": "cpu",
+            "output": tmp_path / "waves.safetensors",
+        }
+        parts = [part for name, value in options.items() for part in (f"--{name}", value)]
+        assert started("-m", "artlives", "train", painting, *parts, *arguments).count("wrote") == 1
         return torch.load(tmp_path / "runs/waves/checkpoint.pt")["recent"]
 
     return run
@@ -103,6 +111,23 @@ def test_two_processes_train_as_one_does_and_go_on_from_it(two_processes, one_pr
     alone.resume()
     assert alone.step == RECIPE.steps
     torch.testing.assert_close(alone.network.state_dict(), whole.network.state_dict(), rtol=1e-2, atol=1e-3)
+
+
+def test_both_processes_return_the_style(started, painting, photos_folder, perceptual_file, tmp_path):
+    (tmp_path / "script.py").write_text(f"""
+import os
+from pathlib import Path
+from artlives.training import session
+session.JUDGED, session.JUDGED_SIZE = 1, 256  # to be quick
+style = session.train(
+    {str(painting)!r}, {str(photos_folder)!r}, target="waves.safetensors", perceptual={str(perceptual_file)!r},
+    device="cpu", steps=1, size=64, batch_size=2, style_size=80, start="none",
+)
+Path("rank-" + os.environ["RANK"]).write_text(repr(style))
+""")
+    started("script.py")
+    style = repr(styles.read(tmp_path / "waves.safetensors")).replace(f"{tmp_path}/", "")
+    assert [(tmp_path / f"rank-{rank}").read_text() for rank in (0, 1)] == [style, style]
 
 
 def test_shares_are_disjoint_and_whole():

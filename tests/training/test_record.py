@@ -11,9 +11,11 @@ def test_pictures_and_losses_are_drawn(tmp_path):
         record.add({"step": step, "style": 2 / step, "content": 0.5, "steadiness": 30.0})
         record.add_preview(step, Photo(np.full((50, 80, 3), step % 256, np.uint8)))
     assert list(record.previews()) == [1, 20, 300]
-    sheet = Image.open(record.draw_previews())
+    record.draw_previews()
+    record.draw_losses()
+    sheet = Image.open(record.sheet)
     assert sheet.width > 3 * TILE
-    plot = Image.open(record.draw_losses())
+    plot = Image.open(record.plot)
     assert plot.format == "PNG"
     assert len(plot.convert("RGB").getcolors(1 << 20)) > 10
     assert Record(tmp_path).entries()[1] == {"step": 20, "style": 0.1, "content": 0.5, "steadiness": 30.0}

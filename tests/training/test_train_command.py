@@ -1,4 +1,5 @@
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from artlives import styles
-from artlives.cli import main
+from artlives.cli import main, remembered
 from artlives.cli import train as command
 from artlives.engines.torch import load
-from artlives.training import evaluation, settings
+from artlives.training import evaluation, photos, session
 from artlives.training.evaluation import FIGURES, evaluate
 
 
@@ -34,7 +35,7 @@ def train(tmp_path, monkeypatch, perceptual_file):
 
 def test_all_it_takes_is_a_painting(train, painting, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "evaluate", evaluate)
-    monkeypatch.setattr(command, "JUDGED", 1)
+    monkeypatch.setattr(session, "JUDGED", 1)
     result = train(painting)
     assert result.exit_code == 0, result.output
     assert "warning: learning on the 9 sample photos" in result.stderr
@@ -51,17 +52,17 @@ def test_all_it_takes_is_a_painting(train, painting, tmp_path, monkeypatch):
 
 def test_the_photos_are_remembered(train, painting, photos_folder, tmp_path):
     assert train(painting, "--photos", photos_folder, "--name", "one").exit_code == 0
-    assert settings.settings_file().is_relative_to(tmp_path)
+    assert remembered.settings_file().is_relative_to(tmp_path)
     result = train(painting, "--name", "two")
     assert result.exit_code == 0
     assert "warning" not in result.stderr
     assert styles.find("two").training["photos"] == 4
 
-    settings.settings_file().write_text(json.dumps({"photos": str(tmp_path / "gone")}))
+    remembered.settings_file().write_text(json.dumps({"photos": str(tmp_path / "gone")}))
     gone = train(painting, "--name", "three")
     assert (gone.exit_code, gone.stderr.count("\n")) == (1, 1)
     assert "gone, named last time" in gone.stderr
-    settings.settings_file().write_text("rubbish")
+    remembered.settings_file().write_text("rubbish")
     assert "settings.json cannot be read: remove it" in train(painting, "--name", "three").stderr
     assert train(painting, "--name", "three", "--photos", photos_folder).exit_code == 0
 
@@ -92,7 +93,7 @@ def test_a_style_or_training_that_is_there_is_not_replaced_by_accident(
 
 
 def test_what_cannot_be_written_is_told_at_the_start(train, painting, photos_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "recipe", None)  # the start is over when it is called
+    monkeypatch.setattr(photos, "Photos", None)  # the start is over when it is called
     for target in ("none/style.safetensors", "file/style.safetensors"):
         (tmp_path / "file").touch()
         result = train(painting, "--photos", photos_folder, "-o", target)
@@ -150,6 +151,16 @@ def test_a_painting_without_letters_needs_a_name(train, painting, tmp_path):
     nameless = tmp_path / "---.png"
     nameless.write_bytes(Path(painting).read_bytes())
     assert "--name" in train("--", nameless).stderr
+
+
+def test_ctrl_c_says_how_to_go_on(train, painting, photos_folder, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(command._Console, "step", lambda *_: signal.raise_signal(signal.SIGINT))
+        result = train(painting, "--photos", photos_folder)
+    assert result.exit_code == 128 + signal.SIGINT
+    assert result.stderr.endswith("stopped at step 1; the same command with --resume goes on from there\n")
+    assert not list((tmp_path / "data").rglob("*.safetensors"))
+    assert train(painting, "--photos", photos_folder, "--resume").exit_code == 0
 
 
 def test_tensorboard_is_an_extra(train, painting, photos_folder, monkeypatch):

@@ -5,15 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from artlives import styles
-from artlives.architecture import Layer
-from artlives.engines.network import StyleNetwork
-from artlives.engines.torch import load
 from artlives.errors import ArtlivesError
 from artlives.training import trainer as module
+from artlives.training.checkpoint import is_unfinished
 from artlives.training.photos import Photos
 from artlives.training.recipe import CHOICES, LEARNING_RATES, Recipe
-from artlives.training.trainer import Interrupted, Trainer, one_cycle
+from artlives.training.signals import Interrupted
+from artlives.training.trainer import Trainer, one_cycle
 
 RECIPE = Recipe(steps=6, size=64, batch_size=2, style_size=80)
 
@@ -91,11 +89,11 @@ def test_resuming_needs_a_checkpoint_of_the_same_recipe(new):
 
 def test_a_new_training_forgets_the_old_one(new):
     trainer = new()
-    assert not trainer.is_unfinished()
+    assert not is_unfinished(trainer.checkpoint)
     trainer.save()
-    assert trainer.is_unfinished()
+    assert is_unfinished(trainer.checkpoint)
     trainer.run(lambda report: None)
-    assert not trainer.is_unfinished()
+    assert not is_unfinished(trainer.checkpoint)
     (trainer.folder / ".artlives-of-a-killed-process").touch()
     again = new(recipe=replace(RECIPE, seed=1))
     again.restart()
@@ -186,21 +184,3 @@ def test_the_log_holds_the_losses(new):
     entry = trainer.record.entries()[-1]
     assert entry["step"] == 10
     assert {"style", "content", "steadiness", "loss"} <= entry.keys()
-
-
-def test_training_can_start_from_a_style(new, style_file, metadata, tmp_path):
-    trainer = new(recipe=replace(RECIPE, start=str(style_file)))
-    weights = load(styles.read(style_file)).state_dict()
-    for network in (trainer.network, trainer.average):
-        found = dict(network.file_weights())
-        # What is learned of a kernel that the file holds in half precision is not exactly even.
-        torch.testing.assert_close({key: found[key] for key in weights}, dict(weights), atol=1e-3, rtol=1e-3)
-    assert trainer.card()["before"] == [{"steps": 0}]
-
-    other = StyleNetwork((Layer("output", 3, 3, kernel=5),))
-    path = tmp_path / "other.safetensors"
-    styles.save(
-        path, other.file_weights(), name="other", **{**metadata, "layers": (Layer("output", 3, 3, kernel=5),)}
-    )
-    with pytest.raises(ArtlivesError, match="another shape"):
-        new(recipe=replace(RECIPE, start=str(path)))

@@ -1,4 +1,4 @@
-"""Which photos to train on when none are named: those of the last time."""
+"""Which photos `artlives train` learns on when none are named: those of the last time."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ def settings_file() -> Path:
     return platformdirs.user_config_path("artlives", appauthor=False) / "settings.json"
 
 
-def remembered_photos() -> Path | None:
+def photos_folder() -> Path | None:
     """The folder that `remember_photos` was called with last, None before.
 
     Raises:
