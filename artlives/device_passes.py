@@ -5,6 +5,7 @@ rounds by itself, so that a pixel may be off by one grey level.
 """
 
 from functools import cache
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -26,31 +27,50 @@ def paint(
     pixels = [height * width for height, width in sizes]
     painting = None
     for i, size in enumerate(sizes):
-        picture = mixed(resized(photos, size), painting, share, amplitude)
+        picture = mixed(resized(photos, size, quick=True), painting, share, amplitude)
         painting = painter.paint_tensor(picture).clamp(0, 255)
         report(sum(pixels[: i + 1]) / sum(pixels))
     assert painting is not None
     return resized(painting, (photos.shape[2], photos.shape[3]))
 
 
-def resized(x: Tensor, size: Size) -> Tensor:
+def resized(x: Tensor, size: Size, quick: bool = False) -> Tensor:
     """`x` at another size (height, width), by Lanczos's filter, as by `passes.resized`."""
+    spans = [float(side) for side in x.shape[2:]]
+    if quick and x.dtype == torch.uint8:
+        factors = [max(1, old // new) for old, new in zip(x.shape[2:], size, strict=True)]
+        spans = [span / factor for span, factor in zip(spans, factors, strict=True)]
+        x = _reduced(x, factors)
+    # As Pillow does: first the lines, then the columns, and bytes are rounded after either.
     for axis in (3, 2):
         old, new = x.shape[axis], size[axis - 2]
-        if old == new:
-            continue
-        matrix = _lanczos(old, new).to(x.device)
-        values = x.float()
-        values = values @ matrix.T if axis == 3 else matrix @ values
-        # Pillow rounds bytes after either direction.
-        x = values.round().clamp(0, 255).to(x.dtype) if x.dtype == torch.uint8 else values
+        if old != new:
+            matrix = _lanczos(old, new, spans[axis - 2]).to(x.device)
+            values = x.float() @ matrix.T if axis == 3 else matrix @ x.float()
+            x = values.round().clamp(0, 255).to(x.dtype) if x.dtype == torch.uint8 else values
     return x if x.dtype == torch.uint8 else x.clamp(0, 255)
 
 
+def _reduced(x: Tensor, factors: list[int]) -> Tensor:
+    """Bytes reduced by whole numbers (vertical, horizontal): means of cells, of which the last ones may be cut off."""
+    if factors == [1, 1]:
+        return x
+    down, across = (_means(x.shape[2 + i], factor).to(x.device) for i, factor in enumerate(factors))
+    return (down @ x.float() @ across.T + 0.5).floor().to(torch.uint8)
+
+
 @cache
-def _lanczos(old: int, new: int) -> Tensor:
-    """The matrix (new, old) that resamples a line of `old` pixels to `new`."""
-    scale = old / new
+def _means(old: int, factor: int) -> Tensor:
+    """The matrix (cells, old) that takes the mean of every `factor` pixels of a line."""
+    cell = torch.arange(old) // factor
+    member = (cell == torch.arange(ceil(old / factor))[:, None]).float()
+    return member / member.sum(1, keepdim=True)
+
+
+@cache
+def _lanczos(old: int, new: int, span: float) -> Tensor:
+    """The matrix (new, old) that resamples the first `span` of a line's `old` pixels to `new`."""
+    scale = span / new
     stretch = max(1.0, scale)
     centers = (torch.arange(new, dtype=torch.float64) + 0.5) * scale
     distance = (torch.arange(old) + 0.5 - centers[:, None]) / stretch

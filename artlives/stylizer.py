@@ -161,7 +161,7 @@ class Stylizer:
         if self.device != "cpu":
             import torch
 
-            x = torch.from_numpy(photo).to(self.device).permute(2, 0, 1)[None]
+            x = torch.tensor(photo, device=self.device).permute(2, 0, 1)[None]
             return self._on_device(x, report)[0].permute(1, 2, 0).contiguous().cpu().numpy()
         if self.settings.strength == 0:
             return photo.copy()
