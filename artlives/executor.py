@@ -16,9 +16,9 @@ from threading import Lock
 
 import numpy as np
 
+from artlives import core, openmp
 from artlives.architecture import GAIN, GREY, RANGE, Layer, reduction
-from artlives.blocks.kernels import compiled
-from artlives.blocks.kernels.compiled import Array, Kernel, Reading
+from artlives.core import Array, Kernel, Reading
 
 EPS = 1e-5  # of the instance normalization
 BAND_BYTES = 48 << 20  # what a band of rows may take, all layers together
@@ -28,13 +28,17 @@ SPARE = 768 << 20  # bytes of buffers that are kept for the next picture, at mos
 LARGEST = 4  # times what is asked for: a small picture leaves a large one's buffers to the next large one
 
 
+# Where torch is loaded, its threads do the core's work.
+core.set_team(openmp.team)
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One convolution of the network with the normalization after it.
 
     Attributes:
         kernel: its weights.
-        before, after, reach: padding of its input; see `compiled.padded`.
+        before, after, reach: padding of its input; see `core.padding_table`.
         gamma, beta: of the normalization, (O,) in fp32; None in the output layer.
         relu: whether ReLU follows the normalization.
         source_scale, scale: picture pixels a side that one pixel of its input and of its output stands for.
@@ -60,7 +64,7 @@ class Step:
 
 def can_run(layers: tuple[Layer, ...]) -> bool:
     """Whether the compiled core was built and has all that `layers` ask for."""
-    return bool(compiled.instruction_sets()) and all(layer.activation == "relu" for layer in layers)
+    return bool(core.instruction_sets()) and all(layer.activation == "relu" for layer in layers)
 
 
 class Executor:
@@ -79,7 +83,7 @@ class Executor:
     def __init__(
         self, layers: tuple[Layer, ...], weights: Mapping[str, Array], threads: int | None = None
     ) -> None:
-        self.threads = threads or compiled.default_threads()
+        self.threads = threads or core.default_threads()
         self.reduction = reduction(layers)
         self.layers: list[tuple[str, tuple[Step, ...]]] = []
         scale = 1
@@ -228,10 +232,10 @@ class _Painting:
     def _table(self, step: Step, axis: int, of_picture: bool) -> Array:
         """For each row or column of the step's padded input, the one that it is read from."""
         size = (self.height, self.width)[axis] // step.source_scale
-        table = compiled.padded(size, step.before, step.after, step.reach)
+        table = core.padding_table(size, step.before, step.after, step.reach)
         if of_picture:  # it is itself padded, to a multiple of what the network reduces it by
             side = self.picture.shape[axis]
-            return compiled.padded(side, 0, size - side, size)[table]
+            return core.padding_table(side, 0, size - side, size)[table]
         return table
 
     def _convolve(
@@ -244,23 +248,23 @@ class _Painting:
         source_top: int = 0,
         keep: Array | None = None,
     ) -> Array:
-        """Fill `target` with the step's output, from row `top` on, and return its totals; see `compiled.run`.
+        """Fill `target` with the step's output, from row `top` on, and return its totals; see `core.run`.
 
-        `rows` are the steps to take, by default all. The source begins at row `source_top` of the step's input.
+        `rows` are the rows of sites to take, by default all. The source begins at row `source_top` of the step's input.
         """
         output = step.gamma is None
         size = self.picture.shape[:2] if output else self._shape(step)[:2]
         down, across = (self._table(step, axis, reading.source is self.picture) for axis in (0, 1))
-        totals = compiled.run(
+        totals = core.run(
             step.kernel,
             reading,
             np.where(down < 0, -1, down - source_top),
             across,
             target,
             size,
-            steps=rows,
+            sites=rows,
             top=top,
-            keep=keep,
+            kept=keep,
             totals=not output,
             gain=(GAIN, GREY) if output else (1, 0),
             threads=self.network.threads,
@@ -273,7 +277,7 @@ class _Painting:
     def _settled(self, value: Reading) -> Reading:
         """The same values, computed, in place of the residual or else of the source."""
         target = value.source if value.residual is None else value.residual
-        compiled.settle(value, target, self.network.threads)
+        core.materialize(value, target, self.network.threads)
         channels = target.shape[2]
         return Reading(target, np.ones(channels, np.float32), np.zeros(channels, np.float32))
 
@@ -363,7 +367,7 @@ class _Buffers:
                 best -= 1  # a new one takes the next smaller one's place, or smaller ones would pile up
             array = self.free.pop(best) if best >= 0 else None
         if array is None or array.size < size:
-            array = compiled.aligned(size)
+            array = core.aligned(size)
         return array[:size].reshape(shape)
 
     def give(self, *arrays: Array | None) -> None:
@@ -371,7 +375,7 @@ class _Buffers:
         for array in arrays:
             if array is not None and array.base is not None:
                 with self.lock:
-                    self.free.append(compiled.aligned_part(array.base))
+                    self.free.append(core.aligned_part(array.base))
 
     def drop(self) -> None:
         """Let go of all."""
@@ -406,12 +410,12 @@ def _steps(layer: Layer, weights: _Weights, scale: int) -> tuple[Step, ...]:
     """The convolutions of a layer whose input's pixels are `scale` of the picture's a side."""
     inputs, outputs, k, stride = layer.inputs, layer.outputs, layer.kernel, layer.stride
     if layer.kind == "output":
-        kernel = compiled.folded_convolution(
+        kernel = core.output_convolution(
             weights("conv.weight", outputs, inputs, k, k), weights("conv.bias", outputs)
         )
         return (Step(kernel, k // 2, k // 2, k // 2, None, None, False, scale, scale),)
     if layer.kind == "upsampling":
-        kernel, (margin, _) = compiled.transposed_convolution(
+        kernel, (margin, _) = core.transposed_convolution(
             weights("conv.weight", inputs, outputs, k, k), (stride, stride), ((k - stride) // 2,) * 2
         )
         gamma, beta = weights("norm.weight", outputs), weights("norm.bias", outputs)
@@ -420,7 +424,7 @@ def _steps(layer: Layer, weights: _Weights, scale: int) -> tuple[Step, ...]:
     names = ("first.", "second.") if layer.kind == "residual" else ("",)
     return tuple(
         Step(
-            compiled.convolution(weights(f"{name}conv.weight", outputs, inputs, k, k), (stride, stride)),
+            core.convolution(weights(f"{name}conv.weight", outputs, inputs, k, k), (stride, stride)),
             k // 2,
             k // 2,
             k // 2,
@@ -441,5 +445,5 @@ def _values(step: Step) -> float:
 
 def _work(step: Step) -> float:
     """Multiply-adds of the step for each pixel of the picture, roughly."""
-    taps = sum(weight.size for _, weight in step.kernel.phases)
+    taps = sum(phase.weight.size for phase in step.kernel.phases)
     return taps / (step.scale * step.kernel.up[0]) ** 2

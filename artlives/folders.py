@@ -119,7 +119,7 @@ def stylizers(style: Style, count: int, **settings: Any) -> list[Stylizer]:
     Small pictures are painted side by side on the CPU, one by each processor: so they take four fifths of the time
     that they take one by one. On a GPU, in a given `memory`, and without the compiled core, all are painted one by one.
     """
-    from artlives.blocks.kernels.compiled import default_threads
+    from artlives.core import default_threads
     from artlives.executor import can_run
     from artlives.stylizer import Stylizer
 

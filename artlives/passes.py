@@ -11,9 +11,8 @@ from math import floor, log2
 import numpy as np
 from PIL import Image
 
-from artlives import grain
+from artlives import core, grain
 from artlives.architecture import BRUSHES, SMALLEST
-from artlives.blocks.kernels import compiled
 
 Array = np.ndarray
 Size = tuple[int, int]
@@ -81,8 +80,8 @@ def mixed(
     height, width = photo.shape[:2]
     small = (1, 1) if painting is None else painting.shape[:2]
     rows, columns = _between(height, small[0]), _between(width, small[1])
-    if photo.dtype == np.uint8 and compiled.instruction_sets():
-        compiled.mix(photo, painting, rows, columns, share, grain.tile(amplitude), target, threads)
+    if photo.dtype == np.uint8 and core.instruction_sets():
+        core.mix(photo, painting, rows, columns, share, grain.tile(amplitude), target, threads)
         return
     whole = photo.dtype == np.uint8
     for top in range(0, height, ROWS):

@@ -16,7 +16,7 @@ from PIL import Image
 
 from artlives import devices, images, passes, styles
 from artlives.architecture import BRUSHES, SMALLEST
-from artlives.blocks.kernels.compiled import default_threads
+from artlives.core import default_threads
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.images import Photo
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from artlives import cuda_executor, executor, styles
+from artlives import core, cuda_executor, executor, styles
 from artlives.architecture import Layer
-from artlives.blocks.kernels import compiled
 from artlives.executor import Executor
 from artlives.export import onnx_model
 from artlives.network import EvenKernel, StyleNetwork, Upsampling
@@ -43,7 +42,7 @@ def by_torch(network):
 
 
 def by_core(network, memory=None):
-    if not compiled.instruction_sets():
+    if not core.instruction_sets():
         pytest.skip("the compiled core was not built")
     paint = Executor(LAYERS, {name: value.numpy() for name, value in network.file_weights().items()})
     target = np.empty((72, 88, 3), np.float32)

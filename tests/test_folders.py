@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artlives import executor, folders, images, styles, stylizer
-from artlives.blocks.kernels import compiled
+from artlives import core, executor, folders, images, styles, stylizer
 from artlives.errors import ArtlivesError
 from artlives.folders import Job, Outcome
 from artlives.stylizer import Stylizer
@@ -180,7 +179,7 @@ def test_on_the_cpu_there_is_a_stylizer_for_each_processor(style_file, monkeypat
             asked.append(settings)
 
     monkeypatch.setattr(stylizer, "Stylizer", Recorded)
-    monkeypatch.setattr(compiled, "default_threads", lambda: 4)
+    monkeypatch.setattr(core, "default_threads", lambda: 4)
     monkeypatch.setattr(executor, "can_run", lambda layers: True)
     monkeypatch.setattr(folders, "ROOM", 1)
     style = styles.read(style_file)

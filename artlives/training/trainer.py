@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from artlives import grain, images, styles
 from artlives.architecture import STYLE_NETWORK, activated
-from artlives.blocks.kernels.choice import quick_in_bf16
+from artlives.blocks.kernels.dispatch import quick_in_bf16
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.files import replacing
 from artlives.network import StyleNetwork
