@@ -6,12 +6,10 @@ is not imported here.
 
 import ctypes
 import sys
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-Team = Callable[[Any, Any, int], object]
+from artlives.core.threads import Team
 
 
 def team() -> Team | None:

@@ -107,7 +107,14 @@ class Job(Structure):
 
 
 class Instructions(Structure):
-    """An instruction set and the work compiled for it: floats in a vector, vectors in a block of weights at most."""
+    """An instruction set and the work compiled for it.
+
+    Attributes:
+        name: for people.
+        lanes: floats in a vector.
+        vectors: of output channels in a block of weights, at most.
+        run, materialize, weight_gradient, moments, normalize: addresses of functions in C; None where there is none.
+    """
 
     _fields_ = [
         ("name", c_char_p),
@@ -118,11 +125,11 @@ class Instructions(Structure):
     name: bytes
     lanes: int
     vectors: int
-    run: int
-    materialize: int
-    weight_gradient: int
-    moments: int
-    normalize: int
+    run: int | None
+    materialize: int | None
+    weight_gradient: int | None
+    moments: int | None
+    normalize: int | None
 
 
 class _Layout(Structure):

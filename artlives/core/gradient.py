@@ -48,22 +48,7 @@ def weight_gradient(
     expect_table("row_table", row_table, 0, (site_rows - 1) * stride[0] + kh, h)
     expect_table("column_table", column_table, 0, (site_columns - 1) * stride[1] + kw, w)
     expect_threads(threads)
-    task = abi.WeightGradient(
-        input=address(x),
-        gradient=address(gradient),
-        height=h,
-        width=w,
-        channels=c,
-        site_rows=site_rows,
-        site_columns=site_columns,
-        outputs=outputs,
-        row_table=address(row_table),
-        column_table=address(column_table),
-        stride_rows=stride[0],
-        stride_columns=stride[1],
-        kernel_rows=kh,
-        kernel_columns=kw,
-    )
+    task = _task(x, gradient, row_table, column_table, kernel_size, stride)
     pieces = [(task, *rows) for rows in pairwise(edges(0, n * site_rows, threads))]
     # Sums of a kernel row. Tiles' rows hold channels, or fewer than a tile's of all columns together.
     height = kw * c
@@ -78,6 +63,33 @@ def weight_gradient(
     if by_tiles and c >= TILE_ROWS:
         return total.reshape(kh, kw, -1, outputs)[:, :, :c]
     return total[:, : kw * c].reshape(kh, kw, c, outputs)
+
+
+def _task(
+    x: Array,
+    gradient: Array,
+    row_table: Array,
+    column_table: Array,
+    kernel_size: tuple[int, int],
+    stride: tuple[int, int],
+) -> abi.WeightGradient:
+    """What the core is told of a call of `weight_gradient`."""
+    return abi.WeightGradient(
+        input=address(x),
+        gradient=address(gradient),
+        height=x.shape[1],
+        width=x.shape[2],
+        channels=x.shape[3],
+        site_rows=gradient.shape[1],
+        site_columns=gradient.shape[2],
+        outputs=gradient.shape[3],
+        row_table=address(row_table),
+        column_table=address(column_table),
+        stride_rows=stride[0],
+        stride_columns=stride[1],
+        kernel_rows=kernel_size[0],
+        kernel_columns=kernel_size[1],
+    )
 
 
 def _whole_tiles(rows: int) -> int:

@@ -50,14 +50,8 @@ def mix(
         expect_ndim("painting", painting, (3,))
         small = painting.shape[:2]
         expect("painting", painting, (UINT8,), (*small, COLORS))
-    for name, (first, share_of_next), length, size in (
-        ("rows", rows, height, small[0]),
-        ("columns", columns, width, small[1]),
-    ):
-        expect(name, first, (INT64,), (length,))
-        expect(name, share_of_next, (INT64,), (length,))
-        if first.min() < 0 or (first + (share_of_next > 0)).max() >= size:
-            raise ValueError(f"{name} name what is beyond the painting's {size}")
+    _expect_places("rows", rows, height, small[0])
+    _expect_places("columns", columns, width, small[1])
     expect_threads(threads)
     task = abi.Mix(
         photo=address(photo),
@@ -76,6 +70,13 @@ def mix(
     pieces = [(task, *some) for some in pairwise(edges(0, height, threads))]
     core = abi.library()
     assert core is not None
-    work = ctypes.cast(core.artlives_mix, ctypes.c_void_p).value
-    assert work is not None
-    share(work, pieces, None, threads)
+    share(ctypes.cast(core.artlives_mix, ctypes.c_void_p).value, pieces, None, threads)
+
+
+def _expect_places(name: str, places: tuple[Array, Array], length: int, size: int) -> None:
+    """Raise unless they are places among `size` rows (or columns) of the painting for each of the photo's `length`."""
+    first, share_of_next = places
+    expect(name, first, (INT64,), (length,))
+    expect(name, share_of_next, (INT64,), (length,))
+    if first.min() < 0 or (first + (share_of_next > 0)).max() >= size:
+        raise ValueError(f"{name} name what is beyond the painting's {size}")

@@ -21,7 +21,12 @@ LEAST = 4
 # `team(work, job, threads)` calls `work`, a C function, with `job` in that many threads at once, and waits for all.
 Team = Callable[[Any, Any, int], object]
 
-_find_team: Callable[[], Team | None] = lambda: None  # noqa: E731
+
+def _no_team() -> Team | None:
+    return None
+
+
+_find_team: Callable[[], Team | None] = _no_team
 
 
 def set_team(find: Callable[[], Team | None]) -> None:
@@ -46,14 +51,19 @@ def edges(first: int, last: int, threads: int, images: int = 1) -> list[int]:
     return [first + (last - first) * i // count for i in range(count + 1)]
 
 
-def share(work: int, pieces: Sequence[tuple[Any, int, int]], totals: Array | None, threads: int) -> None:
-    """Call the C function at address `work` for each piece (task, first row, row after the last) in some threads.
+def share(
+    work: int | None, pieces: Sequence[tuple[Any, int, int]], totals: Array | None, threads: int
+) -> None:
+    """Let some threads do pieces of work, (task, first row, row after the last) each, by a C function of that address.
 
     `totals` has a part for each piece.
 
     Raises:
         MemoryError: a piece found too little memory.
+        ValueError: the instructions have no such work.
     """
+    if not work:
+        raise ValueError("these instructions do not compute that: AMX's tiles convolve alone")
     core = library()
     assert core is not None
     table = array(Piece, len(pieces))(

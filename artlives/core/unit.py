@@ -119,13 +119,8 @@ def run(
         raise ValueError("AMX's tiles give the whole output and neither totals nor what was read")
     expect_threads(threads)
     unit = _unit(kernel, reading, row_table, column_table, target, size, top, kept, gain)
-    units = [unit]
-    if source.ndim == 4:
-        units = [abi.Unit.from_buffer_copy(unit) for _ in source]
-        for i, image in enumerate(units):
-            image.source = address(source[i])
-            image.target = None if target is None else address(target[i])
-    pieces = [(image, *rows) for image in units for rows in pairwise(edges(*sites, threads, len(units)))]
+    units = _for_each(source, target, unit) if source.ndim == 4 else [unit]
+    pieces = [(each, *rows) for each in units for rows in pairwise(edges(*sites, threads, len(units)))]
     sums = np.zeros((len(pieces), 2, len(kernel.bias)))
     share(kernel.instructions.run, pieces, sums if totals else None, threads)
     return sums.sum(0)[:, : kernel.outputs]
@@ -234,7 +229,7 @@ def _unit(
     kept: Array | None,
     gain: tuple[float, float],
 ) -> abi.Unit:
-    """What the core is told of a call of `run`; for a batch, of its first image."""
+    """What the core is told of a call of `run`; for a batch, of its first image. It must not outlive the tables."""
     source = reading.source
     phases = abi.array(abi.Phase, len(kernel.phases))(
         *(abi.Phase(*phase[:-1], weight=address(phase.weight)) for phase in kernel.phases)
@@ -275,3 +270,12 @@ def _unit(
         up_rows=kernel.up[0],
         up_columns=kernel.up[1],
     )
+
+
+def _for_each(source: Array, target: Array | None, unit: abi.Unit) -> list[abi.Unit]:
+    """One unit for each image of a batch, like that of the first, which must not be let go of before."""
+    units = [abi.Unit.from_buffer_copy(unit) for _ in source]
+    for i, each in enumerate(units):
+        each.source = address(source[i])
+        each.target = None if target is None else address(target[i])
+    return units

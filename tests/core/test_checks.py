@@ -114,6 +114,9 @@ def test_run_by_tiles():
     refuses(
         ValueError, "neither totals", core.run, kernel, Reading(source), *TABLES, target, (6, 7), totals=True
     )
+    refuses(
+        ValueError, "do not compute that", core.materialize, Reading(ones(6, 7, 4)), ones(6, 7, 4), 1, tiles
+    )
     refuses(TypeError, "bf16.*for AMX", core.convolution, ones(5, 4, 3, 3), (1, 1), None, tiles)
 
 

@@ -25,30 +25,23 @@
 #include "isa/plain.h"
 #endif
 
-#define WORK(set) run_##set, materialize_##set, weight_gradient_##set, moments_##set, normalize_##set
-
 /* The instruction sets that this processor has, the best one first; `index` past the last gives NULL. */
 const Instructions *artlives_instructions(int64_t index)
 {
 #if defined(__x86_64__)
-    static const Instructions all[] = {
-        {"AVX-512", 16, 3, WORK(avx512)},
-        {"AVX2", 8, 3, WORK(avx2)},
-        {"plain", 4, 4, WORK(plain)}};
     __builtin_cpu_init();
-    int has[] = {__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"),
-                 __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"), 1};
+    int has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+    int has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const Instructions *all[] = {has_avx512 ? &set_avx512 : NULL, has_avx2 ? &set_avx2 : NULL, &set_plain};
 #elif defined(__aarch64__)
-    static const Instructions all[] = {{"NEON", 4, 4, WORK(neon)}};
-    int has[] = {1};
+    const Instructions *all[] = {&set_neon};
 #else
-    static const Instructions all[] = {{"plain", 4, 4, WORK(plain)}};
-    int has[] = {1};
+    const Instructions *all[] = {&set_plain};
 #endif
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (has[i] && index-- == 0)
-            return &all[i];
+        if (all[i] && index-- == 0)
+            return all[i];
     return NULL;
 }
 
@@ -56,8 +49,7 @@ const Instructions *artlives_instructions(int64_t index)
 const Instructions *artlives_tiles(void)
 {
 #ifdef HAS_TILES
-    static const Instructions tiles = {"AMX", 16, 1, run_tiles, NULL, weight_gradient_tiles, NULL, NULL};
-    return artlives_instructions(0)->lanes == 16 && has_tiles() ? &tiles : NULL;
+    return artlives_instructions(0) == &set_avx512 && has_tiles() ? &set_tiles : NULL;
 #else
     return NULL;
 #endif

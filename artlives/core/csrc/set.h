@@ -1,6 +1,7 @@
 /* The work for one instruction set. It is included once for each, with these macros defined:
 
    INSTRUCTIONS  the set's name, which ends the names of all functions and types here;
+   LABEL         its name for people;
    TARGET        the attribute that allows a function to use the set;
    LANES         floats in a vector;
    VECTORS       vectors of output channels that are computed at a time, at most;
@@ -51,6 +52,10 @@ typedef uint16_t bits __attribute__((vector_size(2 * LANES), aligned(2), may_ali
 
 #include "normalization.h"
 
+/* The set's entry in the table of instructions.c. */
+static const Instructions NAME(set) = {
+    LABEL, LANES, VECTORS, NAME(run), NAME(materialize), NAME(weight_gradient), NAME(moments), NAME(normalize)};
+
 #undef JOINED
 #undef NAMED
 #undef NAME
@@ -67,6 +72,7 @@ typedef uint16_t bits __attribute__((vector_size(2 * LANES), aligned(2), may_ali
 #undef Workspace
 #undef Channels
 #undef INSTRUCTIONS
+#undef LABEL
 #undef TARGET
 #undef LANES
 #undef VECTORS

@@ -329,6 +329,8 @@ TILED static int weight_gradient_tiles(const void *task, int64_t first, int64_t 
     return 0;
 }
 
+static const Instructions set_tiles = {"AMX", SIDE, 1, run_tiles, NULL, weight_gradient_tiles, NULL, NULL};
+
 #undef SIDE
 #undef DEPTH
 #undef UP

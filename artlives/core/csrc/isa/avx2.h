@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #define INSTRUCTIONS avx2
+#define LABEL "AVX2"
 #define TARGET __attribute__((target("avx2,fma,f16c")))
 #define LANES 8
 /* 3 * 4 of the 16 registers hold sums. */

@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #define INSTRUCTIONS avx512
+#define LABEL "AVX-512"
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
 #define LANES 16
 /* 3 * 8 of the 32 registers hold sums. */

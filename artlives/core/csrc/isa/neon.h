@@ -1,6 +1,7 @@
 /* The work of a Unit for ARM's NEON, which every 64-bit ARM processor has. */
 
 #define INSTRUCTIONS neon
+#define LABEL "NEON"
 #define TARGET
 #define LANES 4
 /* 4 * 6 of the 32 registers hold sums. */
