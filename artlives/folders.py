@@ -184,7 +184,7 @@ def _side_by_side(stylizer: Stylizer, count: int) -> int:
     """How many of `count` small pictures are painted at a time."""
     if stylizer.engine != "compiled" or stylizer.settings.memory is not None:
         return 1
-    from artlives.blocks.kernels.compiled import default_threads
+    from artlives.core import default_threads
 
     most = min(default_threads(), count, SIDE_BY_SIDE)
     if most > 1:

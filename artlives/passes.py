@@ -12,9 +12,8 @@ from math import floor, log2
 import numpy as np
 from PIL import Image
 
-from artlives import grain
+from artlives import core, grain
 from artlives.architecture import BRUSHES, SMALLEST
-from artlives.blocks.kernels import compiled
 from artlives.engines.painter import Painter, Report, Way, choose_way
 
 Array = np.ndarray
@@ -142,8 +141,8 @@ def mixed(
     height, width = photo.shape[:2]
     small = (1, 1) if painting is None else painting.shape[:2]
     rows, columns = between(height, small[0]), between(width, small[1])
-    if photo.dtype == np.uint8 and compiled.instruction_sets():
-        compiled.mix(photo, painting, rows, columns, share, grain.tile(amplitude), target, threads)
+    if photo.dtype == np.uint8 and core.instruction_sets():
+        core.mix(photo, painting, rows, columns, share, grain.tile(amplitude), target, threads)
         return
     whole = photo.dtype == np.uint8
     for top in range(0, height, ROWS):

@@ -16,7 +16,7 @@ from PIL import Image
 from artlives import devices, images, passes, styles
 from artlives.architecture import SMALLEST
 from artlives.blend import blend
-from artlives.blocks.kernels.compiled import default_threads
+from artlives.core import default_threads
 from artlives.engines.choose import choose
 from artlives.engines.painter import Report
 from artlives.errors import ArtlivesError, lacks_memory

@@ -19,9 +19,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from artlives import blocks
+from artlives import blocks, core
 from artlives.benchmark import Job, alternating, ratio, torch_blocks
-from artlives.blocks.kernels import compiled
 from artlives.engines.network import StyleNetwork
 
 # channels in and out, kernel, stride, side of the input; a stride below 1 is a transposed convolution's
@@ -58,25 +57,23 @@ def unit(inputs: int, outputs: int, kernel: int, stride: float, side: int, threa
     up = int(1 / stride) if stride < 1 else 1
     if up > 1:
         weight = torch.rand(inputs, outputs, kernel, kernel)
-        ours, (margin, _) = compiled.transposed_convolution(
-            weight.numpy(), (up, up), ((kernel - up) // 2,) * 2
-        )
-        table = compiled.padded(side, margin, 2, 1)
+        ours, (margin, _) = core.transposed_convolution(weight.numpy(), (up, up), ((kernel - up) // 2,) * 2)
+        table = core.padding_table(side, margin, 2, 1)
         raw = partial(functional.conv_transpose2d, weight=weight, stride=up, padding=(kernel - up) // 2 + up)
     else:
         weight = torch.rand(outputs, inputs, kernel, kernel)
-        ours, margin = compiled.convolution(weight.numpy(), (int(stride),) * 2), kernel // 2
-        table = compiled.padded(side, margin, margin, margin)
+        ours, margin = core.convolution(weight.numpy(), (int(stride),) * 2), kernel // 2
+        table = core.padding_table(side, margin, margin, margin)
         raw = partial(functional.conv2d, weight=weight, stride=int(stride))
     size = int(side / stride)
     source = x[0].permute(1, 2, 0).numpy()
-    target = compiled.aligned(size * size * outputs).reshape(size, size, outputs)
+    target = core.aligned(size * size * outputs).reshape(size, size, outputs)
 
     def our_unit() -> None:
         """Also the scale and shift for those who read this one's output."""
         ones = np.ones(inputs, np.float32)
-        reading = compiled.Reading(source, ones, ones, relu=True)
-        totals = compiled.run(ours, reading, table, table, target, (size, size), totals=True, threads=threads)
+        reading = core.Reading(source, ones, ones, relu=True)
+        totals = core.run(ours, reading, table, table, target, (size, size), totals=True, threads=threads)
         mean, square = totals / size**2
         scale = gamma.numpy() / np.sqrt(square - mean**2 + 1e-5)
         beta.numpy() - mean * scale
@@ -98,7 +95,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     print("{:46}{:>9}{:>9}{:>8}".format("ms", "ours", "torch", "ratio"))
 
-    for shape in UNITS if compiled.instruction_sets() else []:
+    for shape in UNITS if core.instruction_sets() else []:
         inputs, outputs, kernel, stride, side = shape
         what = f"unit {inputs} -> {outputs}, {kernel} x {kernel}, stride {stride:g}, {side} x {side}"
         line(what, *unit(*shape, options.threads), options.rounds)

@@ -12,6 +12,8 @@ from PIL import Image
 
 from artlives import styles
 from artlives.architecture import STYLE_NETWORK
+from artlives.core import memory
+from artlives.engines.buffers import Buffers
 from artlives.engines.network import StyleNetwork
 
 # Triton decides when it is imported whether kernels are compiled or interpreted.
@@ -45,6 +47,22 @@ def no_user(tmp_path_factory) -> Iterator[None]:
 def one_thread() -> None:
     """The pictures here are small: on a busy machine threads would only wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def poisoned_memory() -> Iterator[None]:
+    """Arrays "of any content" hold NaN: what reads before it writes shows."""
+    take = Buffers.take
+
+    def poisoned_take(self: Buffers, shape: tuple[int, ...]) -> np.ndarray:
+        array = take(self, shape)
+        array.fill(np.nan)
+        return array
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "empty", lambda size, dtype: np.full(size, np.nan, dtype))
+        patch.setattr(Buffers, "take", poisoned_take)
+        yield
 
 
 @pytest.fixture(scope="session")

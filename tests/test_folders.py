@@ -156,7 +156,7 @@ def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jo
 
 def test_small_pictures_are_painted_side_by_side_and_large_ones_one_by_one(jobs, monkeypatch):
     monkeypatch.setattr(folders, "MEGAPIXEL", 30 * 56)  # jobs from 06 on are larger
-    monkeypatch.setattr("artlives.blocks.kernels.compiled.default_threads", lambda: 2)
+    monkeypatch.setattr("artlives.core.default_threads", lambda: 2)
     monkeypatch.setattr(folders, "ROOM", 1)
     together = threading.Barrier(2, timeout=30)
     alone = threading.Lock()
@@ -185,7 +185,7 @@ def test_small_pictures_are_painted_side_by_side_and_large_ones_one_by_one(jobs,
     ids=["another engine", "given memory", "one picture", "no room"],
 )
 def test_where_they_are_painted_one_by_one(jobs, monkeypatch, slow, count, room):
-    monkeypatch.setattr("artlives.blocks.kernels.compiled.default_threads", lambda: 4)
+    monkeypatch.setattr("artlives.core.default_threads", lambda: 4)
     monkeypatch.setattr(folders, "ROOM", room)
     asked = []
     stylizer = Slow(asked.append, **slow)

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from artlives import grain, styles
+from artlives import core, grain, styles
 from artlives.architecture import MOST_GRAIN
-from artlives.blocks.kernels import compiled
 from artlives.engines.onnx_graph import onnx_model
 from artlives.passes import mixed
 from artlives.stylizer import Stylizer
@@ -65,7 +64,7 @@ def test_the_same_bits_with_and_without_the_core(size, threads, monkeypatch):
     expected = grain.added(photo, 5.0)
     assert np.array_equal(grainy_by_mixing(photo, 5.0, threads), expected)
     assert np.array_equal(grainy_by_mixing(photo.astype(np.float32), 5.0, threads), expected)
-    monkeypatch.setattr(compiled, "instruction_sets", dict)
+    monkeypatch.setattr(core, "instruction_sets", dict)
     assert np.array_equal(grainy_by_mixing(photo, 5.0, threads), expected)
 
 

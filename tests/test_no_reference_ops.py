@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import artlives
-from artlives.blocks.kernels import compiled
+from artlives import core
 from artlives.engines.network import StyleNetwork
 from artlives.validation import BLOCKS, draw
 
@@ -79,11 +79,11 @@ def test_their_like_would_be_noticed(function):
     assert record(function, {"input": torch.randn(1, 2, 8, 8)}, {}).forbidden
 
 
-@pytest.mark.parametrize("core", [True, False])
+@pytest.mark.parametrize("with_core", [True, False])
 @pytest.mark.parametrize("size", [(16, 16), (33, 47)])
-def test_the_network_runs_none_of_them_forward_or_backward(size, core, monkeypatch):
-    if not core:
-        monkeypatch.setattr(compiled, "instruction_sets", dict)
+def test_the_network_runs_none_of_them_forward_or_backward(size, with_core, monkeypatch):
+    if not with_core:
+        monkeypatch.setattr(core, "instruction_sets", dict)
     network = StyleNetwork()
     x = torch.rand(2, 3, *size, requires_grad=True)
     with Recorder() as recorder:
@@ -91,9 +91,8 @@ def test_the_network_runs_none_of_them_forward_or_backward(size, core, monkeypat
     assert x.grad.abs().max() > 0
     assert not recorder.forbidden
     by_torch = any("mm" in name for name in recorder.names)
-    assert by_torch != (
-        core and bool(compiled.instruction_sets())
-    )  # the recorder was listening, in both passes
+    # The recorder was listening, in both passes.
+    assert by_torch != (with_core and bool(core.instruction_sets()))
     assert len(recorder.names) > 10
 
 

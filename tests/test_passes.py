@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artlives import grain
+from artlives import core, grain
 from artlives.architecture import BRUSHES, SMALLEST
-from artlives.blocks.kernels import compiled
 from artlives.engines import strips
 from artlives.engines.painter import Way
 from artlives.passes import COARSEST, FINEST, mixed, resized, sizes
@@ -79,7 +78,7 @@ def test_the_same_bits_with_and_without_the_core(pair, threads, monkeypatch):
     photo, painting = pair
     by_core = mixture(photo, painting, 38, threads)
     wide = mixture(photo.astype(np.float32), painting.astype(np.float32), 38)
-    monkeypatch.setattr(compiled, "instruction_sets", dict)
+    monkeypatch.setattr(core, "instruction_sets", dict)
     assert np.array_equal(mixture(photo, painting, 38), by_core)
     assert np.abs(wide - by_core).max() <= 0.51
 
@@ -132,7 +131,7 @@ def test_progress_counts_all_passes(style_file):
     assert any(0 < part < 0.2 for part in done)  # the coarse pass has a fifth of the pixels
 
 
-@pytest.mark.skipif(not compiled.instruction_sets(), reason="the compiled core was not built")
+@pytest.mark.skipif(not core.instruction_sets(), reason="the compiled core was not built")
 def test_strips_paint_as_the_whole(monkeypatch):
     photo = photo_of(700, 1000)
     whole = Stylizer("wave", device="cpu")(photo).astype(int)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from artlives.blocks.kernels.choice import convolve, convolve_transposed, correlate_weight
+from artlives.blocks.kernels.dispatch import convolve, convolve_transposed, correlate_weight
 from artlives.blocks.kernels.matmul import Geometry
 
 Gradients = tuple[Tensor | None, ...]

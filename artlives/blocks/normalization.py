@@ -13,7 +13,7 @@ from torch.autograd import Function
 
 from artlives.blocks.activation import relu
 from artlives.blocks.arguments import check_tensor, fits, formatted
-from artlives.blocks.kernels import choice
+from artlives.blocks.kernels import dispatch
 
 
 def instance_norm(
@@ -86,7 +86,7 @@ def fused_instance_norm(
             f"residual must be like input {list(input.shape)}, {input.dtype}, and nothing is rectified"
         )
     _check(input, None, None, weight, bias)
-    if choice.core_normalizes(input) and input.shape[2:].numel() > 1:
+    if dispatch.core_normalizes(input) and input.shape[2:].numel() > 1:
         return formatted(_FusedInstanceNorm.apply(input, weight, bias, rectified, residual, eps), input)
     return _unfused(input, weight, bias, rectified, residual, eps)
 
@@ -117,7 +117,7 @@ class _FusedInstanceNorm(Function):
         residual: Tensor | None,
         eps: float,
     ) -> Tensor:
-        y, *statistics = choice.normalize(x, weight, bias, rectified, residual, eps)
+        y, *statistics = dispatch.normalize(x, weight, bias, rectified, residual, eps)
         ctx.save_for_backward(x, weight, bias, *statistics)
         ctx.rectified, ctx.eps = rectified, eps
         return y
@@ -133,7 +133,7 @@ class _FusedInstanceNorm(Function):
             inputs = [(x, weight, bias)[i] for i in needed]
             results = torch.autograd.grad(y, inputs, gradient, create_graph=True)
         else:
-            all_three = choice.normalize_backward(gradient, x, weight, bias, ctx.rectified, mean, factor)
+            all_three = dispatch.normalize_backward(gradient, x, weight, bias, ctx.rectified, mean, factor)
             results = tuple(all_three[i] for i in needed)
         for i, result in zip(needed, results, strict=True):
             found[i] = result

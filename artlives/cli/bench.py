@@ -39,7 +39,7 @@ def bench(as_json: bool, plot: Path | None, device: str) -> None:
     import torch
 
     from artlives.benchmark import measure
-    from artlives.blocks.kernels.compiled import default_threads, instruction_sets
+    from artlives.core import default_threads, instruction_sets
 
     threads = default_threads()
     torch.set_num_threads(threads)

@@ -6,7 +6,7 @@ from threading import Lock
 
 import numpy as np
 
-from artlives.blocks.kernels.compiled import aligned, aligned_part
+from artlives.core import aligned, aligned_part
 
 Array = np.ndarray
 

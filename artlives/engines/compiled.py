@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from artlives import plan
-from artlives.blocks.kernels import compiled
-from artlives.blocks.kernels.compiled import Array
+from artlives import core, plan
+from artlives.core import Array
 from artlives.engines import strips
 from artlives.engines.buffers import BUFFERS, Buffers
 from artlives.engines.painter import Report, Way
@@ -26,7 +25,7 @@ SAMPLE = 8
 
 def reason_against(steps: Sequence[plan.Step]) -> str | None:
     """Why the compiled core cannot paint with such a network; None if it can."""
-    if not compiled.instruction_sets():
+    if not core.instruction_sets():
         return "the compiled core is missing: install artlives again where there is a C compiler"
     if others := {step.activation for step in steps} - {"relu", plan.SCALED_TANH, None}:
         return f"the compiled core has no activation {others.pop()}"
@@ -67,7 +66,7 @@ class CompiledPainter:
         report: Report = lambda done: None,
     ) -> list[Array]:
         """See `painter.Painter`; a painting takes its picture's place."""
-        threads = threads or compiled.default_threads()
+        threads = threads or core.default_threads()
         try:
             for i, picture in enumerate(pictures):
                 # A picture is read until the first step whose output strips keep; without one, to the end.

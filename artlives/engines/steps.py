@@ -8,11 +8,13 @@ from math import ceil, prod
 
 import numpy as np
 
-from artlives import plan
+from artlives import core, openmp, plan
 from artlives.architecture import GAIN, GREY, RANGE
-from artlives.blocks.kernels import compiled
-from artlives.blocks.kernels.compiled import Array, Kernel, Reading
+from artlives.core import Array, Kernel, Reading
 from artlives.engines.painter import Report
+
+# Where torch is loaded, its threads do the core's work.
+core.set_team(openmp.team)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +43,7 @@ class Step:
     @property
     def work(self) -> float:
         """Multiply-adds for each pixel of the picture, roughly."""
-        taps = sum(weight.size for _, weight in self.kernel.phases)
+        taps = sum(phase.weight.size for phase in self.kernel.phases)
         return float(taps / (self.plan.scale * self.kernel.up[0]) ** 2)
 
     def normalization(self, totals: Array, pixels: int) -> tuple[Array, Array]:
@@ -69,16 +71,14 @@ def prepared(step: plan.Step, weights: Mapping[str, Array]) -> Step:
 
     stride = step.stride, step.stride
     if not step.normalized:
-        kernel = compiled.folded_convolution(values("conv.weight"), values("conv.bias"))
+        kernel = core.output_convolution(values("conv.weight"), values("conv.bias"))
         return Step(step, kernel, step.reflected, step.reflected)
     gamma, beta = values("norm.weight"), values("norm.bias")
     if step.transposed:
         padding = step.cropped - step.stride * step.reflected
-        kernel, (before, _) = compiled.transposed_convolution(
-            values("conv.weight"), stride, (padding, padding)
-        )
+        kernel, (before, _) = core.transposed_convolution(values("conv.weight"), stride, (padding, padding))
         return Step(step, kernel, before, kernel.span[0], gamma, beta)
-    kernel = compiled.convolution(values("conv.weight"), stride)
+    kernel = core.convolution(values("conv.weight"), stride)
     return Step(step, kernel, step.reflected, step.reflected, gamma, beta)
 
 
@@ -121,13 +121,13 @@ class Painting:
         return step.normalization(totals, prod(self.shape(step)[:2]))
 
     def table(self, step: Step, axis: int, of_picture: bool = False) -> Array:
-        """For each row or column of the step's padded input, the one that it is read from; see `compiled.padded`."""
+        """For each row or column of the step's padded input, the one that it is read from; see `core.padding_table`."""
         size = int((self.height, self.width)[axis] / step.plan.source_scale)
-        table = compiled.padded(size, step.before, step.after, step.plan.reflected)
+        table = core.padding_table(size, step.before, step.after, step.plan.reflected)
         if of_picture:
             # It is itself padded, to a multiple of what the network reduces it by.
             side = self.picture.shape[axis]
-            return compiled.padded(side, 0, size - side, size)[table]
+            return core.padding_table(side, 0, size - side, size)[table]
         return table
 
     def convolve(
@@ -140,24 +140,24 @@ class Painting:
         source_top: int = 0,
         keep: Array | None = None,
     ) -> Array:
-        """Fill `target` with the step's output, from row `top` on, and return its totals; see `compiled.run`.
+        """Fill `target` with the step's output, from row `top` on, and return its totals; see `core.run`.
 
-        `rows` are the positions of the kernel to take, by default all. The source begins at row `source_top` of the
+        `rows` are the rows of sites to take, by default all. The source begins at row `source_top` of the
         step's input.
         """
         normalized = step.plan.normalized
         size = self.shape(step)[:2] if normalized else self.picture.shape[:2]
         down, across = (self.table(step, axis, reading.source is self.picture) for axis in (0, 1))
-        totals = compiled.run(
+        totals = core.run(
             step.kernel,
             reading,
             np.where(down < 0, -1, down - source_top),
             across,
             target,
             size,
-            steps=rows,
+            sites=rows,
             top=top,
-            keep=keep,
+            kept=keep,
             totals=normalized,
             gain=(1, 0) if normalized else (GAIN, GREY),
             threads=self.threads,

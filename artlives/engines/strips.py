@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from artlives.blocks.kernels import compiled
-from artlives.blocks.kernels.compiled import Array, Reading
+from artlives import core
+from artlives.core import Array, Reading
 from artlives.engines.buffers import BUFFERS
 from artlives.engines.painter import Report
 from artlives.engines.steps import Painting, Step
@@ -101,7 +101,7 @@ class Strips(Painting):
     def _materialized(self, value: Reading) -> Reading:
         """The same values, computed, in place of the residual or else of the source."""
         target = value.source if value.residual is None else value.residual
-        compiled.settle(value, target, self.threads)
+        core.materialize(value, target, self.threads)
         return Reading(target)
 
     def _in_place(self, step: Step, value: Reading, residual: Array) -> Reading:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from artlives.blocks.kernels.choice import quick_in_bf16
+from artlives.blocks.kernels.dispatch import quick_in_bf16
 from artlives.engines.network import StyleNetwork
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.training import checkpoint, memory

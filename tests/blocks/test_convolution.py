@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
+from artlives import core
 from artlives.blocks.convolution import Conv2d, conv2d
-from artlives.blocks.kernels import compiled, matmul
+from artlives.blocks.kernels import matmul
 from artlives.blocks.transposed_convolution import ConvTranspose2d
 from artlives.validation import BLOCKS, LAYOUTS, Case
 
@@ -233,16 +234,16 @@ def test_padding_modes_ask_for_as_many_pixels_as_torchs(mode, padding, size):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("core", [True, False])
+@pytest.mark.parametrize("with_core", [True, False])
 @pytest.mark.parametrize(
     "module",
     [Conv2d(2, 3, 2), Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), ConvTranspose2d(2, 3, 3, stride=2)],
 )
 def test_parameters_in_fp32_are_rounded_to_half_precision_and_their_gradients_are_not(
-    module, core, dtype, monkeypatch
+    module, with_core, dtype, monkeypatch
 ):
-    if not core:
-        monkeypatch.setattr(compiled, "instruction_sets", dict)
+    if not with_core:
+        monkeypatch.setattr(core, "instruction_sets", dict)
     x = torch.randn(1, 2, 50, 60).to(dtype)
     narrow = copy.deepcopy(module).to(dtype)
     y = module(x)
@@ -253,5 +254,5 @@ def test_parameters_in_fp32_are_rounded_to_half_precision_and_their_gradients_ar
     for gradient, truth in zip(found, exact, strict=True):
         assert gradient.dtype == torch.float32
         # Matrix products round each sum to half precision.
-        tolerance = 1e-5 if core or gradient.ndim == 1 else torch.finfo(dtype).eps
+        tolerance = 1e-5 if with_core or gradient.ndim == 1 else torch.finfo(dtype).eps
         assert (gradient - truth).abs().max() <= tolerance * truth.abs().max()

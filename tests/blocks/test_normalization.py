@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
+from artlives import core
 from artlives.blocks.activation import relu
-from artlives.blocks.kernels import compiled
 from artlives.blocks.normalization import (
     BatchNorm2d,
     InstanceNorm2d,
@@ -20,6 +20,7 @@ from artlives.blocks.normalization import (
     fused_instance_norm,
     instance_norm,
 )
+from artlives.core import abi
 from artlives.validation import BLOCKS, LAYOUTS, Case
 
 PAIRS = [(InstanceNorm2d, nn.InstanceNorm2d), (BatchNorm2d, nn.BatchNorm2d)]
@@ -214,18 +215,21 @@ def unfused(x, weight, bias, residual=None, rectified=False):
     return y if residual is None else y + residual
 
 
-@pytest.fixture(params=[*compiled.instruction_sets(), "none"])
-def core(request, monkeypatch):
+@pytest.fixture(params=[*core.instruction_sets(), "none"])
+def instruction_set(request, monkeypatch):
     """Each instruction set of this processor by itself, and none."""
-    sets = {name: entry for name, entry in compiled.instruction_sets().items() if name == request.param}
-    monkeypatch.setattr(compiled, "instruction_sets", lambda: sets)
+    sets = {name: entry for name, entry in core.instruction_sets().items() if name == request.param}
+    for module in (core, abi):
+        monkeypatch.setattr(module, "instruction_sets", lambda: sets)
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(("rectified", "residual"), FUSED)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 3e-6), (torch.bfloat16, 2**-8)])
-def test_fused_normalization_and_its_gradients(core, dtype, tolerance, rectified, residual, shape, layout):
+def test_fused_normalization_and_its_gradients(
+    instruction_set, dtype, tolerance, rectified, residual, shape, layout
+):
     tensors = drawn_for_fusion(shape, residual, dtype, layout)
     exact = [t.detach().double().requires_grad_() for t in tensors]
     y, expected = fused(*tensors, rectified=rectified), unfused(*exact, rectified=rectified)

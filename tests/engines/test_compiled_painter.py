@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from artlives import plan, styles
+from artlives import core, plan, styles
 from artlives.architecture import STYLE_NETWORK, Layer, activated
 from artlives.engines import compiled, strips
 from artlives.engines.buffers import BUFFERS
@@ -154,5 +154,5 @@ def test_what_is_left_to_other_engines(monkeypatch):
     assert "no activation swish" in reason_against(plan.lower(activated(STYLE_NETWORK, "swish")))
     residual = (Layer("residual", 3, 3, kernel=3), Layer("output", 3, 3, kernel=3))
     assert "the picture itself" in reason_against(plan.lower(residual))
-    monkeypatch.setattr(compiled.compiled, "instruction_sets", dict)
+    monkeypatch.setattr(core, "instruction_sets", dict)
     assert "core is missing" in reason_against(plan.lower(STYLE_NETWORK))

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from artlives import plan, styles
+from artlives import core, plan, styles
 from artlives.architecture import Layer
-from artlives.blocks.kernels import compiled
 from artlives.engines import strips
 from artlives.engines.compiled import CompiledPainter
 from artlives.engines.network import EvenKernel, StyleNetwork, Upsampling
@@ -45,7 +44,7 @@ def by_torch(network):
 
 
 def by_core(network, way=Way.WHOLE):
-    if not compiled.instruction_sets():
+    if not core.instruction_sets():
         pytest.skip("the compiled core was not built")
     weights = {name: value.numpy() for name, value in network.file_weights().items()}
     painter = CompiledPainter(plan.lower(LAYERS), weights)

@@ -5,24 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from artlives import core
 from artlives.blocks import conv2d
-from artlives.blocks.kernels import compiled, matmul
-from artlives.blocks.kernels.compiled import Reading
-
-SETS = compiled.instruction_sets()
-if not SETS:
-    pytest.skip("the compiled core was not built", allow_module_level=True)
-
-
-@pytest.fixture(params=list(SETS))
-def instructions(request):
-    return SETS[request.param]
-
-
-@pytest.fixture
-def draw():
-    generator = np.random.default_rng(0)
-    return lambda *shape: generator.standard_normal(shape).astype(np.float32)
+from artlives.blocks.kernels import matmul
+from artlives.core import Reading
 
 
 def plain(x):
@@ -65,23 +51,23 @@ def test_convolution_and_all_that_is_read_with_it(instructions, draw, case, thre
         )
     )
     target = np.full(expected.shape, np.nan, np.float32)
-    keep = np.full(x.shape, np.nan, np.float32) if s == 1 else None
-    totals = compiled.run(
-        compiled.convolution(weight, (s, s), bias, instructions),
+    kept = np.full(x.shape, np.nan, np.float32) if s == 1 else None
+    totals = core.run(
+        core.convolution(weight, (s, s), bias, instructions),
         Reading(x, scale, shift, True, residual),
-        compiled.padded(h, p, p, p),
-        compiled.padded(w, p, p, p),
+        core.padding_table(h, p, p, p),
+        core.padding_table(w, p, p, p),
         target,
         expected.shape[:2],
-        keep=keep,
+        kept=kept,
         totals=True,
         threads=threads,
     )
     np.testing.assert_allclose(target, expected, atol=1e-4)
     np.testing.assert_allclose(totals[0], target.sum((0, 1), np.float64), rtol=1e-9, atol=1e-4)
     np.testing.assert_allclose(totals[1], np.square(target, dtype=np.float64).sum((0, 1)), rtol=1e-9)
-    if keep is not None:
-        np.testing.assert_allclose(keep, hwc(read), atol=1e-6)
+    if kept is not None:
+        np.testing.assert_allclose(kept, hwc(read), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -95,45 +81,45 @@ def test_transposed_convolution_by_phases(instructions, draw, case):
     expected = hwc(
         functional.conv_transpose2d(nchw(x), torch.tensor(weight), torch.tensor(bias), stride=s, padding=p)
     )
-    kernel, margins = compiled.transposed_convolution(weight, (s, s), (p, p), bias, instructions)
+    kernel, margins = core.transposed_convolution(weight, (s, s), (p, p), bias, instructions)
     # A negative margin leaves out the first rows.
     rows, columns = (
-        compiled.padded(n, max(m, 0), k, 0)[max(-m, 0) :] for n, m in zip((h, w), margins, strict=True)
+        core.padding_table(n, max(m, 0), k, 0)[max(-m, 0) :] for n, m in zip((h, w), margins, strict=True)
     )
     target = np.full(expected.shape, np.nan, np.float32)
-    totals = compiled.run(kernel, plain(x), rows, columns, target, expected.shape[:2], totals=True, threads=2)
+    totals = core.run(kernel, plain(x), rows, columns, target, expected.shape[:2], totals=True, threads=2)
     np.testing.assert_allclose(target, expected, atol=1e-4)
     np.testing.assert_allclose(totals[1], np.square(target, dtype=np.float64).sum((0, 1)), rtol=1e-9)
 
 
-def test_a_folded_convolution_ends_in_tanh(instructions, draw):
+def test_an_output_convolution_ends_in_tanh(instructions, draw):
     x, weight, bias = draw(14, 77, 16), draw(3, 16, 5, 5) / 10, draw(3)
     padded = functional.pad(nchw(x), (2,) * 4, "reflect")
     expected = hwc(
         150 * torch.tanh(functional.conv2d(padded, torch.tensor(weight), torch.tensor(bias))) + 127.5
     )
-    kernel = compiled.folded_convolution(weight, bias, instructions)
+    kernel = core.output_convolution(weight, bias, instructions)
     for dtype, wanted in ((np.float32, expected), (np.uint8, expected.clip(0, 255).round())):
         target = np.empty(expected.shape, dtype)
-        tables = compiled.padded(14, 2, 2, 2), compiled.padded(77, 2, 2, 2)
-        compiled.run(kernel, plain(x), *tables, target, (14, 77), gain=(150, 127.5))
+        tables = core.padding_table(14, 2, 2, 2), core.padding_table(77, 2, 2, 2)
+        core.run(kernel, plain(x), *tables, target, (14, 77), gain=(150, 127.5))
         np.testing.assert_allclose(target, wanted, atol=1e-3 if dtype == np.float32 else 1)
 
 
 def test_bytes_are_read_and_halves_are_written_and_read(instructions, draw):
     x = np.random.default_rng(0).integers(0, 256, (10, 11, 6), np.uint8)
-    kernel = compiled.convolution(draw(9, 6, 3, 3), (1, 1), None, instructions)
-    tables = compiled.padded(10, 1, 1, 0), compiled.padded(11, 1, 1, 0)
+    kernel = core.convolution(draw(9, 6, 3, 3), (1, 1), None, instructions)
+    tables = core.padding_table(10, 1, 1, 0), core.padding_table(11, 1, 1, 0)
     whole, half = np.empty((10, 11, 9), np.float32), np.empty((10, 11, 9), np.float16)
-    compiled.run(kernel, plain(x.astype(np.float32)), *tables, whole, (10, 11))
-    compiled.run(kernel, plain(x), *tables, half, (10, 11))
+    core.run(kernel, plain(x.astype(np.float32)), *tables, whole, (10, 11))
+    core.run(kernel, plain(x), *tables, half, (10, 11))
     assert np.array_equal(half, whole.astype(np.float16))
     of_half = np.empty((10, 11, 6), np.float16)
-    small = compiled.convolution(draw(6, 9, 1, 1), (1, 1), None, instructions)
-    tables = compiled.padded(10, 0, 0, 0), compiled.padded(11, 0, 0, 0)
+    small = core.convolution(draw(6, 9, 1, 1), (1, 1), None, instructions)
+    tables = core.padding_table(10, 0, 0, 0), core.padding_table(11, 0, 0, 0)
     expected = np.empty((10, 11, 6), np.float32)
-    compiled.run(small, plain(half), *tables, of_half, (10, 11))
-    compiled.run(small, plain(half.astype(np.float32)), *tables, expected, (10, 11))
+    core.run(small, plain(half), *tables, of_half, (10, 11))
+    core.run(small, plain(half.astype(np.float32)), *tables, expected, (10, 11))
     assert np.array_equal(of_half, expected.astype(np.float16))
 
 
@@ -148,39 +134,39 @@ def values(x):
 
 def test_bf16_is_read_and_written(instructions, draw):
     x = bits(draw(10, 11, 6))
-    kernel = compiled.convolution(draw(21, 6, 3, 3), (1, 1), None, instructions)
-    tables = compiled.padded(10, 1, 1, 0), compiled.padded(11, 1, 1, 0)
+    kernel = core.convolution(draw(21, 6, 3, 3), (1, 1), None, instructions)
+    tables = core.padding_table(10, 1, 1, 0), core.padding_table(11, 1, 1, 0)
     whole, half = np.empty((10, 11, 21), np.float32), np.empty((10, 11, 21), np.uint16)
-    compiled.run(kernel, plain(values(x)), *tables, whole, (10, 11))
-    compiled.run(kernel, Reading(x), *tables, half, (10, 11))
+    core.run(kernel, plain(values(x)), *tables, whole, (10, 11))
+    core.run(kernel, Reading(x), *tables, half, (10, 11))
     assert np.array_equal(half, bits(whole))
 
 
-def test_every_half_survives(draw):
+def test_every_half_survives(instructions):
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     every = every[np.isfinite(every)].reshape(4, -1, 4)
     target = np.empty_like(every)
-    compiled.settle(plain(every), target, threads=2)
+    core.materialize(plain(every), target, 2, instructions)
     assert np.array_equal(target, every)
     beyond = np.full((1, 1, 4), 1e6, np.float32)
-    compiled.settle(plain(beyond), target := np.empty((1, 1, 4), np.float16))
+    core.materialize(plain(beyond), target := np.empty((1, 1, 4), np.float16), 1, instructions)
     assert (target == 65504).all()
 
 
-def test_settling_in_place(draw):
+def test_materializing_in_place(instructions, draw):
     x, residual = draw(5, 6, 24).astype(np.float16), draw(5, 6, 24).astype(np.float16)
     scale, shift = draw(24), draw(24)
     expected = np.maximum(x.astype(np.float32) * scale + shift, 0) + residual
-    compiled.settle(Reading(x, scale, shift, True, residual), residual)
+    core.materialize(Reading(x, scale, shift, True, residual), residual, 1, instructions)
     np.testing.assert_allclose(residual, expected, atol=2e-3, rtol=1e-3)
 
 
 def test_sums_of_a_large_mean_are_exact(instructions):
     """The variance of 1000 + noise would drown in fp32's rounding."""
     x = 1000 + np.random.default_rng(0).standard_normal((64, 64, 4)).astype(np.float32) / 100
-    identity = compiled.convolution(np.eye(4, dtype=np.float32)[:, :, None, None], (1, 1), None, instructions)
-    tables = compiled.padded(64, 0, 0, 0), compiled.padded(64, 0, 0, 0)
-    mean, square = compiled.run(identity, plain(x), *tables, None, (64, 64), totals=True, threads=2) / 64**2
+    identity = core.convolution(np.eye(4, dtype=np.float32)[:, :, None, None], (1, 1), None, instructions)
+    tables = core.padding_table(64, 0, 0, 0), core.padding_table(64, 0, 0, 0)
+    mean, square = core.run(identity, plain(x), *tables, None, (64, 64), totals=True, threads=2) / 64**2
     np.testing.assert_allclose(square - mean**2, x.var((0, 1), np.float64), rtol=1e-3)
 
 
@@ -188,21 +174,22 @@ def test_sums_of_a_large_mean_are_exact(instructions):
 @pytest.mark.parametrize(
     "case", [(2, 9, 13, 3, 24, 7, 2, 3), (4, 8, 9, 17, 70, 3, 1, 1), (1, 5, 40, 4, 3, 5, 1, 0)], ids=str
 )
-def test_gradient_of_the_weights(draw, case, threads):
+def test_gradient_of_the_weights(instructions, draw, case, threads):
     n, h, w, c, o, k, s, p = case
     x = torch.from_numpy(draw(n, c, h, w))
     weight = torch.zeros(o, c, k, k, requires_grad=True)
     y = functional.conv2d(x, weight, stride=s, padding=p)
     slope = torch.from_numpy(draw(*y.shape))
     y.backward(slope)
-    found = compiled.weight_gradient(
+    found = core.weight_gradient(
         np.ascontiguousarray(x.permute(0, 2, 3, 1)),
         np.ascontiguousarray(slope.permute(0, 2, 3, 1)),
-        compiled.padded(h, p, p + k, 0),
-        compiled.padded(w, p, p + k, 0),
+        core.padding_table(h, p, p + k, 0),
+        core.padding_table(w, p, p + k, 0),
         (k, k),
         (s, s),
         threads,
+        instructions,
     )
     np.testing.assert_allclose(found, weight.grad.permute(2, 3, 1, 0), atol=1e-3)
 
@@ -221,6 +208,6 @@ def test_the_core_is_chosen_for_the_cpu(monkeypatch):
         patch.setattr(matmul, "convolve_transposed", None)
         patch.setattr(matmul, "correlate_weight", None)
         gradients()
-    monkeypatch.setattr(compiled, "instruction_sets", dict)
+    monkeypatch.setattr(core, "instruction_sets", dict)
     for ours, other in zip(by_core, gradients(), strict=True):
         torch.testing.assert_close(ours, other, rtol=1e-4, atol=1e-4)

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from artlives import core
 from artlives.blocks import conv2d, conv_transpose2d
-from artlives.blocks.kernels import compiled, matmul
-from artlives.blocks.kernels.choice import quick_in_bf16
+from artlives.blocks.kernels import matmul
+from artlives.blocks.kernels.dispatch import quick_in_bf16
 
-pytestmark = pytest.mark.skipif(compiled.tiles() is None, reason="this processor has no AMX for bf16")
+pytestmark = pytest.mark.skipif(core.tiles() is None, reason="this processor has no AMX for bf16")
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +107,6 @@ def test_a_picture_larger_than_what_is_prepared_at_a_time(threads):
 
 
 def test_pictures_are_painted_by_other_instructions():
-    assert "AMX" not in compiled.instruction_sets()
+    assert "AMX" not in core.instruction_sets()
     assert quick_in_bf16(torch.device("cpu"))
     assert not quick_in_bf16(torch.device("cuda"))

@@ -1,16 +1,15 @@
 /* What a pass of the network paints: a photo, mixed with the enlarged painting of the pass before it, and grain. In
    whole numbers alone, so that it is the same on every machine; `artlives.passes` says what it computes. */
 
-#include "core.h"
+#include "abi.h"
+#include "sizes.h"
 #include <stdlib.h>
 
-enum { COLORS = 3 };
-
 /* Rows `first` to `last` of a Mix. Returns 0, or -1 where there is no memory. */
-int artlives_mix(const void *what, int64_t first, int64_t last, void *none)
+int artlives_mix(const void *task, int64_t first, int64_t last, void *none)
 {
     (void)none;
-    const Mix *m = what;
+    const Mix *m = task;
     int64_t length = m->painting_width * COLORS;
     int32_t *line = malloc((length + 1) * sizeof *line); /* a row of the painting between two of its rows, times 64 */
     if (!line)
@@ -20,9 +19,9 @@ int artlives_mix(const void *what, int64_t first, int64_t last, void *none)
         const int8_t *grain = m->grain + y % m->period * m->period;
         uint8_t *target = m->target + y * m->width * COLORS;
         if (m->painting) {
-            const uint8_t *above = m->painting + m->row_of[y] * length;
-            const uint8_t *below = above + (m->row_part[y] ? length : 0);
-            int32_t part = (int32_t)m->row_part[y];
+            const uint8_t *above = m->painting + m->row_table[y] * length;
+            const uint8_t *below = above + (m->row_share[y] ? length : 0);
+            int32_t part = (int32_t)m->row_share[y];
             for (int64_t i = 0; i < length; i++)
                 line[i] = above[i] * (64 - part) + below[i] * part;
         }
@@ -31,8 +30,8 @@ int artlives_mix(const void *what, int64_t first, int64_t last, void *none)
             const int32_t *left = line, *right = line;
             int32_t part = 0;
             if (m->painting) {
-                part = (int32_t)m->column_part[x];
-                left = line + m->column_of[x] * COLORS;
+                part = (int32_t)m->column_share[x];
+                left = line + m->column_table[x] * COLORS;
                 right = left + (part ? COLORS : 0);
             }
             for (int64_t k = 0; k < COLORS; k++) {

@@ -13,11 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from artlives.blocks.kernels import compiled, matmul
-from artlives.blocks.kernels.compiled import Kernel, Normalization, Reading
+from artlives import core, openmp
+from artlives.blocks.kernels import matmul
 from artlives.blocks.kernels.matmul import Geometry
+from artlives.core import Kernel, Normalization, Reading
 
 PLAIN = (Tensor, torch.nn.Parameter)  # and no subclass, which may stand for something else
+
+
+# torch's threads do the core's work.
+core.set_team(openmp.team)
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -28,10 +33,10 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry)
         return matmul.convolve(x, weight, bias, geometry)
     stride, (ph, pw), _, _ = geometry
     tiles = _tiles(x)
-    kernel = compiled.convolution(_weight(weight, tiles), stride, _bias(bias), tiles)
+    kernel = core.convolution(_weight(weight, tiles), stride, _bias(bias), tiles)
     (h, w), (kh, kw) = x.shape[2:], weight.shape[2:]
     size = (h + 2 * ph - kh) // stride[0] + 1, (w + 2 * pw - kw) // stride[1] + 1
-    return _run(kernel, x, compiled.padded(h, ph, ph, 0), compiled.padded(w, pw, pw, 0), size)
+    return _run(kernel, x, core.padding_table(h, ph, ph, 0), core.padding_table(w, pw, pw, 0), size)
 
 
 def convolve_transposed(
@@ -44,12 +49,12 @@ def convolve_transposed(
     if not large_enough or not _is_for_core(y, geometry):
         return matmul.convolve_transposed(y, weight, bias, geometry, size)
     tiles = _tiles(y)
-    kernel, margins = compiled.transposed_convolution(
+    kernel, margins = core.transposed_convolution(
         _weight(weight, tiles), geometry.stride, geometry.padding, _bias(bias), tiles
     )
     rows, columns = (
         # Zeros on both sides, as far as any output of that size can reach; a negative margin leaves out the first.
-        compiled.padded(side, max(margin, 0), -(-outputs // s) + k, 0)[max(-margin, 0) :]
+        core.padding_table(side, max(margin, 0), -(-outputs // s) + k, 0)[max(-margin, 0) :]
         for side, margin, outputs, s, k in zip(
             y.shape[2:], margins, size, geometry.stride, weight.shape[2:], strict=True
         )
@@ -67,10 +72,10 @@ def correlate_weight(
         return matmul.correlate_weight(x, y, geometry, kernel_size).to(dtype)
     tiles = _tiles(x)
     rows, columns = (
-        compiled.padded(side, p, p + k, 0)
+        core.padding_table(side, p, p + k, 0)
         for side, p, k in zip(x.shape[2:], geometry.padding, kernel_size, strict=True)
     )
-    gradient = compiled.weight_gradient(
+    gradient = core.weight_gradient(
         _array((x if tiles else x.float()).permute(0, 2, 3, 1)),
         _array((y if tiles else y.float()).permute(0, 2, 3, 1)),
         rows,
@@ -84,14 +89,14 @@ def correlate_weight(
 
 def quick_in_bf16(device: torch.device) -> bool:
     """Whether the core convolves bf16, much quicker than fp32, by instructions of the device for that."""
-    return device.type == "cpu" and compiled.tiles() is not None
+    return device.type == "cpu" and core.tiles() is not None
 
 
 def core_normalizes(x: Tensor) -> bool:
     """Whether `normalize` and `normalize_backward` can compute this."""
     types = torch.float32, torch.bfloat16
     plain = x.device.type == "cpu" and x.dtype in types and type(x) in PLAIN
-    return plain and x.ndim == 4 and x.numel() > 0 and bool(compiled.instruction_sets())
+    return plain and x.ndim == 4 and x.numel() > 0 and bool(core.instruction_sets())
 
 
 def normalize(
@@ -109,7 +114,7 @@ def normalize(
     source, threads = _array(x.permute(0, 2, 3, 1)), torch.get_num_threads()
     # Any pixel's values, so that the squares of what is left do not cancel.
     centre = _array(x[:, :, 0, 0].float())
-    sums = compiled.moments(Normalization(centre), source, threads=threads) / source[0, :, :, 0].size
+    sums = core.moments(Normalization(centre), source, threads=threads) / source[0, :, :, 0].size
     mean = (centre + sums[:, 0]).astype(np.float32)
     # Rounding must not make it negative.
     variance = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0)
@@ -118,7 +123,7 @@ def normalize(
     other = None if residual is None else _array(residual.permute(0, 2, 3, 1))
     ones = None if residual is None else np.ones_like(mean)
     target = torch.empty_like(x.permute(0, 2, 3, 1), memory_format=torch.contiguous_format)
-    compiled.normalize(
+    core.normalize(
         Normalization(mean, scale, shift, ones, relu=rectified), source, other, _array(target), threads
     )
     return target.permute(0, 3, 1, 2), torch.from_numpy(mean), torch.from_numpy(factor)
@@ -139,14 +144,12 @@ def normalize_backward(
     centre, factors = mean.numpy(), factor.numpy()
     scale, shift = _scale_and_shift(weight, bias, factors)
     mask = (scale, shift) if rectified else None
-    sums = compiled.moments(Normalization(centre, mask=mask), source, slope, threads)
+    sums = core.moments(Normalization(centre, mask=mask), source, slope, threads)
     of_normal = factors * sums[:, 1]
     by_x = (-scale * factors * of_normal / count).astype(np.float32)
     constant = (-scale * sums[:, 0] / count).astype(np.float32)
     target = torch.empty_like(x.permute(0, 2, 3, 1), memory_format=torch.contiguous_format)
-    compiled.normalize(
-        Normalization(centre, by_x, constant, scale, mask), source, slope, _array(target), threads
-    )
+    core.normalize(Normalization(centre, by_x, constant, scale, mask), source, slope, _array(target), threads)
     of_weight, of_bias = (
         torch.from_numpy(total.sum(0)).to(x.dtype if like is None else like.dtype)
         for total, like in ((of_normal, weight), (sums[:, 0], bias))
@@ -183,13 +186,13 @@ def _is_for_core(x: Tensor, geometry: Geometry) -> bool:
         and geometry.dilation == (1, 1)
         and geometry.groups == 1
         and x.numel() > 0
-        and bool(compiled.instruction_sets())
+        and bool(core.instruction_sets())
     )
 
 
 def _tiles(x: Tensor) -> Any:
     """What convolves x by tiles, if it can be."""
-    return compiled.tiles() if x.dtype == torch.bfloat16 else None
+    return core.tiles() if x.dtype == torch.bfloat16 else None
 
 
 def _weight(weight: Tensor, tiles: Any) -> np.ndarray:
@@ -206,7 +209,7 @@ def _run(kernel: Kernel, x: Tensor, rows: np.ndarray, columns: np.ndarray, size:
     read = x.float() if x.dtype == torch.float16 else x
     target = torch.empty((len(x), *size, kernel.outputs), dtype=read.dtype)
     source = Reading(_array(read.permute(0, 2, 3, 1)))
-    compiled.run(kernel, source, rows, columns, _array(target), size, threads=torch.get_num_threads())
+    core.run(kernel, source, rows, columns, _array(target), size, threads=torch.get_num_threads())
     return target.permute(0, 3, 1, 2).to(x.dtype)
 
 

@@ -1,0 +1,39 @@
+"""The compiled core on NumPy arrays: convolutions with what surrounds them, on the CPU.
+
+It needs NumPy alone, and says by `instruction_sets` whether it was built.
+"""
+
+from artlives.core.abi import BF16, Array, Instructions, best_instructions, instruction_sets, tiles
+from artlives.core.gradient import weight_gradient
+from artlives.core.memory import aligned, aligned_part
+from artlives.core.mixing import mix
+from artlives.core.normalization import Normalization, moments, normalize
+from artlives.core.packing import Kernel, convolution, output_convolution, transposed_convolution
+from artlives.core.threads import default_threads, set_team
+from artlives.core.unit import Reading, materialize, padding_table, run
+
+__all__ = [
+    "BF16",
+    "Array",
+    "Instructions",
+    "Kernel",
+    "Normalization",
+    "Reading",
+    "aligned",
+    "aligned_part",
+    "best_instructions",
+    "convolution",
+    "default_threads",
+    "instruction_sets",
+    "materialize",
+    "mix",
+    "moments",
+    "normalize",
+    "output_convolution",
+    "padding_table",
+    "run",
+    "set_team",
+    "tiles",
+    "transposed_convolution",
+    "weight_gradient",
+]

@@ -1,0 +1,129 @@
+/* Reading the source of a Unit: normalization, ReLU, residual addition and padding. Part of set.h. */
+
+/* The memory that one call of `run` needs, and how it divides the output's width. */
+typedef struct {
+    int64_t vectors, blocks;         /* of all output channels */
+    int64_t span_rows, span_columns; /* of the padded input that one site meets */
+    int64_t extra;                   /* pixels beyond a row's last that columns_as_channels needs; else 0 */
+    int64_t row_sites, stretch;      /* sites side by side: in a whole row, and computed at a time */
+    int64_t pattern;                 /* values after which scale and shift repeat in whole vectors */
+    int64_t input_row;               /* values of one row of `input` */
+    float *scale, *shift;            /* `pattern` values each */
+    float *input;                    /* ring of span_rows rows of the padded input, normalized */
+    float *output;       /* rows of a phase's output, one (two by Winograd), all channels in whole vectors */
+    int64_t output_row;  /* values of a row */
+    float *transformed;  /* by Winograd: 16 planes of transformed input */
+    float *products;     /* by Winograd: 16 planes of a block's products */
+    int64_t transformed_plane, product_plane; /* values of a plane */
+    float *line;                              /* with columns_as_channels: one row of the picture */
+    double *totals;
+} Workspace;
+
+INLINE vec NAME(rectified)(vec x, int64_t relu)
+{
+    return relu ? (vec)((mask)x & (mask)(x > 0)) : x;
+}
+
+/* Scale and shift, repeated to whole vectors. */
+static void NAME(repeat_scale)(const Unit *u, Workspace *w)
+{
+    for (int64_t i = 0; i < w->pattern; i++) {
+        w->scale[i] = u->scale ? u->scale[i % u->channels] : 1;
+        w->shift[i] = u->shift ? u->shift[i % u->channels] : 0;
+    }
+}
+
+/* `count` values of the source from value i on, normalized, with ReLU and the residual, to `to` and, unless it is
+   NULL, to `kept`. */
+INLINE void NAME(read)(const Unit *u, const Workspace *w, const int type, int64_t i, int64_t count, float *to,
+                       float *kept)
+{
+    int64_t done = 0;
+    for (; done + w->pattern <= count; done += w->pattern)
+        for (int64_t j = 0; j < w->pattern; j += LANES) {
+            int64_t k = done + j;
+            vec x = NAME(load)(u->source, type, i + k) * *(const vec *)(w->scale + j) + *(const vec *)(w->shift + j);
+            x = NAME(rectified)(x, u->relu);
+            if (u->residual)
+                x += NAME(load)(u->residual, type, i + k);
+            *(vec *)(to + k) = x;
+            if (kept)
+                *(vec *)(kept + k) = x;
+        }
+    for (; done < count; done++) {
+        int64_t j = done % w->pattern;
+        float x = NAME(value)(u->source, type, i + done) * w->scale[j] + w->shift[j];
+        x = u->relu && !(x > 0) ? 0 : x;
+        if (u->residual)
+            x += NAME(value)(u->residual, type, i + done);
+        to[done] = x;
+        if (kept)
+            kept[done] = x;
+    }
+}
+
+/* Row `row` of the padded input, its columns from `left` to `right`, to `to`. Where the run owns the row, it also
+   writes the columns that it owns to u->kept: each value is written by one piece alone. */
+TARGET static void NAME(pack)(const Unit *u, const Workspace *w, int64_t row, int64_t left, int64_t right, int own_row,
+                              int64_t own_left, int64_t own_right, float *to)
+{
+    int64_t c = u->channels, source_row = u->row_table[row];
+    for (int64_t x = left, next; x < right; x = next) {
+        int64_t column = u->column_table[x];
+        next = x + 1;
+        float *here = to + (x - left) * c;
+        if (source_row < 0 || column < 0) {
+            memset(here, 0, c * sizeof *here);
+            continue;
+        }
+        /* Columns that follow one another in the source are read together. */
+        int owned = u->kept && own_row && x >= own_left && x < own_right;
+        int64_t end = owned ? own_right : x < own_left && own_left < right ? own_left : right;
+        while (next < end && u->column_table[next] == column + next - x)
+            next++;
+        int64_t i = (source_row * u->source_width + column) * c, count = (next - x) * c;
+        float *kept = owned ? u->kept + i : NULL;
+        if (u->source_type == FLOAT32)
+            NAME(read)(u, w, FLOAT32, i, count, here, kept);
+        else if (u->source_type == UINT8)
+            NAME(read)(u, w, UINT8, i, count, here, kept);
+        else if (u->source_type == BFLOAT16)
+            NAME(read)(u, w, BFLOAT16, i, count, here, kept);
+        else
+            NAME(read)(u, w, FLOAT16, i, count, here, kept);
+    }
+}
+
+/* A Unit without a convolution: rows `first` to `last` of the source, as `read` says, to the target in fp16 or
+   fp32. */
+TARGET static int NAME(materialize)(const void *unit, int64_t first, int64_t last, void *none)
+{
+    (void)none;
+    const Unit *u = unit;
+    Workspace w = {0};
+    int64_t values = u->source_width * u->channels;
+    w.pattern = u->channels / gcd(u->channels, LANES) * LANES;
+    w.scale = malloc((2 * w.pattern + values) * sizeof(float));
+    if (!w.scale)
+        return -1;
+    w.shift = w.scale + w.pattern;
+    NAME(repeat_scale)(u, &w);
+    float *line = w.shift + w.pattern;
+    for (int64_t y = first; y < last; y++) {
+        if (u->source_type == FLOAT16)
+            NAME(read)(u, &w, FLOAT16, y * values, values, line, NULL);
+        else
+            NAME(read)(u, &w, FLOAT32, y * values, values, line, NULL);
+        if (u->target_type == FLOAT32) {
+            memcpy((float *)u->target + y * values, line, values * sizeof(float));
+            continue;
+        }
+        int64_t i = 0;
+        for (; i + LANES <= values; i += LANES)
+            NAME(store)(u->target, FLOAT16, y * values + i, *(const vec *)(line + i));
+        for (; i < values; i++)
+            ((uint16_t *)u->target)[y * values + i] = NAME(to_half)(line[i]);
+    }
+    free(w.scale);
+    return 0;
+}

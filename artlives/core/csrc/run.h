@@ -1,0 +1,115 @@
+/* One piece of a Unit: rows of sites, in stretches of columns that fit the cache. Part of set.h. */
+
+/* How the run divides the width, and the sizes of its memory. */
+static void NAME(measure)(const Unit *u, Workspace *w)
+{
+    int64_t c = u->channels;
+    w->row_sites = u->columns_as_channels ? u->output_width : (u->output_width + u->up_columns - 1) / u->up_columns;
+    w->extra = u->columns_as_channels ? u->columns_as_channels - 1 : 0;
+    w->vectors = (u->outputs + LANES - 1) / LANES;
+    w->blocks = (w->vectors + VECTORS - 1) / VECTORS;
+    for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
+        w->span_rows = p->row + p->rows > w->span_rows ? p->row + p->rows : w->span_rows;
+        w->span_columns = p->column + p->columns > w->span_columns ? p->column + p->columns : w->span_columns;
+    }
+    /* As many sites as keep what is computed for them, and what follows of it, in the second-level cache: 131072 floats
+       are 512 KiB, of the 512 KiB to 2 MiB that processors have. */
+    int64_t a_site = w->vectors * LANES + w->span_rows * u->stride_columns * c;
+    int64_t block = (w->vectors + w->blocks - 1) / w->blocks * LANES;
+    if (u->winograd)
+        a_site += 3 * w->vectors * LANES + 16 * (c + block);
+    int64_t pixels = PIXELS(block / LANES);
+    w->stretch = 131072 / a_site < 4 * TILE ? 4 * TILE : 131072 / a_site / pixels * pixels;
+    w->stretch = w->stretch < w->row_sites ? w->stretch : w->row_sites;
+    w->pattern = c / gcd(c, LANES) * LANES;
+    w->input_row = whole_lines(((w->stretch + w->extra - 1) * u->stride_columns + w->span_columns) * c);
+    /* `write_picture` reads one value beyond the last pixel's. */
+    w->output_row = whole_lines((u->winograd ? 2 * w->stretch : w->stretch + w->extra) * w->vectors * LANES + LANES);
+    /* Planes that are a multiple of 4 KiB apart would share the same sets of the first-level cache and evict one
+       another (4 KiB set aliasing). Another cache line, 16 floats, sets them apart. */
+    w->transformed_plane = u->winograd ? whole_lines(w->stretch * c) + 16 : 0;
+    w->product_plane = u->winograd ? whole_lines(w->stretch * block) + 16 : 0;
+}
+
+/* The memory that `measure` found to be needed, which begins at w->totals; NULL where there is none. */
+static float *NAME(allocate)(const Unit *u, Workspace *w)
+{
+    /* Sums and sums of squares are fp64, two floats each. */
+    int64_t totals = whole_lines(4 * w->vectors * LANES), pattern = whole_lines(w->pattern);
+    int64_t ring = w->span_rows * w->input_row, output = u->winograd ? 2 * w->output_row : w->output_row;
+    /* `write_picture` stores one value beyond the row's last. */
+    int64_t line = u->columns_as_channels ? whole_lines(w->stretch * COLORS + LANES) : 0;
+    int64_t planes = 16 * (w->transformed_plane + w->product_plane);
+    float *memory = aligned_alloc(64, 4 * (totals + 2 * pattern + ring + output + line + planes));
+    if (!memory)
+        return NULL;
+    w->totals = (double *)memory;
+    w->scale = memory + totals;
+    w->shift = w->scale + pattern;
+    w->input = w->shift + pattern;
+    w->output = w->input + ring;
+    w->line = w->output + output;
+    w->transformed = w->line + line;
+    w->products = w->transformed + 16 * w->transformed_plane;
+    return memory;
+}
+
+/* Rows `first` to `last` of `sites` sites side by side, from column `left` of sites on. */
+TARGET static void NAME(run_stretch)(const Unit *u, const Workspace *w, int64_t first, int64_t last, int64_t left,
+                                     int64_t sites, const void *totals)
+{
+    int64_t in_left = left * u->stride_columns;
+    int64_t in_right = in_left + (sites + w->extra - 1) * u->stride_columns + w->span_columns;
+    int64_t end = (left + sites) * u->up_columns;
+    end = end < u->output_width ? end : u->output_width;
+    /* What is read at the output's own rows and columns is kept. */
+    int64_t own_bottom = last * u->up_rows < u->output_rows ? last * u->up_rows : u->output_rows;
+    int64_t own_left = left * u->up_columns + u->pad_left, own_right = end + u->pad_left;
+    int64_t packed = first * u->stride_rows; /* rows before this one are in the ring or no longer needed */
+    for (int64_t y = first; y < last; y++) {
+        int64_t needed = y * u->stride_rows;
+        packed = packed < needed ? needed : packed;
+        for (; packed < needed + w->span_rows; packed++) {
+            int64_t output_row = packed - u->pad_top;
+            int own_row = output_row >= first * u->up_rows && output_row < own_bottom;
+            NAME(pack)(u, w, packed, in_left, in_right, own_row, own_left, own_right,
+                       w->input + packed % w->span_rows * w->input_row);
+        }
+        if (u->winograd) {
+            NAME(convolve_winograd)(u, w, y, sites);
+            for (int64_t row = 2 * y; row < 2 * y + 2 && row < u->output_rows; row++)
+                NAME(finish)(u, w, w->output + row % 2 * w->output_row, row, 2 * left, 1, end - 2 * left, totals);
+            continue;
+        }
+        for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
+            int64_t row = y * u->up_rows + p->top, column = left * u->up_columns + p->left;
+            if (row >= u->output_rows || column >= end)
+                continue;
+            int64_t count = (end - column + u->up_columns - 1) / u->up_columns;
+            NAME(convolve)(u, w, p, y, count + w->extra);
+            NAME(finish)(u, w, w->output, row, column, u->up_columns, count, totals);
+        }
+    }
+}
+
+/* Rows of sites from `first` to `last`. `totals`, if not NULL, gets each output channel's sum and then each one's sum
+   of squares, in fp64, both padded to whole vectors. Returns 0, or -1 where there is no memory. */
+TARGET static int NAME(run)(const void *unit, int64_t first, int64_t last, void *totals)
+{
+    const Unit *u = unit;
+    Workspace w = {0};
+    NAME(measure)(u, &w);
+    float *memory = NAME(allocate)(u, &w);
+    if (!memory)
+        return -1;
+    NAME(repeat_scale)(u, &w);
+    memset(w.totals, 0, 2 * w.vectors * LANES * sizeof(double));
+    for (int64_t left = 0; left < w.row_sites; left += w.stretch) {
+        int64_t left_over = w.row_sites - left, sites = left_over < w.stretch ? left_over : w.stretch;
+        NAME(run_stretch)(u, &w, first, last, left, sites, totals);
+    }
+    if (totals)
+        memcpy(totals, w.totals, 2 * w.vectors * LANES * sizeof(double));
+    free(memory);
+    return 0;
+}

@@ -1,0 +1,80 @@
+/* Writing a row of a Unit's output. Part of set.h. */
+
+/* Adding it to a number of fp32 below 2^22 and subtracting it again rounds to a whole number: it leaves no bit of the
+   mantissa for a fraction. */
+#define ROUNDING 0x1.8p23f
+
+/* A row of output to its places in the target, every `apart` pixels. */
+TARGET static void NAME(write)(const Unit *u, const Workspace *w, const float *in, int64_t row, int64_t left,
+                               int64_t apart, int64_t count)
+{
+    const int type = u->target_type;
+    int64_t c = u->outputs, i = ((row - u->target_top) * u->output_width + left) * c;
+    for (int64_t x = 0; x < count; x++, i += apart * c, in += w->vectors * LANES) {
+        int64_t k = 0;
+        for (; k + LANES <= c; k += LANES)
+            NAME(store)(u->target, type, i + k, *(const vec *)(in + k));
+        /* The last vector overlaps the one before, so that nothing beyond the pixel is written. */
+        if (k < c && c >= LANES)
+            NAME(store)(u->target, type, i + c - LANES, *(const vec *)(in + c - LANES));
+        else
+            for (; k < c; k++)
+                NAME(put)(u->target, type, i + k, in[k]);
+    }
+}
+
+/* gain * tanh(x) + offset, where tanh(x) = 1 - 2 / (exp(2 x) + 1) is exact to 2e-7. Beyond 9, tanh is 1 in fp32. 2^y is
+   2 to y's nearest whole number times the Taylor series of exp, which needs six terms within ln(2) / 2. */
+INLINE float NAME(scaled_tanh)(float x, float gain, float offset)
+{
+    const float ln_2 = 0.6931471805599453f, two_by_ln_2 = 2.8853900817779268f;
+    x = x > 9 ? 9 : x < -9 ? -9 : x;
+    float y = x * two_by_ln_2;
+    float whole = (y + ROUNDING) - ROUNDING, z = (y - whole) * ln_2;
+    float power = 1 + z * (1 + z * (1 / 2.f + z * (1 / 6.f + z * (1 / 24.f + z * (1 / 120.f + z / 720)))));
+    int32_t exponent = ((int32_t)whole + 127) << 23;
+    float scale;
+    memcpy(&scale, &exponent, 4);
+    return gain * (1 - 2 / (power * scale + 1)) + offset;
+}
+
+/* A row of the picture where the kernel's columns are channels: pixel x is the sum of the first column's three
+   channels at x, the second one's at x + 1, and so on. */
+TARGET static void NAME(write_picture)(const Unit *u, const Workspace *w, int64_t row, int64_t left, int64_t count)
+{
+    int64_t width = w->vectors * LANES, c = COLORS;
+    float *line = w->line;
+    for (int64_t x = 0; x < count; x++) {
+        const float *in = w->output + x * width;
+        quad sum = {0};
+        for (int64_t f = 0; f < u->columns_as_channels; f++)
+            sum += *(const quad *)(in + f * (width + c));
+        /* Four values are stored where a pixel has three: the next pixel overwrites the fourth, and `line` has room
+           for the last one's. */
+        *(quad *)(line + x * c) = sum;
+    }
+    for (int64_t i = 0; i < count * c; i++)
+        line[i] = NAME(scaled_tanh)(line[i], u->gain, u->offset);
+    int64_t i = ((row - u->target_top) * u->output_width + left) * c;
+    if (u->target_type == FLOAT32) {
+        memcpy((float *)u->target + i, line, count * c * sizeof(float));
+        return;
+    }
+    uint8_t *to = (uint8_t *)u->target + i;
+    for (int64_t j = 0; j < count * c; j++) {
+        float x = line[j] < 0 ? 0 : line[j] > 255 ? 255 : line[j];
+        to[j] = (uint8_t)(int32_t)((x + ROUNDING) - ROUNDING);
+    }
+}
+
+/* Adds a row of output to the totals, if there are any, and writes it to the target, if there is one. */
+TARGET static void NAME(finish)(const Unit *u, const Workspace *w, const float *output, int64_t row, int64_t left,
+                                int64_t apart, int64_t count, const void *totals)
+{
+    if (totals)
+        NAME(add_totals)(w, output, count);
+    if (u->columns_as_channels)
+        NAME(write_picture)(u, w, row, left, count);
+    else if (u->target_type != NOTHING)
+        NAME(write)(u, w, output, row, left, apart, count);
+}

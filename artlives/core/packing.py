@@ -1,0 +1,243 @@
+"""The weights of convolutions in the order in which the compiled core reads them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import NamedTuple
+
+import numpy as np
+
+from artlives.core.abi import BF16, Array, Instructions, best_instructions, tiles
+from artlives.core.checks import COLORS, FLOAT32, expect, expect_ndim
+from artlives.core.memory import aligned
+
+# Output channels from which Winograd's algorithm is taken: with fewer, its transforms of the input cost more than the
+# multiplications that they save.
+WINOGRAD_FROM = 16
+# Rows of one of AMX's tiles, and values of bf16 in a row.
+TILE_ROWS, TILE_DEPTH = 16, 32
+
+
+class Phase(NamedTuple):
+    """A convolution without a stride that gives some of the output's pixels.
+
+    Attributes:
+        row, column: of its first tap in the padded input, counted from where a site begins.
+        rows, columns: taps.
+        top, left: the pixel that it gives in each site's square of output pixels.
+        weight: its taps, packed.
+    """
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+    top: int
+    left: int
+    weight: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A convolution's weights in the order in which the core reads them.
+
+    A site is a position of the kernel: site (y, x) begins at (y * stride, x * stride) of the padded input, and gives
+    `up` output pixels a side.
+
+    Attributes:
+        instructions: the instruction set that they are packed for.
+        phases: the convolutions that together give all output pixels.
+        bias: (O,) in fp32, padded to whole vectors.
+        channels, outputs: of the input and of the output, O.
+        stride, up: (vertical, horizontal).
+        columns_as_channels: how many columns of the kernel lie side by side among the output channels, three for each;
+            0 for other kernels.
+        winograd: whether the phase's weights are the matrices of Winograd's algorithm.
+    """
+
+    instructions: Instructions
+    phases: Sequence[Phase]
+    bias: Array
+    channels: int
+    outputs: int
+    stride: tuple[int, int] = (1, 1)
+    up: tuple[int, int] = (1, 1)
+    columns_as_channels: int = 0
+    winograd: bool = False
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Rows and columns of the padded input that one site meets."""
+        rows = max(phase.row + phase.rows for phase in self.phases)
+        columns = max(phase.column + phase.columns for phase in self.phases)
+        return rows, max(self.columns_as_channels, columns)
+
+
+def convolution(
+    weight: Array,
+    stride: tuple[int, int],
+    bias: Array | None = None,
+    instructions: Instructions | None = None,
+) -> Kernel:
+    """The kernel of a convolution of a padded input.
+
+    Where Winograd's algorithm takes fewer operations, each site gives 2 x 2 pixels.
+
+    Args:
+        weight: (O, C, kh, kw) of fp32; of bf16 for `tiles`.
+        stride: (vertical, horizontal).
+        bias: (O,) of fp32; none by default.
+        instructions: one of `instruction_sets`, or `tiles`; the best by default.
+
+    Raises:
+        TypeError: the weight's or the bias's dtype is another.
+        ValueError: the weight's or the bias's shape is another.
+    """
+    instructions = instructions or best_instructions()
+    _expect_weight(weight, instructions)
+    outputs, channels, kh, kw = weight.shape
+    padded_bias = _bias(bias, outputs, instructions)
+    winograd = weight.dtype != BF16 and outputs >= WINOGRAD_FROM
+    if winograd and (kh, kw, stride) == (3, 3, (1, 1)) and channels % instructions.lanes == 0:
+        phase = Phase(0, 0, 4, 4, 0, 0, _packed(_transformed(weight), instructions))
+        return Kernel(instructions, [phase], padded_bias, channels, outputs, (2, 2), (2, 2), winograd=True)
+    taps = weight.transpose(2, 3, 1, 0).reshape(kh, -1, outputs)
+    phase = Phase(0, 0, kh, kw, 0, 0, _packed(taps, instructions))
+    return Kernel(instructions, [phase], padded_bias, channels, outputs, stride)
+
+
+def transposed_convolution(
+    weight: Array,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    bias: Array | None = None,
+    instructions: Instructions | None = None,
+) -> tuple[Kernel, tuple[int, int]]:
+    """The kernel of a transposed convolution, and the rows and columns (top, left) to pad its input with.
+
+    Negative ones are to be left out of the input: fewer than `padding` asks for.
+
+    Args:
+        weight: (C, O, kh, kw) of fp32, no side of it below the stride; of bf16 for `tiles`.
+        stride: (vertical, horizontal).
+        padding: (vertical, horizontal), as torch's `conv_transpose2d` takes it.
+        bias: (O,) of fp32; none by default.
+        instructions: as in `convolution`.
+
+    Raises:
+        TypeError: the weight's or the bias's dtype is another.
+        ValueError: the weight's or the bias's shape is another.
+    """
+    instructions = instructions or best_instructions()
+    _expect_weight(weight, instructions)
+    channels, outputs, kh, kw = weight.shape
+    if kh < stride[0] or kw < stride[1]:
+        raise ValueError(f"a kernel of {kh} x {kw} must be no smaller than the stride {stride}")
+    if stride == (1, 1):
+        # A convolution by the kernel turned round.
+        turned = weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+        return convolution(turned, stride, bias, instructions), (kh - 1 - padding[0], kw - 1 - padding[1])
+    axes = []
+    for size, s, p in zip((kh, kw), stride, padding, strict=True):
+        # Output s * y + t meets input y + (t + p - k) / s through tap k, where that is whole.
+        axes.append([[k for k in reversed(range(size)) if (t + p - k) % s == 0] for t in range(s)])
+    starts = [
+        [(t + p - taps[0]) // s for t, taps in enumerate(axis)]
+        for axis, s, p in zip(axes, stride, padding, strict=True)
+    ]
+    margins = -min(starts[0]), -min(starts[1])
+    phases = []
+    for top, left in product(range(stride[0]), range(stride[1])):
+        tap_rows, tap_columns = axes[0][top], axes[1][left]
+        taps = weight[:, :, tap_rows][:, :, :, tap_columns].transpose(2, 3, 0, 1)
+        packed = _packed(taps.reshape(len(tap_rows), -1, outputs), instructions)
+        row, column = starts[0][top] + margins[0], starts[1][left] + margins[1]
+        phases.append(Phase(row, column, len(tap_rows), len(tap_columns), top, left, packed))
+    bias = _bias(bias, outputs, instructions)
+    return Kernel(instructions, phases, bias, channels, outputs, up=stride), margins
+
+
+def output_convolution(weight: Array, bias: Array, instructions: Instructions | None = None) -> Kernel:
+    """The kernel of a convolution that gives a picture: its columns take the place of further output channels.
+
+    Three output channels alone would leave most lanes of a vector idle.
+
+    Args:
+        weight: (3, C, kh, kw) of fp32.
+        bias: (3,) of fp32.
+        instructions: one of `instruction_sets`; the best by default.
+
+    Raises:
+        TypeError: the weight's or the bias's dtype is another.
+        ValueError: the weight's or the bias's shape is another.
+    """
+    instructions = instructions or best_instructions()
+    expect_ndim("weight", weight, (4,))
+    outputs, channels, kh, kw = weight.shape
+    expect("weight", np.ascontiguousarray(weight), (FLOAT32,), (COLORS, channels, kh, kw))
+    expect("bias", bias, (FLOAT32,), (outputs,))
+    taps = weight.transpose(2, 1, 3, 0).reshape(kh, -1, kw * outputs)
+    phase = Phase(0, 0, kh, 1, 0, 0, _packed(taps, instructions))
+    # Each pixel's sum over the columns takes the bias once.
+    first = np.concatenate([bias, np.zeros((kw - 1) * outputs, np.float32)])
+    bias = _bias(first, kw * outputs, instructions)
+    return Kernel(instructions, [phase], bias, channels, kw * outputs, columns_as_channels=kw)
+
+
+def _expect_weight(weight: Array, instructions: Instructions) -> None:
+    """Raise unless it has four dimensions and the dtype that these instructions multiply."""
+    expect_ndim("weight", weight, (4,))
+    wanted = BF16 if instructions is tiles() else FLOAT32
+    if weight.dtype != wanted:
+        name = "bf16 (uint16)" if wanted == BF16 else "float32"
+        raise TypeError(
+            f"weight must be an array of {name} for {instructions.name.decode()}, not {weight.dtype}"
+        )
+
+
+def whole_vectors(outputs: int, instructions: Instructions) -> int:
+    """Output channels, rounded up to whole vectors."""
+    return -(-outputs // instructions.lanes) * instructions.lanes
+
+
+def _bias(bias: Array | None, outputs: int, instructions: Instructions) -> Array:
+    """The bias (O,), or zeros, padded by zeros to whole vectors."""
+    padded = np.zeros(whole_vectors(outputs, instructions), np.float32)
+    if bias is not None:
+        expect("bias", bias, (FLOAT32,), (outputs,))
+        padded[:outputs] = bias
+    return padded
+
+
+def _transformed(weight: Array) -> Array:
+    """The sixteen matrices (16, C, O) of F(2 x 2, 3 x 3): G w G^T of each kernel (Lavin and Gray 2016, eq. 8)."""
+    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
+    for axis in (0, 1):
+        a, b, c = np.moveaxis(taps, axis, 0)
+        taps = np.stack([a, (a + b + c) / 2, (a - b + c) / 2, c], axis)
+    return taps.reshape(16, *taps.shape[2:])
+
+
+def _packed(taps: Array, instructions: Instructions) -> Array:
+    """`taps` (rows, columns * C, O) as the core reads them: block by block of at most `vectors` vectors."""
+    if taps.dtype == BF16:
+        return _paired(taps)
+    lanes = instructions.lanes
+    vectors = -(-taps.shape[2] // lanes)
+    padded = np.zeros((*taps.shape[:2], vectors * lanes), np.float32)
+    padded[:, :, : taps.shape[2]] = taps
+    count = -(-vectors // instructions.vectors)
+    edges = [vectors * b // count * lanes for b in range(count + 1)]
+    blocks = [padded[:, :, a:b].ravel() for a, b in pairwise(edges)]
+    return np.concatenate(blocks, out=aligned(padded.size))
+
+
+def _paired(taps: Array) -> Array:
+    """`taps` (rows, depth, O) of bf16 as tiles: (O / 16, rows, depth / 2, 16, 2), both padded to whole tiles."""
+    rows, depth, outputs = taps.shape
+    count = -(-outputs // TILE_ROWS)
+    padded = np.zeros((rows, -(-depth // TILE_DEPTH) * TILE_DEPTH, count * TILE_ROWS), BF16)
+    padded[:, :depth, :outputs] = taps
+    pairs = aligned(padded.size // 2).view(BF16).reshape(count, rows, -1, TILE_ROWS, 2)
+    pairs[:] = padded.reshape(rows, -1, 2, count, TILE_ROWS).transpose(3, 0, 1, 4, 2)
+    return pairs
