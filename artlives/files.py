@@ -1,9 +1,10 @@
-"""The folders that come with artlives, and writing files so that nobody finds half of one."""
+"""The folders that come with artlives, what is in a folder, and writing files so that nobody finds half of one."""
 
 import hashlib
 import os
 import platform
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,8 @@ from artlives.errors import ArtlivesError
 # The names of files that are being written begin with the first, then tell the machine and the process.
 TEMPORARY = ".artlives-"
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
-ABANDONED = 60  # seconds after its last change; no file takes so long to write
+# Seconds since the last change of another machine's file, after which nobody writes it: no file takes so long.
+ABANDONED = 60
 
 
 def shipped_folder(name: str, in_checkout: str) -> Path:
@@ -27,6 +29,58 @@ def shipped_folder(name: str, in_checkout: str) -> Path:
 def sample_photos() -> Path:
     """The folder of the photos that come with artlives."""
     return shipped_folder("samples", "images")
+
+
+def files_in(folder: Path, without: Path | None = None) -> list[str]:
+    """The files in a folder and its subfolders, as paths in it; hidden subfolders and `without` are left out.
+
+    Links to folders are not followed.
+
+    Raises:
+        ArtlivesError: if the folder cannot be read. A subfolder that cannot be read counts as empty.
+    """
+
+    def give_up(error: OSError) -> None:
+        if error.filename == str(folder):
+            raise ArtlivesError(f"{folder} cannot be read: {error.strerror or error}") from error
+
+    found = []
+    left_out = without and without.resolve()
+    for path, folders, names in os.walk(folder, onerror=give_up):
+        here = Path(path)
+        folders[:] = [name for name in folders if name[0] != "." and (here / name).resolve() != left_out]
+        found += [(here / name).relative_to(folder).as_posix() for name in names]
+    return found
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is a folder at `path`; False where that cannot be known."""
+    status = _stat(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def identity(path: str | Path) -> tuple[int, int] | None:
+    """What is the same for all names of a file; None if there is no file."""
+    status = _stat(path)
+    return status and (status.st_dev, status.st_ino)
+
+
+def _stat(path: str | Path) -> os.stat_result | None:
+    try:
+        return Path(path).stat()
+    except OSError:
+        return None
+
+
+def check_file(path: str | Path, overwrite: bool) -> None:
+    """Raise ArtlivesError unless a file may be written to `path`, which is replaced with `overwrite` alone."""
+    folder = Path(path).parent
+    if not is_folder(folder):
+        raise ArtlivesError(f"{path} cannot be written: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise ArtlivesError(f"{path} cannot be written: no permission in the folder {folder}")
+    if identity(path) and not overwrite:
+        raise ArtlivesError(f"{path} is there already: give --overwrite to replace it")
 
 
 @contextmanager

@@ -154,8 +154,11 @@ def fit(photo: Photo, long_side: int) -> Photo:
     size = fitted((width, height), long_side)
     if size == (width, height):
         return photo
-    small = from_pil(to_pil(photo).resize(size, Image.Resampling.LANCZOS))
-    return replace(photo, pixels=small.pixels, alpha=small.alpha)
+    import numpy as np
+
+    small = to_pil(photo).resize(size, Image.Resampling.LANCZOS)
+    alpha = None if photo.alpha is None else np.array(small.getchannel("A"))
+    return replace(photo, pixels=np.array(small.convert("RGB")), alpha=alpha)
 
 
 def format_of(path: str | Path) -> str:

@@ -3,10 +3,25 @@
 from collections.abc import Callable, Sequence
 from math import ceil
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-GAP = 12  # pixels between pictures and around them
+from artlives.images import Photo, to_pil
+from artlives.styles import Style
+
+# Pixels between pictures and around them.
+GAP = 12
 PAPER, INK, PALE_INK = "white", "#222222", "#777777"
+
+
+def sheet_of(photo: Photo, line: str, paintings: Sequence[tuple[Style, Photo]], columns: int) -> Photo:
+    """The sheet of a photo, above `line`, and of its paintings, of the same size, above their styles' names.
+
+    `columns` is as `contact_sheet` takes it.
+    """
+    tiles = [(to_pil(photo), "photo", line)]
+    tiles += [(to_pil(painting), style.name, style.caption) for style, painting in paintings]
+    return Photo(np.array(contact_sheet(tiles, columns)))
 
 
 def contact_sheet(tiles: Sequence[tuple[Image.Image, str, str]], columns: int) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and what a killed process left is taken away."""
+"""Folders are listed, files appear whole or not at all, and what a killed process left is taken away."""
 
 import os
 import subprocess
@@ -8,7 +8,31 @@ import time
 import pytest
 
 from artlives.errors import ArtlivesError
-from artlives.files import ABANDONED, HOST, TEMPORARY, replacing, sweep
+from artlives.files import ABANDONED, HOST, TEMPORARY, files_in, replacing, sweep
+
+
+def test_files_in_a_folder_and_its_subfolders(tmp_path):
+    for path in (
+        "a.jpg",
+        "notes.txt",
+        "x/b.png",
+        "x/y/c.jpg",
+        ".cache/d.jpg",
+        "out/a-dots.jpg",
+        "x/out/e.jpg",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "x" / "again").symlink_to(tmp_path)
+    found = files_in(tmp_path, without=tmp_path / "x" / ".." / "out")
+    assert sorted(found) == ["a.jpg", "notes.txt", "x/b.png", "x/out/e.jpg", "x/y/c.jpg"]
+    assert "out/a-dots.jpg" in files_in(tmp_path)
+    assert "a.jpg" in files_in(tmp_path, without=tmp_path)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(ArtlivesError, match="none cannot be read: No such file"):
+        files_in(tmp_path / "none")
 
 
 def test_a_file_is_replaced_when_all_went_well(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from artlives.cli.options import device_option
-from artlives.cli.outputs import check_target
+from artlives.files import check_file
 
 ROW = "{:>13}  {:>11}  {:>6}  {:>7}  {:>11}  {:>6}  {:>8}  {:>5}"
 HEAD = ROW.format("pixels", "painting ms", "MP/s", "peak MB", "one pass ms", "passes", "torch ms", "ratio")
@@ -29,10 +29,11 @@ def bench(as_json: bool, plot: Path | None, device: str) -> None:
     "one pass ms". "torch ms" is the time of the same network made of torch's own operations, "ratio" the median of ours
     to theirs: below 1 ours is faster. All take turns. "peak MB" is all the memory of a process that paints one picture.
     """
-    from artlives import devices, styles
+    from artlives import devices, images, styles
 
     if plot:
-        check_target(plot, True, [])
+        images.format_of(plot)
+        check_file(plot, overwrite=True)
     style = styles.available()[0]
     place = devices.choose(device)
 

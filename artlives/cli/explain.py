@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from artlives.cli.options import device_option, style_option
-from artlives.cli.outputs import is_folder
 from artlives.errors import ArtlivesError
+from artlives.files import is_folder
 
 PAGE = "index.html"
 

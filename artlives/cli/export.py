@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from artlives.cli.outputs import check_file
+from artlives.files import check_file
 
 
 @click.command()

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from artlives.batch import local
+from artlives.batch.plan import check_target
 from artlives.cli.options import brush_option, device_option
-from artlives.cli.outputs import check_target, identity
 
 
 @click.command()
@@ -41,16 +42,14 @@ def sheet(
     from artlives import images, styles
 
     target = output or photo.with_name(f"{photo.stem}-sheet.jpg")
-    check_target(target, overwrite, [identity(photo)])
+    here = local.Folder()
+    check_target(str(target), here, overwrite, [here.identity(str(photo))])
     chosen = [styles.find(name.strip()) for name in names.split(",")] if names else styles.available()
 
-    from artlives.sheet import contact_sheet
+    from artlives.sheet import sheet_of
     from artlives.stylizer import Stylizer
 
     small = images.fit(images.load(photo), size)
-    tiles = [(images.to_pil(small), "photo", photo.name)]
-    for style in chosen:
-        painting = Stylizer(style, device=device, brush=brush)(small)
-        tiles.append((images.to_pil(painting), style.name, style.caption))
-    images.save(images.from_pil(contact_sheet(tiles, columns)), target)
+    paintings = [(style, Stylizer(style, device=device, brush=brush)(small)) for style in chosen]
+    images.save(sheet_of(small, photo.name, paintings, columns), target)
     click.echo(click.format_filename(target))

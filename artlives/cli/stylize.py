@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain
@@ -17,18 +17,17 @@ from typing import IO, TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from artlives import folders, images, styles
+from artlives import styles
+from artlives.batch import local
+from artlives.batch.paint import paint
+from artlives.batch.plan import STREAM, Job, Outcome, Plan, jobs_in, plan
 from artlives.cli.options import Bytes, brush_option, device_option, style_option
-from artlives.cli.outputs import check_target, identity, is_folder
 from artlives.errors import ArtlivesError
-from artlives.files import sweep
-from artlives.folders import Job, Outcome, Plan
+from artlives.files import is_folder
 from artlives.settings import Settings
 
 if TYPE_CHECKING:
     from artlives.stylizer import Stylizer
-
-STREAM = "-"  # as a photo standard input, as an output standard output
 
 
 @click.command()
@@ -127,27 +126,10 @@ def stylize(
     settings = Settings(size=size, brush=brush, strength=strength, keep_colors=keep_colors, memory=memory)
     several = engine == "ray" or len(photos) > 1 or any(is_folder(photo) for photo in photos)
     if engine == "ray":
-        plan, outcomes = _on_ray(photos, output, found, overwrite, quality, settings, device)
+        planned, outcomes = _on_ray(photos, output, found, overwrite, quality, settings, device)
     else:
-        plan, outcomes = _here(photos, output, found, several, overwrite, quality, settings, device)
-
-    painted = failed = 0
-    with _opened(report) as failures:
-        progress = tqdm(outcomes, total=len(plan.jobs), unit="photo", disable=None if several else True)
-        for outcome in chain(plan.failed, progress):
-            for note in outcome.notes:
-                _tell(note)
-            if outcome.error:
-                failed += 1
-                _fail(outcome, failures)
-                continue
-            painted += 1
-            if outcome.job.target != STREAM:
-                tqdm.write(click.format_filename(outcome.job.target))
-    if several:
-        passed_over = f"{plan.there} there already, " if plan.there else ""
-        click.echo(f"{painted} painted, {passed_over}{failed} failed", err=True)
-    if failed:
+        planned, outcomes = _here(photos, output, found, several, overwrite, quality, settings, device)
+    if _tell_outcomes(planned, outcomes, several, report):
         ctx.exit(1)
 
 
@@ -162,17 +144,19 @@ def _on_ray(
 ) -> tuple[Plan, Iterator[Outcome]]:
     if len(photos) != 1 or output is None or STREAM in (*photos, output):
         raise click.UsageError("--engine ray paints one folder into another: give one folder and -o DIR")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # read when it is imported
+    # Ray reads it when it is imported.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     try:
-        from artlives import ray_engine, storage
+        from artlives.batch import ray, remote
     except ImportError as error:
         raise ArtlivesError(
             f"--engine ray needs more packages ({error}): pip install 'artlives[ray]'"
         ) from error
-    logging.disable(logging.WARNING)  # Ray tells much that is of no use here
-    source, target = storage.Folder(photos[0]), storage.Folder(output)
-    plan = ray_engine.plan(source, target, style, overwrite)
-    return plan, ray_engine.paint(plan.jobs, source, target, style, quality, settings, device)
+    # Ray tells much that is of no use here, errors with their tracebacks among it: what failed is in the outcomes.
+    logging.disable(logging.ERROR)
+    source, target = remote.Folder(photos[0]), remote.Folder(output)
+    planned = plan(jobs_in(source, style, target), source, target, overwrite=overwrite)
+    return planned, ray.paint(planned.jobs, source, target, style, quality, settings, device)
 
 
 def _here(
@@ -190,132 +174,76 @@ def _here(
     folder = _output_folder(output, several)
     if folder and STREAM in photos:
         raise click.UsageError("a picture from standard input needs a name: give -o FILE")
-    targets = dict(_targets(photos, style, output, folder))
+    jobs = local.jobs_of(photos, style, output, folder)
     if folder:
-        _make({Path(target).parent for target in targets.values()})
-    plan = _plan(targets, several, overwrite)
+        local.make_folders(jobs)
+    here = local.Folder()
+    planned = plan(jobs, here, here, overwrite=overwrite, resume=several)
 
-    def paint() -> Iterator[Outcome]:
+    def outcomes() -> Iterator[Outcome]:
         from artlives.stylizer import Stylizer
 
         stylizer = Stylizer(style, settings, device=device)
         if several:
-            yield from folders.paint(stylizer, plan.jobs, save=partial(images.save, quality=quality))
-            for place in {Path(job.target).parent for job in plan.jobs}:
-                sweep(place)
+            yield from paint(stylizer, planned.jobs, here.load, partial(here.save, quality=quality))
+            local.sweep_folders(planned.jobs)
         else:
-            yield _paint_one(stylizer, plan.jobs[0], quality)
+            yield _paint_one(stylizer, planned.jobs[0], here, quality)
 
-    return plan, paint() if plan.jobs else iter(())
+    return planned, outcomes() if planned.jobs else iter(())
 
 
-def _output_folder(output: str | None, several: bool) -> Path | None:
+def _output_folder(output: str | None, several: bool) -> local.Folder | None:
     """The folder that `output` names, if it names one."""
     if output is None or output == STREAM:
         return None
-    return Path(output) if several or output.endswith(("/", os.sep)) or is_folder(output) else None
+    names_one = several or output.endswith(("/", os.sep)) or is_folder(output)
+    return local.Folder(output) if names_one else None
 
 
-def _targets(
-    photos: tuple[str, ...], style: styles.Style, output: str | None, folder: Path | None
-) -> Iterator[tuple[str, str]]:
-    """Each photo, those in folders too, and the file that its painting is written to."""
-    for photo in photos:
-        if photo == STREAM:
-            yield photo, output or STREAM
-        elif is_folder(photo):
-            names = {style.name, *styles.files()}
-            paths = folders.photos_among(folders.files_in(Path(photo), without=folder), names)
-            if not paths:
-                raise ArtlivesError(f"{photo} holds no pictures")
-            for path in paths:
-                place = (folder or Path(photo)) / Path(path).parent
-                yield str(Path(photo, path)), str(place / folders.painting_name(path, style.name))
-        elif output and not folder:
-            yield photo, output
-        else:
-            yield photo, str((folder or Path(photo).parent) / folders.painting_name(photo, style.name))
-
-
-def _make(places: Iterable[Path]) -> None:
-    for place in places:
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ArtlivesError(f"{place} cannot be made a folder: {error.strerror or error}") from error
-
-
-def _plan(targets: dict[str, str], several: bool, overwrite: bool) -> Plan:
-    """What is to be done of `targets`, paintings by photos; what can be known to fail fails before anything is painted.
-
-    Of several, those that are there already are passed over; a single one that is there fails.
-    """
-    jobs, failed, there = [], [], 0
-    photo_files = {identity(source) for source in targets}
-    sources: dict[str, str] = {}
-    for job in map(Job._make, targets.items()):
-        try:
-            if job.source != STREAM:
-                _check_readable(job.source)
-            other = sources.setdefault(os.path.realpath(job.target), job.source)
-            if other != job.source:
-                raise ArtlivesError(folders.clash(job, other))
-            painting = identity(job.target)
-            if several and not overwrite and painting and painting not in photo_files:
-                there += 1
-                continue
-            if job.target != STREAM:
-                check_target(job.target, overwrite, photo_files)
-            jobs.append(job)
-        except ArtlivesError as error:
-            failed.append(Outcome(job, str(error)))
-    return Plan(jobs, there, failed)
-
-
-def _check_readable(source: str) -> None:
+def _paint_one(stylizer: Stylizer, job: Job, folder: local.Folder, quality: int) -> Outcome:
+    """One photo, under a progress bar if it takes long."""
     try:
-        Path(source).stat()
-    except OSError as error:
-        raise ArtlivesError(f"{source} cannot be read: {error.strerror or error}") from error
-
-
-def _paint_one(stylizer: Stylizer, job: Job, quality: int) -> Outcome:
-    """One photo, from or to a stream if need be."""
-    name = "standard input" if job.source == STREAM else job.source
-    try:
-        photo = images.load(sys.stdin.buffer if job.source == STREAM else job.source, name)
+        photo = folder.load(job.source)
         try:
             layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
             with tqdm(total=1.0, delay=2, bar_format=layout, leave=False, disable=None) as bar:
                 painting = stylizer(photo, lambda done: bar.update(done - bar.n))
         except ArtlivesError as error:
-            raise ArtlivesError(f"{name}: {error}") from error
-        if job.target == STREAM:
-            _write_to_standard_output(painting, quality)
-        else:
-            images.save(painting, job.target, quality=quality)
+            raise ArtlivesError(f"{job.photo}: {error}") from error
+        folder.save(painting, job.target, quality)
         return Outcome(job, notes=photo.notes)
     except ArtlivesError as error:
         return Outcome(job, str(error))
 
 
-def _write_to_standard_output(painting: images.Photo, quality: int) -> None:
-    try:
-        images.save(painting, sys.stdout.buffer, quality=quality)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        # Python would try once more at its exit, and tell of that too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise ArtlivesError(f"standard output cannot be written: {error.strerror or error}") from error
+def _tell_outcomes(planned: Plan, outcomes: Iterator[Outcome], several: bool, report: Path | None) -> int:
+    """Tell what becomes of each job as soon as that is known, and return how many failed."""
+    painted = failed = 0
+    with _opened(report) as failures:
+        progress = tqdm(outcomes, total=len(planned.jobs), unit="photo", disable=None if several else True)
+        for outcome in chain(planned.failed, progress):
+            for note in outcome.notes:
+                _tell(note)
+            if outcome.error:
+                failed += 1
+                _fail(outcome, failures)
+                continue
+            painted += 1
+            if outcome.job.target != STREAM:
+                tqdm.write(click.format_filename(outcome.job.target))
+    if several:
+        passed_over = f"{planned.there} there already, " if planned.there else ""
+        click.echo(f"{painted} painted, {passed_over}{failed} failed", err=True)
+    return failed
 
 
 def _opened(report: Path | None) -> AbstractContextManager[IO[bytes] | None]:
     if report is None:
         return nullcontext()
     try:
-        return report.open("wb", buffering=0)  # so that a run that is killed leaves what it knew
+        # Without a buffer, a run that is killed leaves what it knew.
+        return report.open("wb", buffering=0)
     except OSError as error:
         raise ArtlivesError(f"{report} cannot be written: {error.strerror or error}") from error
 

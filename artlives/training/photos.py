@@ -9,7 +9,8 @@ from PIL import Image
 
 from artlives import images, styles
 from artlives.errors import ArtlivesError
-from artlives.folders import files_in, photos_among
+from artlives.files import files_in
+from artlives.names import photos_among
 
 # A photo's short side is this many times the crop's side at most, and once at least: things are seen in many sizes, and
 # a crop is still a large part of its photo.
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Photos:
-    """The photos in a folder and in the folders in it, as `folders.photos_among`, without the last `holdout` ones.
+    """The photos in a folder and in the folders in it, as `names.photos_among`, without the last `holdout` ones.
 
     Where `holdout` is None, these are `HELD_OUT` if there are `HELD_OUT_OF` or more, else none. With `nested` false, it
     is the folder's own pictures alone. One that cannot be read is skipped, with one warning.

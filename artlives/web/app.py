@@ -16,11 +16,11 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.middleware import Middleware
 
-from artlives import __version__, images
+from artlives import __version__
 from artlives.errors import ArtlivesError
 from artlives.files import sample_photos
 from artlives.images import Photo
-from artlives.sheet import contact_sheet
+from artlives.sheet import sheet_of
 from artlives.web import problems, uploads
 from artlives.web.guard import DOCS_CSP, Guard
 from artlives.web.live import Live
@@ -99,7 +99,7 @@ def create_app(
 
             async def work() -> Response:
                 times = Times()
-                photo = await studio.on_files(_decoded, data, settings.size)
+                photo = await studio.on_files(uploads.decode, data, settings.size)
                 times.note("decode")
                 job = Job(photo, style, settings.of_painting())
                 painting = await _painted(studio, job)
@@ -119,17 +119,15 @@ def create_app(
 
             async def work() -> Response:
                 times = Times()
-                photo = await studio.on_files(_decoded, data, settings.size)
+                photo = await studio.on_files(uploads.decode, data, settings.size)
                 times.note("decode")
-                tiles = [(images.to_pil(photo), "photo", "")]
+                paintings = []
                 for style in catalogue().values():
                     painting = await _painted(studio, Job(photo, style, settings.of_painting()))
-                    tiles.append((images.to_pil(painting), style.name, style.caption))
+                    paintings.append((style, painting))
                 times.note("paint")
-                whole = await studio.on_files(contact_sheet, tiles, settings.columns)
-                body, media_type = await studio.on_files(
-                    uploads.encode, images.from_pil(whole), settings.format
-                )
+                whole = await studio.on_files(sheet_of, photo, "", paintings, settings.columns)
+                body, media_type = await studio.on_files(uploads.encode, whole, settings.format)
                 times.note("encode")
                 return Response(body, media_type=media_type, headers=times.header())
 
@@ -167,10 +165,6 @@ def create_app(
 async def _on_full(request: Request, error: Full) -> Response:
     await uploads.discard(request)
     return error.response()
-
-
-def _decoded(data: bytes, size: int) -> Photo:
-    return images.fit(uploads.decode(data), size)
 
 
 async def _painted(studio: Studio, job: Job) -> Photo:

@@ -13,7 +13,7 @@ import json
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from artlives import images, styles
+from artlives import styles
 from artlives.errors import ArtlivesError
 from artlives.web import uploads
 from artlives.web.problems import Problem, of_picture
@@ -109,8 +109,7 @@ class Session:
         if len(frame) > MAX_FRAME_BYTES:
             raise Problem(413, f"A frame may have {MAX_FRAME_BYTES // 1000} kB.")
         (style, settings), on_files = self.chosen, self.studio.on_files
-        photo = await on_files(uploads.decode, frame, MAX_FRAME_PIXELS)
-        photo = await on_files(images.fit, photo, FRAME_SIDE)
+        photo = await on_files(uploads.decode, frame, FRAME_SIDE, MAX_FRAME_PIXELS)
         job = Job(photo, style, settings.of_painting())
         try:
             painting = await self.studio.paint(job)

@@ -89,8 +89,10 @@ async def discard(request: Request) -> None:
             pass
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
-    """The picture in `data`. Its header is looked at first: a picture that is too large is never decoded.
+def decode(data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Photo:
+    """The picture in `data`, its longer side reduced to `size` pixels.
+
+    Its header is looked at first: a picture of more than `max_pixels` is never decoded.
 
     Raises:
         Problem: it is no picture, too large, damaged or cut short.
@@ -107,7 +109,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
     if width * height > max_pixels:
         raise _too_many(max_pixels)
     try:
-        return images.load(io.BytesIO(data))
+        return images.fit(images.load(io.BytesIO(data)), size)
     except ArtlivesError as error:
         foreign = error.__cause__ is None or isinstance(error.__cause__, UnidentifiedImageError)
         raise of_picture(error, 415 if foreign else 422) from None

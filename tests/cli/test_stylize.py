@@ -374,7 +374,7 @@ def test_several_photos_into_a_file(stylize, photo_file, album):
     assert one_line(stylize(album, "-o", photo_file), photo_file, "cannot be made a folder")
 
 
-# On Ray; what it paints is tested in test_ray_engine.py
+# On Ray; what it paints is tested in test_ray.py
 
 
 @pytest.mark.parametrize(
@@ -391,8 +391,8 @@ def test_without_ray_a_line_says_what_to_install(stylize, album, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] == "ray"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "artlives.ray_engine", raising=False)
-    monkeypatch.delattr("artlives.ray_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "artlives.batch.ray", raising=False)
+    monkeypatch.delattr("artlives.batch.ray", raising=False)
     assert one_line(stylize(album, "-o", "out", "--engine", "ray"), "pip install 'artlives[ray]'")
 
 

@@ -13,53 +13,30 @@ import warnings
 from collections.abc import Iterator
 from functools import partial
 from math import ceil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import ray
 from ray.data import ActorPoolStrategy, DataContext
 
-from artlives import folders, styles
+from artlives.batch.paint import paint as paint_here
+from artlives.batch.plan import Job, Outcome
+from artlives.batch.remote import Folder
 from artlives.errors import ArtlivesError
-from artlives.folders import Job, Outcome, Plan
 from artlives.settings import Settings
-from artlives.storage import Folder
+from artlives.styles import Style
 
-BLOCK = 16  # jobs that a worker is given at once, and that are done again if it dies
-ATTEMPTS = 3  # at a block whose worker dies
-
-
-def plan(photos: Folder, output: Folder, style: styles.Style, overwrite: bool) -> Plan:
-    """What is to be done to paint the photos of one folder into another, in whose subfolders they lie as in theirs.
-
-    Raises:
-        ArtlivesError: if a folder cannot be read, or there are no photos.
-    """
-    found = folders.photos_among(photos.files(without=output), {style.name, *styles.files()})
-    if not found:
-        raise ArtlivesError(f"{photos.name} holds no pictures")
-    done = set() if overwrite else set(output.files())
-    planned = Plan([], 0, [])
-    there = 0
-    sources: dict[str, str] = {}
-    for path in found:
-        painting = str(PurePosixPath(path).parent / folders.painting_name(path, style.name))
-        job = Job(f"{photos.name}/{path}", f"{output.name}/{painting}")
-        other = sources.setdefault(job.target, job.source)
-        if other != job.source:
-            planned.failed.append(Outcome(job, folders.clash(job, other)))
-        elif painting in done:
-            there += 1
-        else:
-            planned.jobs.append(job)
-    return planned._replace(there=there)
+# Jobs that a worker is given at once, and that are done again if it dies.
+BLOCK = 16
+# At a block whose worker dies.
+ATTEMPTS = 3
 
 
 def paint(
     jobs: list[Job],
     photos: Folder,
     output: Folder,
-    style: styles.Style,
+    style: Style,
     quality: int,
     settings: Settings,
     device: str,
@@ -84,7 +61,8 @@ def paint(
             raise ArtlivesError(f"Ray cannot be used (RAY_ADDRESS, `ray status`): {reason}") from error
     arguments = (photos, output, style.path.read_bytes(), quality, settings, device)
     left = dict.fromkeys(jobs)
-    for block in (BLOCK, 1):  # again one by one, lest a photo that workers die of takes others with it
+    # The second time one by one, lest a photo that workers die of takes others with it.
+    for block in (BLOCK, 1):
         for outcome in _paint_in_blocks(list(left), block, arguments, gpu=device != "cpu"):
             if outcome.job in left:
                 del left[outcome.job]
@@ -99,7 +77,8 @@ def _paint_in_blocks(jobs: list[Job], block: int, arguments: tuple[Any, ...], gp
     """What became of jobs; of a block whose workers died too often, nothing is told."""
     context = DataContext.get_current()
     context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # any number
+    # Any number.
+    context.max_errored_blocks = -1
     resources = ray.cluster_resources()
     processors, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0)) if gpu else 0
     # A GPU is kept busy by all the processors there are for it; without GPUs, each processor paints by itself.
@@ -107,12 +86,18 @@ def _paint_in_blocks(jobs: list[Job], block: int, arguments: tuple[Any, ...], gp
     blocks = ceil(len(jobs) / block)
     rows = ray.data.from_items([job._asdict() for job in jobs], override_num_blocks=blocks)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray 2.64 drops `max_task_retries`
+        # Ray 2.64 drops `max_task_retries`.
+        warnings.simplefilter("ignore")
         outcomes = rows.map_batches(
             Painter,
             fn_constructor_args=arguments,
-            batch_size=None,  # a block at a time
-            compute=ActorPoolStrategy(size=min(workers, blocks)),
+            # A block at a time.
+            batch_size=None,
+            compute=ActorPoolStrategy(
+                size=min(workers, blocks),
+                # A block that waits at a worker that dies counts as having been tried.
+                max_tasks_in_flight_per_actor=1 if block == 1 else None,
+            ),
             num_cpus=max(1, processors // workers),
             num_gpus=1 if gpus else 0,
             max_task_retries=ATTEMPTS - 1,
@@ -139,7 +124,7 @@ class Painter:
     def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
         pairs = zip(block["source"], block["target"], strict=True)
         jobs = [Job(str(source), str(target)) for source, target in pairs]
-        outcomes = list(folders.paint(self.stylizer, jobs, self.load, self.save))
+        outcomes = list(paint_here(self.stylizer, jobs, self.load, self.save))
         return {
             "source": [outcome.job.source for outcome in outcomes],
             "target": [outcome.job.target for outcome in outcomes],

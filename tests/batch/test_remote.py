@@ -11,8 +11,8 @@ from artlives.images import Photo
 pytest.importorskip("pyarrow", reason="needs the package pyarrow")
 pytest.importorskip("fsspec", reason="needs the package fsspec")
 
-from artlives import storage
-from artlives.storage import Folder
+from artlives.batch import remote
+from artlives.batch.remote import Folder
 
 
 @pytest.fixture(params=["{}", "{}/", "file://{}", "local://{}"], ids=["path", "slash", "pyarrow", "fsspec"])
@@ -106,7 +106,7 @@ class Flaky:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(storage.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
 
 
 def test_networks_may_fail_now_and_then(tmp_path, picture):
@@ -115,7 +115,7 @@ def test_networks_may_fail_now_and_then(tmp_path, picture):
     for failures in (2, 3):
         folder.system = Flaky(system, failures)
         name = f"{folder.name}/{failures}.png"
-        if failures < storage.ATTEMPTS:
+        if failures < remote.ATTEMPTS:
             folder.save(picture, name, 90)
             folder.system = Flaky(system, failures)
             assert folder.load(name).pixels.shape == picture.pixels.shape

@@ -10,7 +10,7 @@ import io
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -21,17 +21,21 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, FSSpecHandler, LocalF
 
 from artlives import images
 from artlives.errors import ArtlivesError
-from artlives.files import TEMPORARY
+from artlives.files import TEMPORARY, identity
 from artlives.images import Photo
 
 T = TypeVar("T")
 
-ATTEMPTS = 3  # at reading or writing a file
-APPEARING_WHOLE = ("s3", "gcs", "abfs")  # stores that show a file only when it is closed
+# At reading or writing a file.
+ATTEMPTS = 3
+# Stores that show a file only when it is closed.
+APPEARING_WHOLE = ("s3", "gcs", "abfs")
 
 
 class Folder:
-    """A folder by its path or URI; it can be pickled. Files in it are named by its name, a slash and their path in it.
+    """A folder by its path or URI, a `plan.Folder`; it can be pickled.
+
+    Files in it are named by its name, a slash and their path in it.
 
     Raises:
         ArtlivesError: if there is no such file system.
@@ -53,6 +57,9 @@ class Folder:
             raise ArtlivesError(f"{uri} cannot be reached: {error}") from error
         self.root = root.rstrip("/")
 
+    def file(self, path: str) -> str:
+        return f"{self.name}/{path}"
+
     def files(self, without: Folder | None = None) -> list[str]:
         """The files in the folder and its subfolders as paths in it, those in the folder `without` left out.
 
@@ -73,30 +80,49 @@ class Folder:
             if file.type == FileType.File and not (left_out and file.path.startswith(left_out))
         ]
 
-    def load(self, name: str) -> Photo:
-        """The picture in a file of this name.
+    def there(self, files: Iterable[str]) -> set[str]:
+        # One listing: to ask a store for each file would take a request each.
+        listed = set(self.files())
+        return {file for file in files if self._inside(file) in listed}
+
+    def identity(self, file: str) -> Hashable:
+        path = self._path(file)
+        return identity(path) if isinstance(self.system, LocalFileSystem) else (self.system.type_name, path)
+
+    def place(self, file: str) -> Hashable:
+        return self._path(file)
+
+    def check_readable(self, file: str) -> None:
+        """Nothing is known before it is read."""
+
+    def check_writable(self, file: str, overwrite: bool) -> None:
+        """Nothing is known before it is written: folders are made then."""
+
+    def load(self, file: str) -> Photo:
+        """The picture in a file; reading is tried again where a network fails.
 
         Raises:
             ArtlivesError: if it cannot be read, or as `images.load` does.
         """
 
         def read() -> bytes:
-            with self.system.open_input_stream(self._path(name)) as stream:
-                return stream.read()
+            with self.system.open_input_stream(self._path(file)) as stream:
+                content: bytes = stream.read()
+                return content
 
         try:
             data = _tried_again(read)
         except OSError as error:
-            raise ArtlivesError(f"{name} cannot be read: {error}") from error
-        return images.load(io.BytesIO(data), name)
+            raise ArtlivesError(f"{file} cannot be read: {error}") from error
+        return images.load(io.BytesIO(data), file)
 
-    def save(self, picture: Photo, name: str, quality: int) -> None:
-        """Write a picture to a file of this name, which appears whole or not at all; its folder is made.
+    def save(self, picture: Photo, file: str, quality: int) -> None:
+        """Write a picture to a file, which appears whole or not at all; its folder is made.
 
         Raises:
             ArtlivesError: if it cannot be written, or as `images.save` does.
         """
-        path = self._path(name)
+        path = self._path(file)
         buffer = io.BytesIO()
         images.save(replace(picture, format=images.format_of(path)), buffer, quality=quality)
 
@@ -120,10 +146,15 @@ class Folder:
         try:
             _tried_again(write)
         except OSError as error:
-            raise ArtlivesError(f"{name} cannot be written: {error}") from error
+            raise ArtlivesError(f"{file} cannot be written: {error}") from error
 
-    def _path(self, name: str) -> str:
-        return f"{self.root}/{name.removeprefix(self.name).lstrip('/')}"
+    def _inside(self, file: str) -> str:
+        """The path in this folder of the file of this name."""
+        return file.removeprefix(self.name).lstrip("/")
+
+    def _path(self, file: str) -> str:
+        """The path in its file system of the file of this name."""
+        return f"{self.root}/{self._inside(file)}"
 
 
 def _tried_again(job: Callable[[], T]) -> T:

@@ -1,0 +1,118 @@
+"""Folders of pictures on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Hashable, Iterable
+from pathlib import Path
+
+from artlives import images
+from artlives.batch.plan import STREAM, Job, jobs_in
+from artlives.errors import ArtlivesError
+from artlives.files import check_file, files_in, identity, is_folder, sweep
+from artlives.images import Photo
+from artlives.names import painting_name
+from artlives.styles import Style
+
+
+class Folder:
+    """A folder on this machine, a `plan.Folder`.
+
+    Files are named by their paths, which need not lie in it: one folder does for photos from several.
+    """
+
+    def __init__(self, name: str | Path = ".") -> None:
+        self.name = str(name)
+
+    def file(self, path: str) -> str:
+        return str(Path(self.name, path))
+
+    def files(self, without: Folder | None = None) -> list[str]:
+        return files_in(Path(self.name), Path(without.name) if without else None)
+
+    def there(self, files: Iterable[str]) -> set[str]:
+        return {file for file in files if identity(file)}
+
+    def identity(self, file: str) -> Hashable:
+        return None if file == STREAM else identity(file)
+
+    def place(self, file: str) -> Hashable:
+        return os.path.realpath(file)
+
+    def check_readable(self, file: str) -> None:
+        try:
+            Path(file).stat()
+        except OSError as error:
+            raise ArtlivesError(f"{file} cannot be read: {error.strerror or error}") from error
+
+    def check_writable(self, file: str, overwrite: bool) -> None:
+        check_file(file, overwrite)
+
+    def load(self, file: str) -> Photo:
+        return images.load(sys.stdin.buffer, "standard input") if file == STREAM else images.load(file)
+
+    def save(self, picture: Photo, file: str, quality: int) -> None:
+        if file == STREAM:
+            _write_to_standard_output(picture, quality)
+        else:
+            images.save(picture, file, quality=quality)
+
+
+def jobs_of(photos: Iterable[str], style: Style, output: str | None, folder: Folder | None) -> list[Job]:
+    """The jobs that paint photos, each a picture file, a folder or `STREAM`.
+
+    Args:
+        output: the file that the painting of a single photo is written to; `STREAM` is standard output.
+        folder: the folder that paintings are written to. By default, each goes beside its photo.
+
+    Raises:
+        ArtlivesError: if a folder cannot be read, or holds no photos.
+    """
+    jobs: list[Job] = []
+    for photo in photos:
+        if photo == STREAM:
+            jobs.append(Job(photo, output or STREAM))
+        elif is_folder(photo):
+            jobs += jobs_in(Folder(photo), style, folder)
+        elif output and not folder:
+            jobs.append(Job(photo, output))
+        else:
+            place = folder or Folder(Path(photo).parent)
+            jobs.append(Job(photo, place.file(painting_name(photo, style.name))))
+    return jobs
+
+
+def make_folders(jobs: Iterable[Job]) -> None:
+    """Make the folders that the paintings of jobs are written to, where they are not there.
+
+    Raises:
+        ArtlivesError: if one cannot be made.
+    """
+    for place in _places(jobs):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArtlivesError(f"{place} cannot be made a folder: {error.strerror or error}") from error
+
+
+def sweep_folders(jobs: Iterable[Job]) -> None:
+    """Remove what killed processes left in the folders that the paintings of jobs are written to."""
+    for place in _places(jobs):
+        sweep(place)
+
+
+def _places(jobs: Iterable[Job]) -> list[Path]:
+    return sorted({Path(job.target).parent for job in jobs})
+
+
+def _write_to_standard_output(picture: Photo, quality: int) -> None:
+    try:
+        images.save(picture, sys.stdout.buffer, quality=quality)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would try once more at its exit, and tell of that too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ArtlivesError(f"standard output cannot be written: {error.strerror or error}") from error
