@@ -41,7 +41,7 @@ def evaluate(
     style: str,
     photos: Path,
     paintings: tuple[Path, ...],
-    perceptual: Path | None,
+    perceptual: str | Path | None,
     last: int | None,
     size: int,
     style_size: int | None,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from artlives.cli.options import device_option, style_option
+from artlives.cli.options import device_option, perceptual_option, style_option
 from artlives.errors import ArtlivesError
 from artlives.files import is_folder
 
@@ -25,39 +25,32 @@ PAGE = "index.html"
 )
 @click.option("--overwrite", is_flag=True, help="Replace a page that is there already.")
 @click.option(
-    "--perceptual",
-    metavar="FILE",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="VGG-19's weights, as for `train`: also show what each of its layers keeps of the photo.",
-)
-@click.option(
     "--painting",
     metavar="FILE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="With --perceptual: and what they keep of the painting in this file.",
+    help="Also show what is kept of the painting in this file.",
 )
+@perceptual_option
 @device_option
 def explain(
     photo: Path,
     style: str,
     folder: Path,
     overwrite: bool,
-    perceptual: Path | None,
     painting: Path | None,
+    perceptual: str | Path | None,
     device: str,
 ) -> None:
     """Show PHOTO on its way through a style's network: a page of pictures, readable offline.
 
-    The strongest channels after every block, the first block's filters and, with --perceptual, what the network that
-    judges in training keeps of photo and painting.
+    The strongest channels after every block, the first block's filters, and what the network that judges in training
+    keeps of photo and painting; that takes a minute or two.
 
     \b
     artlives explain photo.jpg --style wave -o layers/
     """
     from artlives import images, styles
 
-    if painting and not perceptual:
-        raise click.UsageError("--painting is looked at by VGG-19: give its weights with --perceptual FILE")
     found = styles.find(style)
     if folder.exists() and not is_folder(folder):
         raise ArtlivesError(f"{folder} is not a folder: choose another name with -o")

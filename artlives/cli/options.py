@@ -1,12 +1,16 @@
 """Options that several commands share."""
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 
 from artlives.architecture import BRUSHES
 
+# In place of a file of weights; as in `artlives.training.perceptual`, which takes long to import.
+TORCHVISION = "torchvision"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -20,6 +24,16 @@ class Bytes(click.ParamType):
         if not match or not float(match[1]):
             self.fail(f"{value!r} is not a size such as 800MB or 1.5GB", param, ctx)
         return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+class PerceptualWeights(click.Path):
+    """A file, or the word that has torchvision download one."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, exists=True, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | Path:
+        return TORCHVISION if value == TORCHVISION else Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
 style_option = click.option(
@@ -44,7 +58,8 @@ device_option = click.option(
 )
 perceptual_option = click.option(
     "--perceptual",
-    metavar="FILE",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="VGG-19's weights to judge by: torchvision's .pth checkpoint, or .safetensors. [default: downloaded once]",
+    metavar="FILE|torchvision",
+    type=PerceptualWeights(),
+    help="VGG-19's weights to judge by: torchvision's .pth checkpoint, or .safetensors; torchvision: as it downloads "
+    "them, once. [default: those that come with artlives]",
 )

@@ -53,14 +53,14 @@ def explain(
     style: styles.Style,
     folder: Path,
     *,
-    perceptual: Path | None = None,
+    perceptual: str | Path | None = None,
     painting: Path | None = None,
     device: str = "auto",
 ) -> Path:
     """Write the page on `photo` in `style` into `folder`, which is made where there is none; returns its path.
 
     Args:
-        perceptual: VGG-19's weights, as for `Perceptual`; without, what its layers keep is left out.
+        perceptual: VGG-19's weights, as for `Perceptual`.
         painting: the painting that the style was learned from, to show what they keep of it.
         device: "auto", "cpu", "cuda" or "mps".
 
@@ -71,15 +71,14 @@ def explain(
     where = devices.pick(device)
     pictures, blocks, (height, width) = _on_its_way(photo, style, where)
     kept: dict[str, list[dict[str, str]]] = {"photo": [], "painting": []}
-    if perceptual:
-        originals = {"photo": images.fit(photo, KEPT_SIZE).pixels}
-        if painting:
-            originals["painting"] = images.fit(images.load(painting), KEPT_SIZE).pixels
-            pictures["painting.png"] = Image.fromarray(originals["painting"])
-        for of, layer, picture in _kept(originals, Perceptual(perceptual, where), where):
-            file = f"{of}-{layer}.png"
-            pictures[file] = picture
-            kept[of].append({"layer": layer, "file": file, "sentence": KEPT[of][layer]})
+    originals = {"photo": images.fit(photo, KEPT_SIZE).pixels}
+    if painting:
+        originals["painting"] = images.fit(images.load(painting), KEPT_SIZE).pixels
+        pictures["painting.png"] = Image.fromarray(originals["painting"])
+    for of, layer, picture in _kept(originals, Perceptual(perceptual, where), where):
+        file = f"{of}-{layer}.png"
+        pictures[file] = picture
+        kept[of].append({"layer": layer, "file": file, "sentence": KEPT[of][layer]})
 
     template = Environment(
         loader=PackageLoader("artlives.explanation", "."),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from artlives.errors import ArtlivesError
+from artlives.files import shipped_folder
 
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4")
 # Before these, the picture is halved by max pooling.
@@ -24,6 +25,10 @@ _CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 256)
 # The convolutions' places in torchvision's own network.
 _INDICES = (0, 2, 5, 7, 10, 12, 14, 16)
 
+# Among the models: half precision, 4.7 MB.
+SHIPPED = Path("perceptual", "vgg19-conv1_1-conv3_4.safetensors")
+# In place of a file: the weights that torchvision downloads.
+TORCHVISION = "torchvision"
 # How each kind of weights expects its pictures, in RGB: (x - mean) / deviation.
 _TORCHVISION = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _CAFFE = ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
@@ -56,17 +61,18 @@ class Perceptual(nn.Module):
     Its weights are fixed. It computes in bf16 where the device is quick at that, else in fp32.
 
     Args:
-        weights: None for torchvision's ImageNet weights, which are downloaded once and cached; or a file: torchvision's
-            own checkpoint (.pth), or safetensors with `conv{block}_{n}.weight` and `.bias` of the original Caffe
-            training.
+        weights: None for those that come with artlives; `TORCHVISION` for torchvision's, which are downloaded once and
+            cached; or a file: torchvision's checkpoint (.pth), or safetensors with `conv{block}_{n}.weight` and `.bias`
+            of the original Caffe training.
         device: where it computes.
 
     Raises:
         ArtlivesError: the weights cannot be downloaded or read.
     """
 
-    def __init__(self, weights: Path | None = None, device: torch.device | str = "cpu") -> None:
+    def __init__(self, weights: Path | str | None = None, device: torch.device | str = "cpu") -> None:
         super().__init__()
+        weights = weights or shipped_folder("models", "models") / SHIPPED
         state, (mean, deviation) = _read(weights)
         self.dtype = torch.bfloat16 if has_bf16(torch.device(device)) else torch.float32
         self.mean: Tensor
@@ -116,22 +122,23 @@ def has_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and supported is not None and bool(supported())
 
 
-def _read(path: Path | None) -> tuple[dict[str, Tensor], tuple[tuple[float, ...], tuple[float, ...]]]:
+def _read(path: Path | str) -> tuple[dict[str, Tensor], tuple[tuple[float, ...], tuple[float, ...]]]:
     """The convolutions' weights by name, for RGB input, and the input's mean and deviation."""
-    if path is not None and path.suffix == ".safetensors":
+    if path != TORCHVISION and Path(path).suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
-            state = load_file(path)
+            state = {name: value.float() for name, value in load_file(path).items()}
             state["conv1_1.weight"] = state["conv1_1.weight"].flip(1)  # BGR to RGB
         except (OSError, SafetensorError, KeyError) as error:
             raise ArtlivesError(
                 f"cannot read the perceptual network's weights from {path}: {error}"
             ) from error
         return state, _CAFFE
-    if path is None:
-        from torchvision.models import VGG19_Weights  # takes seconds to import
+    if path == TORCHVISION:
+        # Takes seconds to import.
+        from torchvision.models import VGG19_Weights
 
         try:
             checkpoint = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)

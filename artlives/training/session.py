@@ -90,7 +90,7 @@ def train(
         preset: "quick", "standard" or "best"; by default what the device gets through in half an hour or so.
         recipe: a whole `Recipe`, or some of its attributes, as a mapping or in a TOML file; they override the preset.
         holdout: how many photos, the last by name, are left out to measure the style on; see `photos.Photos`.
-        perceptual: VGG-19's weights, see `perceptual.Perceptual`; they are downloaded by default.
+        perceptual: VGG-19's weights, see `perceptual.Perceptual`; by default those that come with artlives.
         device: "auto", "cpu", "cuda", "mps", or torch's. Under torchrun, all processes train the style together.
         resume: go on from the checkpoint in the folder runs/NAME, to the very same result.
         overwrite: replace a style that is there, or a training in runs/NAME that is not finished.
@@ -108,8 +108,8 @@ def train(
     _check_target(written, overwrite)
     options = _options(preset, recipe, fields)
     about = {"name": name, "painting": title or name, "painter": painter, "year": year, "licence": licence}
-    folder, judge = (Path(path) if path else None for path in (photos, perceptual))
-    job = _Job(files, folder, written, about, preset, options, holdout, judge, device)
+    folder = Path(photos) if photos else None
+    job = _Job(files, folder, written, about, preset, options, holdout, perceptual, device)
     return job.run(report or Report(), resume, overwrite)
 
 
@@ -140,7 +140,7 @@ class _Job:
     preset: str | None
     options: dict[str, Any]
     holdout: int | None
-    perceptual: Path | None
+    perceptual: str | Path | None
     device: str | torch.device
 
     def run(self, report: Report, resume: bool, overwrite: bool) -> Style:

@@ -1,5 +1,12 @@
 import pytest
 
+from artlives.explanation import reconstruction
+
+
+@pytest.fixture(autouse=True)
+def few_iterations(monkeypatch):
+    monkeypatch.setattr(reconstruction, "ITERATIONS", 2)
+
 
 def test_writes_a_page(run, style_file, photo_file, tmp_path):
     result = run("explain", photo_file, "--style", style_file, "-o", tmp_path / "out", "--device", "cpu")
@@ -26,7 +33,8 @@ def test_a_page_that_is_there_is_left_alone(run, style_file, photo_file, tmp_pat
         ("photo.jpg", ["--style", "dot", "-o", "out"], 1, "did you mean 'dots'"),
         ("photo.jpg", ["--style", "dots"], 2, "-o"),
         ("photo.jpg", ["--style", "dots", "-o", "photo.jpg"], 1, "is not a folder"),
-        ("photo.jpg", ["--style", "dots", "-o", "out", "--painting", "photo.jpg"], 2, "--perceptual"),
+        ("photo.jpg", ["--style", "dots", "-o", "out", "--painting", "none.jpg"], 2, "none.jpg"),
+        ("photo.jpg", ["--style", "dots", "-o", "out", "--perceptual", "tensorflow"], 2, "tensorflow"),
         ("bad.jpg", ["--style", "dots", "-o", "out"], 1, "bad.jpg is not a picture"),
         (
             "photo.jpg",

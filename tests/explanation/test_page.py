@@ -7,9 +7,11 @@ from PIL import Image
 
 from artlives import images, styles
 from artlives.errors import ArtlivesError
-from artlives.explanation import page, reconstruction
+from artlives.explanation import page
 from artlives.images import Photo
 from artlives.training.objective import CONTENT_LAYER, STYLE_LAYERS
+
+pytestmark = pytest.mark.usefixtures("few_iterations")
 
 
 class Page(HTMLParser):
@@ -46,7 +48,8 @@ def test_a_page_that_is_read_offline(style, pixels, tmp_path):
     found = Page(text)
     assert not found.open
     assert "://" not in text
-    assert len(set(found.links)) == 14  # photo, filters and twelve blocks
+    # Photo, filters, twelve blocks, and what five layers keep of the photo.
+    assert len(set(found.links)) == 19
     for link in found.links:
         with Image.open(written.parent / link) as picture:
             picture.load()
@@ -75,7 +78,7 @@ def test_every_block_is_named_and_has_its_sentence(style, pixels, tmp_path):
         assert sentence.count(".") == 1
         assert sentence.endswith(".")
     assert "<em>Dots</em> by Nobody (1900)" in text
-    assert "--perceptual FILE" in text
+    assert "--painting FILE" in text
 
 
 def test_names_are_text_not_markup(tmp_path, network, metadata, pixels):
@@ -86,8 +89,7 @@ def test_names_are_text_not_markup(tmp_path, network, metadata, pixels):
     assert "&lt;script&gt;" in text
 
 
-def test_what_the_perceptual_network_keeps(style, pixels, tmp_path, perceptual_file, painting, monkeypatch):
-    monkeypatch.setattr(reconstruction, "ITERATIONS", 2)
+def test_what_the_perceptual_network_keeps(style, pixels, tmp_path, perceptual_file, painting):
     written = page.explain(Photo(pixels), style, tmp_path, perceptual=perceptual_file, device="cpu")
     assert len(list((tmp_path / "pictures").glob("photo-conv*.png"))) == 5
     assert "--painting FILE" in written.read_text("utf-8")

@@ -2,12 +2,14 @@ import urllib.error
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.models import VGG19_Weights, vgg19
 
 from artlives.errors import ArtlivesError
-from artlives.training.perceptual import LAYERS, Perceptual
+from artlives.files import shipped_folder
+from artlives.training.perceptual import LAYERS, SHIPPED, TORCHVISION, Perceptual
 
 
 def test_features_are_those_of_the_layers_asked_for(perceptual):
@@ -35,7 +37,7 @@ def test_torchvisions_checkpoint_is_read(tmp_path, monkeypatch):
     torch.save(state, path)
     from_file = Perceptual(path)
     monkeypatch.setattr(VGG19_Weights, "get_state_dict", lambda self, **options: state)
-    downloaded = Perceptual()
+    downloaded = Perceptual(TORCHVISION)
     x = torch.rand(1, 3, 16, 16) * 255
     rgb = (x / 255 - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
         [0.229, 0.224, 0.225]
@@ -48,13 +50,22 @@ def test_torchvisions_checkpoint_is_read(tmp_path, monkeypatch):
         assert (features - expected).abs().max() <= 0.02 * expected.max()
 
 
+def test_its_own_weights_need_no_download():
+    """The features that the style losses compare are those of a network that has seen the world: they differ."""
+    features = Perceptual()(torch.rand(1, 3, 32, 32) * 255, ["conv3_4"])["conv3_4"]
+    assert features.shape == (1, 256, 8, 8)
+    assert 0.2 < (features > 0).float().mean() < 0.8
+    metadata = safe_open(shipped_folder("models", "models") / SHIPPED, "pt").metadata()
+    assert metadata["licence"] == "CC BY 4.0"
+
+
 def test_no_network_is_said_clearly(monkeypatch):
     def offline(self, **options):
         raise urllib.error.URLError("no route to host")
 
     monkeypatch.setattr(VGG19_Weights, "get_state_dict", offline)
     with pytest.raises(ArtlivesError, match=r"no route to host.*--perceptual FILE"):
-        Perceptual()
+        Perceptual(TORCHVISION)
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "weights.pth"])
