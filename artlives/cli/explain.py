@@ -6,7 +6,7 @@ import click
 
 from artlives.cli.options import device_option, style_option
 from artlives.cli.outputs import is_folder
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 
 PAGE = "index.html"
 
@@ -63,6 +63,7 @@ def explain(
         raise ArtlivesError(f"{folder} is not a folder: choose another name with -o")
     if (folder / PAGE).exists() and not overwrite:
         raise ArtlivesError(f"{folder / PAGE} is there already: give --overwrite to replace it")
+    needs("explain", "train", "torch", "jinja2")
     picture = images.load(photo)
 
     from artlives.explanation.page import explain as write

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from artlives.cli.engine import tell_engine
 from artlives.cli.options import brush_option, device_option
 from artlives.cli.outputs import check_target, identity
 
@@ -49,6 +50,7 @@ def sheet(
 
     small = images.fit(images.load(photo), size)
     tiles = [(images.to_pil(small), "photo", photo.name)]
+    tell_engine(chosen[0].steps, device)
     for style in chosen:
         painting = Stylizer(style, device=device, brush=brush)(small)
         tiles.append((images.to_pil(painting), style.name, style.caption))

@@ -18,9 +18,10 @@ import click
 from tqdm import tqdm
 
 from artlives import folders, images, styles
+from artlives.cli.engine import tell_engine
 from artlives.cli.options import Bytes, brush_option, device_option, style_option
 from artlives.cli.outputs import check_target, identity, is_folder
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 from artlives.files import sweep
 from artlives.folders import Job, Outcome, Plan
 from artlives.settings import Settings
@@ -163,12 +164,9 @@ def _on_ray(
     if len(photos) != 1 or output is None or STREAM in (*photos, output):
         raise click.UsageError("--engine ray paints one folder into another: give one folder and -o DIR")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # read when it is imported
-    try:
-        from artlives import ray_engine, storage
-    except ImportError as error:
-        raise ArtlivesError(
-            f"--engine ray needs more packages ({error}): pip install 'artlives[ray]'"
-        ) from error
+    needs("--engine ray", "ray", "ray", "pyarrow", "fsspec")
+    from artlives import ray_engine, storage
+
     logging.disable(logging.WARNING)  # Ray tells much that is of no use here
     source, target = storage.Folder(photos[0]), storage.Folder(output)
     plan = ray_engine.plan(source, target, style, overwrite)
@@ -199,6 +197,7 @@ def _here(
         from artlives.stylizer import Stylizer
 
         stylizer = Stylizer(style, settings, device=device)
+        tell_engine(style.steps, device)
         if several:
             yield from folders.paint(stylizer, plan.jobs, save=partial(images.save, quality=quality))
             for place in {Path(job.target).parent for job in plan.jobs}:

@@ -13,7 +13,7 @@ import click
 
 from artlives.architecture import MOST_GRAIN
 from artlives.cli.options import device_option, perceptual_option
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 from artlives.files import sample_photos
 from artlives.training.recipe import (
     CHOICES,
@@ -221,6 +221,7 @@ def train(
     if start not in (MEAN, NONE):
         styles.find(start)
 
+    needs("train", "train", "torch", "matplotlib")
     from tqdm import tqdm
 
     from artlives import devices

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4")
 # Before these, the picture is halved by max pooling.
@@ -129,7 +129,9 @@ def _read(path: Path | None) -> tuple[dict[str, Tensor], tuple[tuple[float, ...]
             ) from error
         return state, _CAFFE
     if path is None:
-        from torchvision.models import VGG19_Weights  # takes seconds to import
+        needs("downloading VGG-19's weights (else give --perceptual FILE)", "train", "torchvision")
+        # It takes seconds to import.
+        from torchvision.models import VGG19_Weights
 
         try:
             checkpoint = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
