@@ -3,7 +3,8 @@
     from artlives import Stylizer
     Stylizer("wave")(Image.open("photo.jpg")).save("out.jpg")
 
-Importing this package does not import torch; `Stylizer` does when it is first asked for.
+Importing this package imports neither NumPy nor torch. `Stylizer` imports NumPy, and torch, where it is installed, for
+a GPU or in place of the compiled core.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from artlives.engines.painter import Way
+from artlives.errors import needs
 from artlives.files import replacing
 from artlives.styles import Style
 from artlives.stylizer import Stylizer
@@ -42,7 +45,7 @@ class Row:
         width, height: pixels.
         precision: that of the arithmetic.
         seconds: the median time of the network alone, one pass without grain, array in and array out; torch's alike.
-        ratio: the median of the rounds' ratios, ours to torch's; None where that was not compared.
+        ratio: the median of the rounds' ratios, ours to torch's; None, as torch's time, where that was not compared.
         painting: the median time of a painting, coarse to fine and with grain, as `Stylizer` paints by default.
         passes: the median of the rounds' ratios, a painting to one pass; None where that was not compared.
         peak: bytes of memory that a process took at most which painted one such picture, all in all.
@@ -115,47 +118,57 @@ def torch_blocks() -> Blocks:
 
 
 def measure(style: Style, device: str) -> Iterator[Row]:
-    """A row for each of the `SIZES` and, on the CPU, one for the `LARGEST`."""
+    """A row for each of the `SIZES` and, where the engine paints in strips, one for the `LARGEST`.
+
+    Without torch, nothing is compared with it.
+    """
+    stylizer = Stylizer(style, device=device)
+    alone = stylizer.variant(grain=0.0, one_pass=True)
+    by_torch = _by_torch(style, stylizer.device) if find_spec("torch") else None
+    for width, height in SIZES:
+        pixels = _noise(width, height)
+        jobs: dict[str, Job] = {"ours": partial(alone, pixels), "painting": partial(stylizer, pixels)}
+        if by_torch:
+            jobs["torch"] = partial(by_torch, pixels)
+        first = alternating(jobs, 1, warmup=1)
+        rounds = int(SECONDS / sum(seconds for (seconds,) in first.values()))
+        times = alternating(jobs, min(max(rounds, ROUNDS[0]), ROUNDS[1]), warmup=0)
+        ours, painting = (statistics.median(times[name]) for name in ("ours", "painting"))
+        passes = ratio(times["painting"], times["ours"])
+        peak = _alone(style, width, height)[1] if stylizer.device == "cpu" else None
+        theirs = statistics.median(times["torch"]) if by_torch else None
+        beside = ratio(times["ours"], times["torch"]) if by_torch else None
+        yield Row(width, height, "fp32", ours, theirs, beside, painting, passes, peak)
+    if Way.HALF_STRIPS in stylizer.painter.ways(*LARGEST):
+        seconds, peak = _alone(style, *LARGEST)
+        yield Row(*LARGEST, "fp32", None, None, None, seconds, None, peak)
+
+
+def _by_torch(style: Style, device: str) -> Callable[[np.ndarray], None]:
+    """One pass of the same network, made of torch's own operations, over a picture."""
     import torch
 
     from artlives.engines.torch import load
 
-    stylizer = Stylizer(style, device=device)
-    alone = stylizer.variant(grain=0.0, one_pass=True)
-    network = load(style, stylizer.device, torch_blocks()).to(memory_format=torch.channels_last)
+    network = load(style, device, torch_blocks()).to(memory_format=torch.channels_last)
 
-    def by_torch(pixels: np.ndarray) -> None:
+    def paint(pixels: np.ndarray) -> None:
         with torch.inference_mode():
-            x = torch.from_numpy(pixels).to(stylizer.device).permute(2, 0, 1)[None].float()
+            x = torch.from_numpy(pixels).to(device).permute(2, 0, 1)[None].float()
             network(x.contiguous(memory_format=torch.channels_last)).clamp(0, 255).byte().cpu()
 
-    for width, height in SIZES:
-        pixels = _noise(width, height)
-        jobs: dict[str, Job] = {
-            "ours": partial(alone, pixels),
-            "torch": partial(by_torch, pixels),
-            "painting": partial(stylizer, pixels),
-        }
-        first = alternating(jobs, 1, warmup=1)
-        rounds = int(SECONDS / sum(seconds for (seconds,) in first.values()))
-        times = alternating(jobs, min(max(rounds, ROUNDS[0]), ROUNDS[1]), warmup=0)
-        ours, theirs, painting = (statistics.median(times[name]) for name in jobs)
-        passes = ratio(times["painting"], times["ours"])
-        peak = _alone(style, width, height)[1] if stylizer.device == "cpu" else None
-        beside = ratio(times["ours"], times["torch"])
-        yield Row(width, height, "fp32", ours, theirs, beside, painting, passes, peak)
-    if stylizer.device == "cpu":
-        seconds, peak = _alone(style, *LARGEST)
-        yield Row(*LARGEST, "fp32", None, None, None, seconds, None, peak)
+    return paint
 
 
 def draw(rows: Sequence[Row], where: str, path: Path) -> None:
     """Writes the megapixels a second over the pictures' sizes, ours and torch's, into a picture.
 
     Raises:
-        ArtlivesError: it cannot be written.
+        ArtlivesError: it cannot be written, or matplotlib is not installed.
     """
-    from matplotlib.figure import Figure  # takes a second to import
+    needs("a plot", "train", "matplotlib")
+    # It takes a second to import.
+    from matplotlib.figure import Figure
 
     figure = Figure((7, 4), layout="constrained")
     axes = figure.subplots()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 from PIL import Image
 
-from artlives import devices, images, passes, styles
+from artlives import images, passes, styles
 from artlives.architecture import SMALLEST
 from artlives.blend import blend
 from artlives.core import default_threads
@@ -35,7 +35,8 @@ class Stylizer:
 
         Stylizer("wave")(Image.open("photo.jpg")).save("out.jpg")
 
-    On the CPU the compiled core does the work, and torch is not imported. Any number of threads may call it.
+    On the CPU the compiled core does the work, and torch is not imported; where the core is missing, torch does it, or
+    else NumPy. Any number of threads may call it.
 
     Args:
         style: a style's name, the path of its safetensors file, or a `styles.Style`.
@@ -44,9 +45,8 @@ class Stylizer:
         options: fields of `Settings`, such as `size=1200`, that differ from `settings`.
 
     Attributes:
-        style, settings, device: as they were given.
-        engine: the name of the engine that paints; see `engines.choose`.
-        reasons: for each quicker engine, why it was not taken.
+        style, settings: as they were given.
+        engine, device, reasons: what paints, where, and why nothing quicker does; see `engines.choose.Engine`.
 
     Raises:
         ArtlivesError: if there is no such style or device, or the style's file is damaged.
@@ -64,8 +64,7 @@ class Stylizer:
     ) -> None:
         self.settings = replace(settings or Settings(), **options)
         self.style = style if isinstance(style, styles.Style) else styles.find(style)
-        self.device = devices.choose(device)
-        self.painter, self.engine, self.reasons = choose(self.style, self.device)
+        self.painter, (self.engine, self.device, self.reasons) = choose(self.style, device)
 
     def variant(self, settings: Settings | None = None, **options: Any) -> Stylizer:
         """A stylizer that shares this one's network, with these settings, or its own but for `options`.

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from artlives.cli.engine import tell_engine
 from artlives.cli.options import device_option
+from artlives.errors import needs
 from artlives.files import check_file
 
 ROW = "{:>13}  {:>11}  {:>6}  {:>7}  {:>11}  {:>6}  {:>8}  {:>5}"
@@ -27,33 +30,33 @@ def bench(as_json: bool, plot: Path | None, device: str) -> None:
 
     A painting goes from coarse to fine; "passes" is the median of its time to that of one pass of the network, which is
     "one pass ms". "torch ms" is the time of the same network made of torch's own operations, "ratio" the median of ours
-    to theirs: below 1 ours is faster. All take turns. "peak MB" is all the memory of a process that paints one picture.
+    to theirs: below 1 ours is faster; both need torch. All take turns. "peak MB" is all the memory of a process that
+    paints one picture.
     """
     from artlives import devices, images, styles
 
     if plot:
         images.format_of(plot)
         check_file(plot, overwrite=True)
+        needs("--plot", "train", "matplotlib")
     style = styles.available()[0]
     place = devices.choose(device)
-
-    import torch
+    tell_engine(style.steps, device)
 
     from artlives.benchmark import measure
     from artlives.core import default_threads, instruction_sets
 
     threads = default_threads()
-    torch.set_num_threads(threads)
-    core = next(iter(instruction_sets()), None)
-    if place == "cpu" and core is None:
-        click.echo(
-            "artlives: the compiled core is missing, so torch does its work, slower: install artlives again where "
-            "there is a C compiler",
-            err=True,
-        )
-    where = f"cpu, {threads} threads, {core or 'no compiled core'}" if place == "cpu" else place
+    version = None
+    if find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(threads)
+        version = torch.__version__
+    core = next(iter(instruction_sets()), "no compiled core")
+    where = f"cpu, {threads} threads, {core}" if place == "cpu" else place
     if not as_json:
-        click.echo(f"{where}; torch {torch.__version__}\n{HEAD}")
+        click.echo(f"{where}; {f'torch {version}' if version else 'without torch'}\n{HEAD}")
     rows = []
     for row in measure(style, place):
         rows.append(row)
@@ -69,7 +72,7 @@ def bench(as_json: bool, plot: Path | None, device: str) -> None:
             click.echo(ROW.format(size, painting, speed, peak, once, passes, theirs, beside))
     if as_json:
         figures = [{**asdict(row), "megapixels_per_second": row.megapixels} for row in rows]
-        click.echo(json.dumps({"device": where, "torch": torch.__version__, "rows": figures}, indent=2))
+        click.echo(json.dumps({"device": where, "torch": version, "rows": figures}, indent=2))
     if plot:
         from artlives.benchmark import draw
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 import click
 
 from artlives.cli.options import device_option
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 
 ROW = "{:<17} {:>5}  {:>9}  {:>9}  {:<11}  {:<6}  {:<8}  {}"
 HEAD = ROW.format("block", "cases", "forward", "gradient", "derivatives", "device", "dtype", "result")
@@ -22,6 +22,7 @@ def check(device: str) -> None:
     computes in float64 on the CPU. "derivatives" says whether first and second derivatives agree with finite
     differences, in float64. The exit status is 1 if a block is wrong.
     """
+    needs("check", "train", "torch")
     import torch
 
     from artlives import devices

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from artlives.cli.options import device_option, perceptual_option
+from artlives.errors import needs
 
 
 @click.command()
@@ -51,7 +52,9 @@ def evaluate(
     """Measure how good the pictures of STYLE are, on one photo or on those in a folder."""
     from artlives import styles
 
-    found = styles.find(style)  # before what takes long to import
+    # Before what takes long to import.
+    found = styles.find(style)
+    needs("evaluate", "train", "torch")
 
     from artlives import devices
     from artlives.engines.torch import load

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from artlives.cli.options import device_option, perceptual_option, style_option
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 from artlives.files import is_folder
 
 PAGE = "index.html"
@@ -56,6 +56,7 @@ def explain(
         raise ArtlivesError(f"{folder} is not a folder: choose another name with -o")
     if (folder / PAGE).exists() and not overwrite:
         raise ArtlivesError(f"{folder / PAGE} is there already: give --overwrite to replace it")
+    needs("explain", "train", "torch", "jinja2")
     picture = images.load(photo)
 
     from artlives.explanation.page import explain as write

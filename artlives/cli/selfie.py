@@ -14,7 +14,7 @@ def selfie(host: str, port: int, https: bool, no_token: bool, device: str) -> No
     from artlives.web.server import serve
 
     def show(link: str) -> None:
-        say(link)
+        say(link, device)
         if not webbrowser.open(link):
             click.echo("No browser could be opened: open that link in one.", err=True)
 

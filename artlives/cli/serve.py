@@ -1,10 +1,14 @@
 """`artlives serve`: the selfie page and its service, without opening a browser."""
 
 import sys
+from functools import partial
 from urllib.parse import urlsplit
 
 import click
 
+from artlives import plan
+from artlives.architecture import STYLE_NETWORK
+from artlives.cli.engine import tell_engine
 from artlives.cli.options import device_option
 
 HOST, PORT = "127.0.0.1", 8000
@@ -47,12 +51,13 @@ def serve(host: str, port: int, https: bool, no_token: bool, device: str) -> Non
     """
     from artlives.web.server import serve as run
 
-    run(host, port, device=device, need_token=not no_token, https=https, announce=say)
+    run(host, port, device=device, need_token=not no_token, https=https, announce=partial(say, device=device))
 
 
-def say(link: str) -> None:
-    """Print the link and, where a phone may want it, its QR code."""
+def say(link: str, device: str) -> None:
+    """Print the link and, where a phone may want it, its QR code; and why nothing quicker paints."""
     click.echo(link)
+    tell_engine(plan.lower(STYLE_NETWORK), device)
     if urlsplit(link).hostname not in LOOPBACK and sys.stderr.isatty():
         import qrcode
 

@@ -6,6 +6,7 @@ import click
 
 from artlives.batch import local
 from artlives.batch.plan import check_target
+from artlives.cli.engine import tell_engine
 from artlives.cli.options import brush_option, device_option
 
 
@@ -50,6 +51,7 @@ def sheet(
     from artlives.stylizer import Stylizer
 
     small = images.fit(images.load(photo), size)
+    tell_engine(chosen[0].steps, device)
     paintings = [(style, Stylizer(style, device=device, brush=brush)(small)) for style in chosen]
     images.save(sheet_of(small, photo.name, paintings, columns), target)
     click.echo(click.format_filename(target))

@@ -21,8 +21,9 @@ from artlives import styles
 from artlives.batch import local
 from artlives.batch.paint import paint
 from artlives.batch.plan import STREAM, Job, Outcome, Plan, jobs_in, plan
+from artlives.cli.engine import tell_engine
 from artlives.cli.options import Bytes, brush_option, device_option, style_option
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 from artlives.files import is_folder
 from artlives.settings import Settings
 
@@ -146,12 +147,9 @@ def _on_ray(
         raise click.UsageError("--engine ray paints one folder into another: give one folder and -o DIR")
     # Ray reads it when it is imported.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    try:
-        from artlives.batch import ray, remote
-    except ImportError as error:
-        raise ArtlivesError(
-            f"--engine ray needs more packages ({error}): pip install 'artlives[ray]'"
-        ) from error
+    needs("--engine ray", "ray", "ray", "pyarrow", "fsspec")
+    from artlives.batch import ray, remote
+
     # Ray tells much that is of no use here, errors with their tracebacks among it: what failed is in the outcomes.
     logging.disable(logging.ERROR)
     source, target = remote.Folder(photos[0]), remote.Folder(output)
@@ -184,6 +182,7 @@ def _here(
         from artlives.stylizer import Stylizer
 
         stylizer = Stylizer(style, settings, device=device)
+        tell_engine(style.steps, device)
         if several:
             yield from paint(stylizer, planned.jobs, here.load, partial(here.save, quality=quality))
             local.sweep_folders(planned.jobs)

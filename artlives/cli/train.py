@@ -15,7 +15,7 @@ from artlives import styles
 from artlives.architecture import MOST_GRAIN
 from artlives.cli import remembered
 from artlives.cli.options import device_option, perceptual_option
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 from artlives.styles import Style
 from artlives.training import Interrupted, Report, session
 from artlives.training.recipe import CHOICES, LEARNING_RATES, MEAN, NONE, PRESET_OF, PRESETS, Recipe
@@ -286,10 +286,7 @@ class _Console(Report):
 
 def _summary_writer(folder: Path, step: int) -> SummaryWriter:
     """TensorBoard's writer, which leaves out what an earlier run logged after `step`."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ArtlivesError(
-            "--tensorboard needs the package tensorboard: pip install 'artlives[tensorboard]'"
-        ) from error
+    needs("--tensorboard", "tensorboard", "tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
     return SummaryWriter(folder / "tensorboard", purge_step=step + 1)

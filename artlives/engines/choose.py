@@ -2,49 +2,91 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from artlives import styles
+from artlives import devices, plan, styles
 from artlives.engines import compiled
 from artlives.engines.painter import Painter
 from artlives.styles import Style
 
+if TYPE_CHECKING:
+    import torch
 
-class Choice(NamedTuple):
+
+class Engine(NamedTuple):
     """An engine.
 
     Attributes:
-        painter: what paints.
-        engine: its name: "compiled", "triton" or "torch".
-        reasons: for each quicker engine of the device, a sentence that says why it was not taken.
+        name: "compiled", "triton", "torch" or "numpy".
+        device: where it computes, as `devices.choose` names it.
+        reasons: for an NVIDIA GPU that is not used, and for each quicker engine of the device, why it was not taken.
     """
 
-    painter: Painter
-    engine: str
+    name: str
+    device: str
     reasons: tuple[str, ...] = ()
 
 
-def choose(style: Style, device: str) -> Choice:
-    """The quickest engine that can paint in a style on a device, with the style's weights.
+def quickest(steps: Sequence[plan.Step], device: str | torch.device) -> Engine:
+    """The quickest engine that can paint with a network on a device, which is chosen as by `devices.choose`.
 
     Raises:
-        ArtlivesError: the style's file cannot be read, or its weights do not fit its network.
+        ArtlivesError: as `devices.choose` does.
     """
-    if device == "cpu":
-        reason = compiled.reason_against(style.steps)
+    place = devices.choose(device)
+    idle = devices.reason_against_gpu(device)
+    reasons = () if idle is None else (idle,)
+    if place == "cpu":
+        reason = compiled.reason_against(steps)
         if reason is None:
-            return Choice(compiled.CompiledPainter(style.steps, styles.load_weights(style)), "compiled")
-    elif not find_spec("triton"):
-        reason = "Triton is not installed: pip install 'artlives[gpu]'"
+            return Engine("compiled", place, reasons)
+        reasons = (*reasons, reason)
+        if not find_spec("torch"):
+            reasons = (*reasons, "torch is not installed: pip install 'artlives[train]'")
+            return Engine("numpy", place, reasons)
+    elif place.startswith("cuda"):
+        reason = _reason_against_triton(steps, place)
+        if reason is None:
+            return Engine("triton", place, reasons)
+        reasons = (*reasons, reason)
+    return Engine("torch", place, reasons)
+
+
+def choose(style: Style, device: str | torch.device) -> tuple[Painter, Engine]:
+    """The `quickest` engine for a style on a device, and a painter of it with the style's weights.
+
+    Raises:
+        ArtlivesError: the style's file cannot be read, or its weights do not fit its network; as `devices.choose` does.
+    """
+    steps = style.steps
+    engine = quickest(steps, device)
+    painter: Painter
+    if engine.name == "torch":
+        from artlives.engines.torch import TorchPainter
+
+        return TorchPainter(style, engine.device), engine
+    weights = styles.load_weights(style)
+    if engine.name == "triton":
+        from artlives.engines.triton import TritonPainter
+
+        painter = TritonPainter(steps, weights, engine.device)
+    elif engine.name == "numpy":
+        from artlives.engines.numpy import NumpyPainter
+
+        painter = NumpyPainter(steps, weights)
     else:
-        import torch
+        painter = compiled.CompiledPainter(steps, weights)
+    return painter, engine
 
-        from artlives.engines import triton
 
-        reason = triton.reason_against(style.steps, torch.device(device))
-        if reason is None:
-            return Choice(triton.TritonPainter(style.steps, styles.load_weights(style), device), "triton")
-    from artlives.engines.torch import TorchPainter
+def _reason_against_triton(steps: Sequence[plan.Step], device: str) -> str | None:
+    """Why the Triton kernels cannot paint with such a network; None if they can."""
+    if not find_spec("triton"):
+        return "Triton is not installed: pip install 'artlives[gpu]'"
+    import torch
 
-    return Choice(TorchPainter(style, device), "torch", (reason,))
+    from artlives.engines import triton
+
+    return triton.reason_against(steps, torch.device(device))

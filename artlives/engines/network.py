@@ -7,6 +7,11 @@ After Johnson et al. 2016, "Perceptual losses for real-time style transfer and s
 normalization of Ulyanov et al. 2016. All of it is made of our own blocks.
 """
 
+# ruff: noqa: E402
+from artlives.errors import needs
+
+needs("StyleNetwork", "train", "torch")
+
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

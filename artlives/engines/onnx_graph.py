@@ -13,7 +13,7 @@ import numpy as np
 
 from artlives import grain, plan, styles
 from artlives.architecture import GAIN, GREY, RANGE
-from artlives.errors import ArtlivesError
+from artlives.errors import needs
 from artlives.files import replacing
 
 if TYPE_CHECKING:
@@ -43,10 +43,8 @@ def onnx_model(style: styles.Style) -> onnx.ModelProto:
     Raises:
         ArtlivesError: if the package onnx is not installed, or the style's weights cannot be read or do not fit.
     """
-    try:
-        from onnx import TensorProto, checker, helper, numpy_helper
-    except ImportError as error:
-        raise ArtlivesError("ONNX models need the package onnx: pip install 'artlives[onnx]'") from error
+    needs("an ONNX model", "onnx", "onnx")
+    from onnx import TensorProto, checker, helper, numpy_helper
 
     graph = _Graph(styles.load_weights(style))
     graph.network(style.steps, style.grain)

@@ -81,7 +81,7 @@ def choose_way(ways: Mapping[Way, int], memory: int | None) -> Way:
         import psutil
 
         memory = int(psutil.virtual_memory().available * SHARE_OF_FREE)
-        if whole > LARGE:
+        if whole > LARGE and len(ways) > 1:
             memory = min(memory, whole - 1)
     for way, needs in ways.items():
         if needs <= memory:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 from artlives.files import shipped_folder
 
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4")
@@ -137,6 +137,7 @@ def _read(path: Path | str) -> tuple[dict[str, Tensor], tuple[tuple[float, ...],
             ) from error
         return state, _CAFFE
     if path == TORCHVISION:
+        needs("--perceptual torchvision", "train", "torchvision")
         # Takes seconds to import.
         from torchvision.models import VGG19_Weights
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artlives import styles
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 from artlives.files import sample_photos
 from artlives.styles import Style
 from artlives.training.recipe import MEAN, NONE, PRESET_OF, PRESETS, Recipe, card, checked, read
@@ -144,6 +144,8 @@ class _Job:
     device: str | torch.device
 
     def run(self, report: Report, resume: bool, overwrite: bool) -> Style:
+        # matplotlib draws the losses in the end, hours later.
+        needs("train", "train", "torch", "matplotlib")
         from artlives import devices
         from artlives.training.memory import keep_freed_memory
         from artlives.training.perceptual import Perceptual

@@ -148,7 +148,7 @@ def test_errors_are_one_line(run, arguments, status, message):
 )
 def test_a_phone_can_scan_the_link(capsys, monkeypatch, link, has_code):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    say(link)
+    say(link, "cpu")
     printed = capsys.readouterr()
     assert printed.out.strip() == link
     assert ("\N{FULL BLOCK}" in printed.err) == has_code

@@ -39,6 +39,13 @@ def test_by_default_two_thirds_of_what_is_free(monkeypatch, free, expected):
     assert choose_way({Way.WHOLE: LARGE}, 1 << 40) is Way.WHOLE
 
 
+def test_an_engine_without_strips_paints_whole_what_fits(monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 3 * LARGE}))
+    assert choose_way({Way.WHOLE: 2 * LARGE}, None) is Way.WHOLE
+    with pytest.raises(MemoryError):
+        choose_way({Way.WHOLE: 2 * LARGE + 1}, None)
+
+
 def test_small_pictures_ask_nobody(monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", None)
     assert choose_way({**WAYS, Way.WHOLE: SMALL}, None) is Way.WHOLE

@@ -164,7 +164,7 @@ def test_ctrl_c_says_how_to_go_on(train, painting, photos_folder, tmp_path, monk
 
 
 def test_tensorboard_is_an_extra(train, painting, photos_folder, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
     result = train(painting, "--photos", photos_folder, "--tensorboard")
     assert (result.exit_code, "pip install 'artlives[tensorboard]'" in result.stderr) == (1, True)
 

@@ -1,0 +1,73 @@
+"""Which engine is chosen, and what is said of the quicker ones."""
+
+import pytest
+
+from artlives import devices, plan, styles
+from artlives.architecture import STYLE_NETWORK, activated
+from artlives.engines import choose as choice
+from artlives.engines import compiled
+from artlives.engines.choose import choose, quickest
+from artlives.engines.numpy import NumpyPainter
+from artlives.engines.torch import TorchPainter
+
+STEPS = plan.lower(STYLE_NETWORK)
+TORCH = "torch is not installed: pip install 'artlives[train]'"
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Take away the compiled core or an installed package."""
+    missing = set()
+    for module in (choice, devices):
+        monkeypatch.setattr(module, "find_spec", lambda name: None if name in missing else name)
+
+    def take_away(*names):
+        missing.update(names)
+        if "core" in names:
+            monkeypatch.setattr(compiled.core, "instruction_sets", dict)
+
+    return take_away
+
+
+@pytest.mark.skipif(compiled.reason_against(STEPS) is not None, reason="the compiled core was not built")
+def test_the_compiled_core_is_the_quickest_on_the_cpu(without):
+    assert quickest(STEPS, "cpu") == ("compiled", "cpu", ())
+    without("torch")
+    assert quickest(STEPS, "auto")[:2] == ("compiled", "cpu")
+    swish = plan.lower(activated(STYLE_NETWORK, "swish"))
+    assert quickest(swish, "cpu") == ("numpy", "cpu", ("the compiled core has no activation swish", TORCH))
+
+
+def test_without_the_core_torch_and_without_torch_numpy(without):
+    without("core")
+    name, device, (core,) = quickest(STEPS, "cpu")
+    assert (name, device) == ("torch", "cpu")
+    assert "where there is a C compiler" in core
+    without("torch")
+    assert quickest(STEPS, "cpu") == ("numpy", "cpu", (core, TORCH))
+
+
+def test_a_gpu_that_needs_torch_is_named_first(without, monkeypatch):
+    monkeypatch.setattr(devices, "_has_nvidia_gpu", lambda: True)
+    without("core", "torch")
+    name, device, (gpu, core, torch) = quickest(STEPS, "auto")
+    assert (name, device, torch) == ("numpy", "cpu", TORCH)
+    assert "artlives[gpu]" in gpu
+    assert "compiler" in core
+
+
+@pytest.mark.parametrize(
+    ("device", "reasons"), [("cuda", ("Triton is not installed: pip install 'artlives[gpu]'",)), ("mps", ())]
+)
+def test_on_a_gpu_without_triton_torch(without, monkeypatch, device, reasons):
+    monkeypatch.setattr(devices, "choose", str)
+    without("triton")
+    assert quickest(STEPS, device) == ("torch", device, reasons)
+
+
+def test_painters_are_those_of_the_engines(without, style_file):
+    style = styles.read(style_file)
+    without("core")
+    assert isinstance(choose(style, "cpu")[0], TorchPainter)
+    without("torch")
+    assert isinstance(choose(style, "cpu")[0], NumpyPainter)
