@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, needs
 
 GRACE = 30  # seconds that running requests get after SIGTERM
 
@@ -35,8 +35,10 @@ def serve(
         announce: called with the link as soon as it can be opened.
 
     Raises:
-        ArtlivesError: if it cannot listen there, or there is no such device.
+        ArtlivesError: if it cannot listen there, there is no such device, or `https` needs a package.
     """
+    if https:
+        needs("--https", "https", "cryptography")
     listener = _listen(host, port)
     address, port = listener.getsockname()[:2]
     public = not ipaddress.ip_address(address).is_loopback

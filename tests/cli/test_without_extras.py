@@ -13,7 +13,7 @@ import pytest
 from artlives import images
 from artlives.core import instruction_sets
 
-EXTRAS = ("torch", "torchvision", "triton", "matplotlib", "onnx", "ray", "tensorboard")
+EXTRAS = ("torch", "torchvision", "triton", "matplotlib", "onnx", "ray", "tensorboard", "cryptography")
 HIDE = """
 import os, sys
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -170,8 +170,15 @@ def test_vgg_needs_torchvision_only_to_be_downloaded(hiding, style_file, photo_f
     arguments = ("evaluate", style_file, photo_file, "--painting", photo_file, "--perceptual", "torchvision")
     status, _, err = hiding(["torchvision"], *arguments)
     assert (status, len(err)) == (1, 1)
-    assert "--perceptual FILE" in err[0]
-    assert f"needs torchvision, which is not installed: {TRAIN}" in err[0]
+    assert f"--perceptual torchvision needs torchvision, which is not installed: {TRAIN}" in err[0]
+
+
+def test_https_needs_cryptography(hiding):
+    status, out, err = hiding(["cryptography"], "serve", "--https", "--port", "0")
+    assert (status, out) == (1, "")
+    assert err == [
+        "artlives: --https needs cryptography, which is not installed: pip install 'artlives[https]'"
+    ]
 
 
 def test_export_needs_no_torch(hiding, style_file, tmp_path):
