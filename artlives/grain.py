@@ -31,7 +31,8 @@ def tile(amplitude: float) -> Array:
     """
     if not 0 <= amplitude <= MOST_GRAIN:
         raise ValueError(f"grain must be within 0 and {MOST_GRAIN:g} grey levels, not {amplitude}")
-    return np.rint(_octaves() * np.float32(amplitude / DEVIATION)).clip(-127, 127).astype(np.int8)
+    field: Array = np.rint(_octaves() * np.float32(amplitude / DEVIATION)).clip(-127, 127).astype(np.int8)
+    return field
 
 
 def added(photo: Array, amplitude: float, top: int = 0, left: int = 0) -> Array:
@@ -46,7 +47,8 @@ def added(photo: Array, amplitude: float, top: int = 0, left: int = 0) -> Array:
     rows, columns = np.arange(top, top + height) % PERIOD, np.arange(left, left + width) % PERIOD
     field = tile(amplitude)[rows[:, None], columns, None]
     wide = np.int16 if photo.dtype == np.uint8 else photo.dtype
-    return (photo + field.astype(wide)).clip(0, 255).astype(photo.dtype)
+    grainy: Array = (photo + field.astype(wide)).clip(0, 255).astype(photo.dtype)
+    return grainy
 
 
 @cache
@@ -54,7 +56,9 @@ def _octaves() -> Array:
     """The sum of the octaves, int32 (PERIOD, PERIOD), each in units of 1 / DEVIATION."""
     # NumPy keeps a bit generator's stream the same for good, unlike what `Generator` makes of it.
     source = np.random.PCG64(1893)
-    return np.sum([_enlarged(_noise(source, PERIOD // octave), octave) for octave in OCTAVES], 0)
+    octaves = [_enlarged(_noise(source, PERIOD // octave), octave) for octave in OCTAVES]
+    total: Array = np.sum(octaves, 0)
+    return total
 
 
 def _noise(source: np.random.PCG64, side: int) -> Array:

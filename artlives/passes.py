@@ -169,4 +169,5 @@ def between(large: int, small: int) -> tuple[Array, Array]:
 
 
 def _weighted(first: Array, second: Array, part: Array) -> Array:
-    return first * (64 - part) + second * part
+    weighted: Array = first * (64 - part) + second * part
+    return weighted

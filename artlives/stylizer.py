@@ -164,7 +164,8 @@ class Stylizer:
             x = torch.tensor(photo, device=self.device).permute(2, 0, 1)[None]
             return self._on_device(x, report)[0].permute(1, 2, 0).contiguous().cpu().numpy()
         if self.settings.strength == 0:
-            return photo.copy()
+            copy: np.ndarray = photo.copy()
+            return copy
         height, width = photo.shape[:2]
         with _naming_memory(width, height):
             sizes, share, amplitude = self._passes(height, width)

@@ -282,7 +282,8 @@ def _layer(module: type[nn.Module]) -> Callable[..., Tensor]:
         outputs, inputs, *kernel = weight.shape
         layer = module(inputs * groups, outputs, kernel, bias=bias is not None, groups=groups, **options)
         parameters = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
-        return functional_call(layer, parameters, (input,))
+        output: Tensor = functional_call(layer, parameters, (input,))
+        return output
 
     return call
 

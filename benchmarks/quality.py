@@ -22,7 +22,7 @@ from artlives import grain, styles
 from artlives.engines.torch import load
 from artlives.training.evaluation import resized
 from artlives.training.losses import total_variation
-from artlives.training.objective import Objective
+from artlives.training.objective import Content, Objective
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
 from artlives.training.recipe import Recipe
@@ -37,10 +37,9 @@ def optimize(
     photo: Tensor, loss: Callable[[Tensor], Tensor], iterations: int, goal: float
 ) -> tuple[int | None, float, float]:
     """Iterations until `goal` is reached (None if it is not), the last loss, and the seconds it took."""
-    picture = (
-        (photo / 255).contiguous().requires_grad_()
-    )  # in 0..1, where L-BFGS's first step has a sensible length
-    optimizer = torch.optim.LBFGS(
+    # In 0..1, where L-BFGS's first step has a sensible length.
+    picture = (photo / 255).contiguous().requires_grad_()
+    optimizer: torch.optim.Optimizer = torch.optim.LBFGS(
         [picture],
         max_iter=iterations,
         max_eval=10 * iterations,
@@ -51,15 +50,15 @@ def optimize(
     )
     best = float("inf")
 
-    def closure() -> Tensor:
+    def closure() -> float:
         nonlocal best
         optimizer.zero_grad()
         value = loss(picture * 255)
-        value.backward()
+        torch.autograd.backward(value)
         best = min(best, value.item())
         if best <= goal:
             raise Reached
-        return value
+        return value.item()
 
     started = time.perf_counter()
     try:
@@ -113,7 +112,7 @@ def main() -> None:
         )
         content = objective.content_of(photo)
 
-        def loss(picture: Tensor, content: Tensor = content) -> Tensor:
+        def loss(picture: Tensor, content: Content = content) -> Tensor:
             distances = objective.distances(picture, content)
             variation = total_variation(picture)
             return (

@@ -52,6 +52,7 @@ def instance_norm(
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {list(input.shape)}"
         )
+    y: Tensor
     y, mean, var = _Normalize.apply(input, weight, bias, tuple(range(2, input.ndim)), eps)
     _move(running_mean, running_var, mean, var, input.shape[2:].numel(), momentum)
     return y
@@ -178,6 +179,7 @@ def batch_norm(
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {list(input.shape)}"
         )
+    y: Tensor
     y, mean, var = _Normalize.apply(input, weight, bias, (0, *range(2, input.ndim)), eps)
     _move(running_mean, running_var, mean, var, count, momentum)
     return y

@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from artlives.architecture import BRUSHES
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
-class Bytes(click.ParamType):
+class Bytes(click.ParamType[int]):
     """A number of bytes, with or without a unit: 800MB, 1.5GB."""
 
     name = "size"

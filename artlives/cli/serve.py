@@ -1,6 +1,8 @@
 """`artlives serve`: the selfie page and its service, without opening a browser."""
 
 import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -10,8 +12,10 @@ from artlives.cli.options import device_option
 HOST, PORT = "127.0.0.1", 8000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-def server_options(command):
+
+def server_options(command: Command) -> Command:
     """The options of `artlives serve` and `artlives selfie`."""
     options = (
         click.option(

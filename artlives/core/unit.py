@@ -123,7 +123,8 @@ def run(
     pieces = [(each, *rows) for each in units for rows in pairwise(edges(*sites, threads, len(units)))]
     sums = np.zeros((len(pieces), 2, len(kernel.bias)))
     share(kernel.instructions.run, pieces, sums if totals else None, threads)
-    return sums.sum(0)[:, : kernel.outputs]
+    total: Array = sums.sum(0)[:, : kernel.outputs]
+    return total
 
 
 def materialize(

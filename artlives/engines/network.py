@@ -94,11 +94,14 @@ class Convolution(nn.Module):
         """
         weight, bias = self.norm.weight, self.norm.bias
         y = self.blocks.instance_norm(self.convolve(x), weight, bias, self.rectified, residual, EPS)
-        return y if self.rectified or self.activation is None else self.activation(y)
+        if not self.rectified and self.activation is not None:
+            y = self.activation(y)
+        return y
 
     def convolve(self, x: Tensor) -> Tensor:
         """The convolution alone, with the padding before it."""
-        return self.conv(x)
+        y: Tensor = self.conv(x)
+        return y
 
 
 class EvenKernel(nn.Module):
@@ -126,7 +129,8 @@ class EvenKernel(nn.Module):
         box = sum(
             torch.eye(n + self.stride - 1, n, dtype=torch.float64).roll(i, 0) for i in range(self.stride)
         )
-        inverse = torch.linalg.pinv(box).to(kernel)  # (n, k)
+        # (n, k)
+        inverse: Tensor = torch.linalg.pinv(box).to(kernel)
         return inverse @ kernel @ inverse.T
 
 
@@ -149,7 +153,7 @@ class Upsampling(Convolution):
     def _draw(self) -> None:
         if self.even:
             parametrize.register_parametrization(self.conv, "weight", EvenKernel(self.conv.stride[0]))
-            self.register_load_state_dict_pre_hook(_unfold)
+            nn.Module.register_load_state_dict_pre_hook(self, _unfold)
             self.start(normal_)
 
     def start(self, draw: Callable[[Tensor], Tensor]) -> None:
@@ -173,12 +177,14 @@ class Upsampling(Convolution):
 
     def learned(self) -> Tensor:
         """The parameter that is trained: (inputs, outputs, kernel - stride + 1, kernel - stride + 1)."""
-        return self.conv.parametrizations.weight.original
+        parameter: Tensor = self.conv.parametrizations.weight.original
+        return parameter
 
     def convolve(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H * stride, W * stride)."""
         margins = (self.reflected,) * 4
-        return self.conv(self.blocks.pad(x, margins, "reflect"))
+        y: Tensor = self.conv(self.blocks.pad(x, margins, "reflect"))
+        return y
 
 
 def _unfold(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:

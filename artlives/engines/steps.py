@@ -123,11 +123,11 @@ class Painting:
     def table(self, step: Step, axis: int, of_picture: bool = False) -> Array:
         """For each row or column of the step's padded input, the one that it is read from; see `core.padding_table`."""
         size = int((self.height, self.width)[axis] / step.plan.source_scale)
-        table = core.padding_table(size, step.before, step.after, step.plan.reflected)
+        table: Array = core.padding_table(size, step.before, step.after, step.plan.reflected)
         if of_picture:
             # It is itself padded, to a multiple of what the network reduces it by.
             side = self.picture.shape[axis]
-            return core.padding_table(side, 0, size - side, size)[table]
+            table = core.padding_table(side, 0, size - side, size)[table]
         return table
 
     def convolve(

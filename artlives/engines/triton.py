@@ -6,7 +6,7 @@ CUDA graph: all kernels in one launch.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 from threading import Lock
@@ -187,7 +187,7 @@ def side_by_side(weight: Tensor, pixels: int) -> Tensor:
 class _Graph:
     """The kernels of one size of picture, recorded once and launched together; input and output have their places."""
 
-    def __init__(self, paint: Any, x: Tensor) -> None:
+    def __init__(self, paint: Callable[[Tensor], Tensor], x: Tensor) -> None:
         self.x = x.clone()
         # Recording allows no trial of configurations: so these have to be over before, on a stream beside.
         stream = torch.cuda.Stream(x.device)

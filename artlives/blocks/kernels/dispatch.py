@@ -28,7 +28,8 @@ core.set_team(openmp.team)
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     """See `matmul.convolve`."""
     if triton := _triton_for(x, weight, geometry):
-        return triton.convolve(x, weight, bias, geometry)
+        convolved: Tensor = triton.convolve(x, weight, bias, geometry)
+        return convolved
     if not _is_for_core(x, geometry):
         return matmul.convolve(x, weight, bias, geometry)
     stride, (ph, pw), _, _ = geometry
@@ -44,7 +45,8 @@ def convolve_transposed(
 ) -> Tensor:
     """See `matmul.convolve_transposed`."""
     if triton := _triton_for(y, weight, geometry):
-        return triton.convolve_transposed(y, weight, bias, geometry, size)
+        convolved: Tensor = triton.convolve_transposed(y, weight, bias, geometry, size)
+        return convolved
     large_enough = all(k >= s for k, s in zip(weight.shape[2:], geometry.stride, strict=True))
     if not large_enough or not _is_for_core(y, geometry):
         return matmul.convolve_transposed(y, weight, bias, geometry, size)
@@ -67,7 +69,8 @@ def correlate_weight(
 ) -> Tensor:
     """See `matmul.correlate_weight`; in `dtype`."""
     if triton := _triton_for(x, y, geometry):
-        return triton.correlate_weight(x, y, geometry, kernel_size).to(dtype)
+        correlated: Tensor = triton.correlate_weight(x, y, geometry, kernel_size)
+        return correlated.to(dtype)
     if not y.numel() or not _is_for_core(x, geometry):
         return matmul.correlate_weight(x, y, geometry, kernel_size).to(dtype)
     tiles = _tiles(x)

@@ -314,7 +314,7 @@ def _tiles(weight: Tensor) -> list[Tile]:
 
 def _power(size: int) -> int:
     """The power of two from `size` on, and 16 at least, below which there are no matrix instructions."""
-    return max(16, triton.next_power_of_2(size))
+    return max(16, 1 << (size - 1).bit_length())
 
 
 _calls: Counter[Any] = Counter()
