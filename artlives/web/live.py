@@ -79,12 +79,12 @@ class Session:
             if message["type"] == "websocket.disconnect":
                 return
             if message.get("text") is not None:
-                await self._settle(message["text"])
+                await self._take_settings(message["text"])
             else:
                 self.frame = message["bytes"]
                 self.arrived.set()
 
-    async def _settle(self, text: str) -> None:
+    async def _take_settings(self, text: str) -> None:
         try:
             settings = parse(LiveSettings, _json_object(text))
             self.chosen = find(settings.style), settings
@@ -109,14 +109,14 @@ class Session:
             raise Problem(422, "Send the settings as JSON text before the first frame.")
         if len(frame) > MAX_FRAME_BYTES:
             raise Problem(413, f"A frame may have {MAX_FRAME_BYTES // 1000} kB.")
-        (style, settings), on_files = self.chosen, self.studio.on_files
-        photo = await on_files(uploads.decode, frame, FRAME_SIDE, MAX_FRAME_PIXELS)
+        (style, settings), in_file_pool = self.chosen, self.studio.in_file_pool
+        photo = await in_file_pool(uploads.decode, frame, FRAME_SIDE, MAX_FRAME_PIXELS)
         job = Job(photo, style, settings.of_painting())
         try:
             painting = await self.studio.paint(job)
         except ArtlivesError as error:
             raise of_picture(error) from None
-        data, _ = await on_files(uploads.encode, painting, "jpeg", QUALITY)
+        data, _ = await in_file_pool(uploads.encode, painting, "jpeg", QUALITY)
         return data
 
     async def _say(self, problem: Problem) -> None:

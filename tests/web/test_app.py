@@ -55,13 +55,13 @@ def test_paints_as_the_stylizer_does(client, png, pixels, style_file, settings):
         assert np.array_equal(pixels_of(response), expected)
 
 
-def test_brush_and_one_pass_reach_the_stylizer(easel, client, png):
-    easel.go.set()
+def test_brush_and_one_pass_reach_the_stylizer(fake_stylizer, client, png):
+    fake_stylizer.go.set()
     for brush in passes.BRUSHES:
         assert post(client, png, style="dots", brush=brush, one_pass=True).status_code == 200
     assert post(client, png, style="dots").status_code == 200
     assert client.post("/api/sheet", data={"brush": "finer"}, files={"file": png}).status_code == 200
-    asked = [(settings.brush, settings.one_pass) for settings in easel.settings]
+    asked = [(settings.brush, settings.one_pass) for settings in fake_stylizer.settings]
     assert asked == [
         *((brush, True) for brush in passes.BRUSHES),
         ("default", False),
