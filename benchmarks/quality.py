@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,6 +28,18 @@ from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
 from artlives.training.recipe import Recipe
 from artlives.training.tensors import from_pixels
+
+
+def training_loss(picture: Tensor, objective: Objective, content: Content, recipe: Recipe) -> Tensor:
+    """The loss of a picture (1, 3, H, W) in 0..255, without steadiness, which needs two pictures."""
+    distances = objective.distances(picture, content)
+    return (
+        distances.content
+        + recipe.style_weight * distances.style
+        + recipe.palette_weight * distances.palette
+        + recipe.tone_weight * distances.tone
+        + recipe.tv_weight * total_variation(picture)
+    )
 
 
 class Reached(Exception):
@@ -110,19 +123,7 @@ def main() -> None:
             from_pixels(picture, torch.device("cpu"))
             for picture in (pixels, grain.added(pixels, style.grain))
         )
-        content = objective.content_of(photo)
-
-        def loss(picture: Tensor, content: Content = content) -> Tensor:
-            distances = objective.distances(picture, content)
-            variation = total_variation(picture)
-            return (
-                distances.content
-                + recipe.style_weight * distances.style
-                + recipe.palette_weight * distances.palette
-                + recipe.tone_weight * distances.tone
-                + recipe.tv_weight * variation
-            )
-
+        loss = partial(training_loss, objective=objective, content=objective.content_of(photo), recipe=recipe)
         with torch.inference_mode():
             network(grainy)
             started = time.perf_counter()

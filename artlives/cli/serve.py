@@ -1,45 +1,37 @@
 """`artlives serve`: the selfie page and its service, without opening a browser."""
 
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
-from artlives.cli.options import device_option
+from artlives.cli.options import device_option, with_options
 
 HOST, PORT = "127.0.0.1", 8000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
-
-def server_options(command: Command) -> Command:
-    """The options of `artlives serve` and `artlives selfie`."""
-    options = (
-        click.option(
-            "--host",
-            default=HOST,
-            show_default=True,
-            help="Address to listen on; 0.0.0.0 for the whole network.",
-        ),
-        click.option(
-            "--port",
-            type=click.IntRange(0, 65535),
-            default=PORT,
-            show_default=True,
-            help="Port to listen on; 0 takes a free one.",
-        ),
-        click.option(
-            "--https", is_flag=True, help="Encrypt, with a certificate made for this run: phones need it."
-        ),
-        click.option("--no-token", is_flag=True, help="Let everybody in who can reach --host."),
-        device_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+# Of `artlives serve` and `artlives selfie`.
+server_options = with_options(
+    click.option(
+        "--host",
+        default=HOST,
+        show_default=True,
+        help="Address to listen on; 0.0.0.0 for the whole network.",
+    ),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=PORT,
+        show_default=True,
+        help="Port to listen on; 0 takes a free one.",
+    ),
+    click.option(
+        "--https", is_flag=True, help="Encrypt, with a certificate made for this run: phones need it."
+    ),
+    click.option("--no-token", is_flag=True, help="Let everybody in who can reach --host."),
+    device_option,
+)
 
 
 @click.command()
