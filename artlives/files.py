@@ -108,10 +108,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def sweep(folder: Path) -> None:
-    """Remove from a folder what processes that were killed left of files that they were writing.
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files in a folder that `replacing` left there when its process was killed.
 
-    Of another machine's files, it cannot be known whether their process lives: those go by their age.
+    Whether a process of another machine lives cannot be known: its files are removed when they are `ABANDONED` old.
     """
     import psutil
 

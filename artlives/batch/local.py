@@ -10,7 +10,7 @@ from pathlib import Path
 from artlives import images
 from artlives.batch.plan import STREAM, Job, jobs_in
 from artlives.errors import ArtlivesError
-from artlives.files import check_file, files_in, identity, is_folder, sweep
+from artlives.files import check_file, files_in, identity, is_folder, remove_abandoned
 from artlives.images import Photo
 from artlives.names import painting_name
 from artlives.styles import Style
@@ -37,7 +37,7 @@ class Folder:
     def identity(self, file: str) -> Hashable:
         return None if file == STREAM else identity(file)
 
-    def place(self, file: str) -> Hashable:
+    def destination(self, file: str) -> Hashable:
         return os.path.realpath(file)
 
     def check_readable(self, file: str) -> None:
@@ -78,8 +78,8 @@ def jobs_of(photos: Iterable[str], style: Style, output: str | None, folder: Fol
         elif output and not folder:
             jobs.append(Job(photo, output))
         else:
-            place = folder or Folder(Path(photo).parent)
-            jobs.append(Job(photo, place.file(painting_name(photo, style.name))))
+            beside = folder or Folder(Path(photo).parent)
+            jobs.append(Job(photo, beside.file(painting_name(photo, style.name))))
     return jobs
 
 
@@ -89,20 +89,20 @@ def make_folders(jobs: Iterable[Job]) -> None:
     Raises:
         ArtlivesError: if one cannot be made.
     """
-    for place in _places(jobs):
+    for folder in _target_folders(jobs):
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ArtlivesError(f"{place} cannot be made a folder: {error.strerror or error}") from error
+            raise ArtlivesError(f"{folder} cannot be made a folder: {error.strerror or error}") from error
 
 
-def sweep_folders(jobs: Iterable[Job]) -> None:
+def clean_folders(jobs: Iterable[Job]) -> None:
     """Remove what killed processes left in the folders that the paintings of jobs are written to."""
-    for place in _places(jobs):
-        sweep(place)
+    for folder in _target_folders(jobs):
+        remove_abandoned(folder)
 
 
-def _places(jobs: Iterable[Job]) -> list[Path]:
+def _target_folders(jobs: Iterable[Job]) -> list[Path]:
     return sorted({Path(job.target).parent for job in jobs})
 
 

@@ -84,7 +84,7 @@ class Folder(Protocol):
     def identity(self, file: str) -> Hashable:
         """What is the same for all names of a file; None if it is known that there is no such file."""
 
-    def place(self, file: str) -> Hashable:
+    def destination(self, file: str) -> Hashable:
         """What is the same for two names if what is written to one replaces what was written to the other."""
 
     def check_readable(self, file: str) -> None:
@@ -118,9 +118,9 @@ def jobs_in(photos: AnyFolder, style: Style, output: AnyFolder | None = None) ->
     if not found:
         raise ArtlivesError(f"{photos.name} holds no pictures")
     paintings = (str(PurePosixPath(path).parent / painting_name(path, style.name)) for path in found)
-    place = output or photos
+    target = output or photos
     return [
-        Job(photos.file(path), place.file(painting)) for path, painting in zip(found, paintings, strict=True)
+        Job(photos.file(path), target.file(painting)) for path, painting in zip(found, paintings, strict=True)
     ]
 
 
@@ -147,7 +147,7 @@ def plan(
         try:
             if job.source != STREAM:
                 photos.check_readable(job.source)
-            other = first.setdefault(output.place(job.target), job.source)
+            other = first.setdefault(output.destination(job.target), job.source)
             if other != job.source:
                 raise ArtlivesError(
                     f"{job.source} would be written to {job.target}, as {other} is: give it another name"

@@ -89,7 +89,7 @@ class Folder:
         path = self._path(file)
         return identity(path) if isinstance(self.system, LocalFileSystem) else (self.system.type_name, path)
 
-    def place(self, file: str) -> Hashable:
+    def destination(self, file: str) -> Hashable:
         return self._path(file)
 
     def check_readable(self, file: str) -> None:

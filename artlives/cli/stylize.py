@@ -195,7 +195,7 @@ def _here(
         stylizer = Stylizer(style, settings, device=device)
         if several:
             yield from paint(stylizer, planned.jobs, here.load, partial(here.save, quality=quality))
-            local.sweep_folders(planned.jobs)
+            local.clean_folders(planned.jobs)
         else:
             yield _paint_one(stylizer, planned.jobs[0], here, quality)
 

@@ -71,16 +71,16 @@ class CompiledPainter:
             for i, picture in enumerate(pictures):
                 # A picture is read until the first step whose output strips keep; without one, to the end.
                 source = picture if strips.keep_any(self.steps) else picture.copy()
-                common = self.steps, self.reduction, source, picture, threads
+                arguments = self.steps, self.reduction, source, picture, threads
 
                 def told(done: float, i: int = i) -> None:
                     report((i + done) / len(pictures))
 
                 if way is Way.WHOLE:
-                    Whole(*common, told, BUFFERS).paint()
+                    Whole(*arguments, told, BUFFERS).paint()
                 else:
                     dtype = np.float32 if way is Way.STRIPS else np.float16
-                    strips.Strips(*common, told, dtype).paint()
+                    strips.Strips(*arguments, told, dtype).paint()
         finally:
             BUFFERS.trim()
         return list(pictures)
@@ -110,7 +110,7 @@ class Whole(Painting):
         for i, step in enumerate(self.steps):
             copy = self.buffers.take(value.source.shape) if step.plan.kept else None
             output = self.buffers.take(self.shape(step)) if step.plan.normalized else self.target
-            totals = self.convolve(step, value, output, keep=copy)
+            totals = self.convolve(step, value, output, kept=copy)
             if value is not self.first:
                 self.buffers.give(value.source, value.residual)
             if copy is not None:

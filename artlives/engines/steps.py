@@ -136,14 +136,14 @@ class Painting:
         reading: Reading,
         target: Array | None,
         top: int = 0,
-        rows: tuple[int, int] | None = None,
+        sites: tuple[int, int] | None = None,
         source_top: int = 0,
-        keep: Array | None = None,
+        kept: Array | None = None,
     ) -> Array:
         """Fill `target` with the step's output, from row `top` on, and return its totals; see `core.run`.
 
-        `rows` are the rows of sites to take, by default all. The source begins at row `source_top` of the
-        step's input.
+        `sites` are the first row of sites to take and the one after the last, by default all. The source begins at
+        row `source_top` of the step's input.
         """
         normalized = step.plan.normalized
         size = self.shape(step)[:2] if normalized else self.picture.shape[:2]
@@ -155,14 +155,14 @@ class Painting:
             across,
             target,
             size,
-            sites=rows,
+            sites=sites,
             top=top,
-            kept=keep,
+            kept=kept,
             totals=normalized,
             gain=(1, 0) if normalized else (GAIN, GREY),
             threads=self.threads,
         )
-        part = 1.0 if rows is None else (rows[1] - rows[0]) * step.kernel.up[0] / size[0]
+        part = 1.0 if sites is None else (sites[1] - sites[0]) * step.kernel.up[0] / size[0]
         self.done += part * step.work
         self.report(min(1.0, self.done / self.work))
         return totals

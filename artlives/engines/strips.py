@@ -139,10 +139,10 @@ class Strips(Painting):
         totals = np.zeros((2, step.kernel.outputs))
         up = step.kernel.up[0]
         for top, bottom in self._bands(step, chain):
-            rows = top // up, ceil(bottom / up)
-            source, source_top = self._band(chain, value, *self._sources(step, rows))
+            sites = top // up, ceil(bottom / up)
+            source, source_top = self._band(chain, value, *self._sources(step, sites))
             part = None if target is None else target[top:bottom]
-            totals += self.convolve(step, source, part, top, rows, source_top)
+            totals += self.convolve(step, source, part, top, sites, source_top)
             BUFFERS.give(source.source)
         return totals
 
@@ -150,22 +150,22 @@ class Strips(Painting):
         """Rows `first` to `last`, or a few more, of the chain's output, and the row that they begin with."""
         *above, (step, normalization) = chain
         up = step.kernel.up[0]
-        rows = first // up, ceil(last / up)
+        sites = first // up, ceil(last / up)
         source, source_top = value, 0
         if above:
-            source, source_top = self._band(above, value, *self._sources(step, rows))
+            source, source_top = self._band(above, value, *self._sources(step, sites))
         height, width, channels = self.shape(step)
-        top, bottom = rows[0] * up, min(rows[1] * up, height)
+        top, bottom = sites[0] * up, min(sites[1] * up, height)
         output = BUFFERS.take((bottom - top, width, channels))
-        self.convolve(step, source, output, top, rows, source_top)
+        self.convolve(step, source, output, top, sites, source_top)
         if above:
             BUFFERS.give(source.source)
         return step.reading(output, normalization), top
 
-    def _sources(self, step: Step, rows: tuple[int, int]) -> tuple[int, int]:
-        """The first row of the step's input that the kernel's positions `rows` need, and the one after the last."""
+    def _sources(self, step: Step, sites: tuple[int, int]) -> tuple[int, int]:
+        """The first row of the step's input that a range of rows of sites needs, and the one after the last."""
         stride = step.kernel.stride[0]
-        table = self.table(step, 0)[rows[0] * stride : (rows[1] - 1) * stride + step.kernel.span[0]]
+        table = self.table(step, 0)[sites[0] * stride : (sites[1] - 1) * stride + step.kernel.span[0]]
         table = table[table >= 0]
         return int(table.min()), int(table.max()) + 1
 

@@ -134,7 +134,7 @@ class TritonPainter:
         painting = torch.empty_like(picture)
         kept: dict[int, Tensor] = {}
         for i, step in enumerate(self.steps):
-            value = value._replace(reach=step.plan.reflected)
+            value = value._replace(reflected=step.plan.reflected)
             if not step.plan.normalized:
                 together = painting.view(n, picture.shape[1], -1, 3 * self.side_by_side)
                 triton_kernels.run(step.kernel, value, together, gain=(GAIN, GREY))
@@ -146,13 +146,13 @@ class TritonPainter:
                 value = value._replace(residual=kept.pop(step.plan.adds))
         return painting[:, :h, :w].permute(0, 3, 1, 2)
 
-    def _normalized(self, step: Step, value: Reading, keep: Tensor | None) -> Reading:
-        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `keep`."""
+    def _normalized(self, step: Step, value: Reading, kept: Tensor | None) -> Reading:
+        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `kept`."""
         n, height, width, _ = value.source.shape
         (sy, sx), (uy, ux) = step.kernel.stride, step.kernel.up
         shape = n, height // sy * uy, width // sx * ux, step.plan.outputs
         output = torch.empty(shape, dtype=self.dtype, device=self.device)
-        statistics = triton_kernels.run(step.kernel, value, output, keep=keep, statistics=True)
+        statistics = triton_kernels.run(step.kernel, value, output, kept=kept, statistics=True)
         assert statistics is not None
         assert step.gamma is not None
         assert step.beta is not None

@@ -254,8 +254,8 @@ def steadiness_loss(first: Tensor, second: Tensor, shift: tuple[int, int]) -> Te
     """
     down, right = shift
     h, w = first.shape[2:]
-    common, other = first[:, :, down:, right:], second[:, :, : h - down, : w - right]
-    error = ((common - other) / 255).square()
+    overlap, other = first[:, :, down:, right:], second[:, :, : h - down, : w - right]
+    error = ((overlap - other) / 255).square()
     inner = error[:, :, FRAME:-FRAME, FRAME:-FRAME]
     frame = (error.sum() - inner.sum()) / (error.numel() - inner.numel())
     return (error.mean() + frame) / 2

@@ -77,8 +77,8 @@ def convolve_transposed(
     )
     # One padded copy of y serves all phases; each reads it from an origin of its own.
     top, left = (max(0, *(p.before for p in axis)) for axis in (rows, columns))
-    bottom = max(0, *(p.reach - p.before - ho for p in rows))
-    right = max(0, *(p.reach - p.before - wo for p in columns))
+    bottom = max(0, *(p.end - p.before - ho for p in rows))
+    right = max(0, *(p.end - p.before - wo for p in columns))
     planes = _planes(y, (top, bottom, left, right), (1, 1))
     flipped = weight.transpose(0, 1).flip(2, 3)  # (C, O, kh, kw)
     for r, c in product(rows, columns):
@@ -134,7 +134,7 @@ def _taps(kernel_size: Sequence[int], dilation: tuple[int, int], channels: int) 
 class _Phase(NamedTuple):
     """Every stride-th output of a transposed convolution along one axis, from `start` on.
 
-    It is a convolution of y, padded by `before` in front and read up to `reach`, with every `step`-th tap of the
+    It is a convolution of y, padded by `before` in front and read up to `end`, with every `step`-th tap of the
     flipped kernel from `first` on.
     """
 
@@ -144,11 +144,11 @@ class _Phase(NamedTuple):
     step: int = 1
     dilation: int = 1
     before: int = 0
-    reach: int = 0
+    end: int = 0
 
 
 def phases_along(size: int, kernel: int, stride: int, padding: int, dilation: int) -> Iterator[_Phase]:
-    common = gcd(stride, dilation)
+    divisor = gcd(stride, dilation)
     for start in range(min(stride, size)):
         # Output h meets input (h + padding - k * dilation) / stride through tap k, where that is whole.
         taps = [k for k in range(kernel) if (start + padding - k * dilation) % stride == 0]
@@ -160,10 +160,10 @@ def phases_along(size: int, kernel: int, stride: int, padding: int, dilation: in
             start,
             len(taps),
             first=kernel - 1 - taps[-1],
-            step=stride // common,
-            dilation=dilation // common,
+            step=stride // divisor,
+            dilation=dilation // divisor,
             before=-((start + padding - taps[-1] * dilation) // stride),
-            reach=length + (len(taps) - 1) * (dilation // common),
+            end=length + (len(taps) - 1) * (dilation // divisor),
         )
 
 

@@ -163,7 +163,8 @@ class Reading(NamedTuple):
     """What a convolution reads: relu(source * scale + shift) + residual.
 
     `source` is (N, H, W, C), dense, of any dtype; `residual` is like it. `scale` and `shift` are (N, C) in fp32, or
-    None for 1 and 0. Around the picture lie `reach` pixels of its reflection (its edge is not repeated), then zeros.
+    None for 1 and 0. Around the picture lie `reflected` pixels of its reflection (its edge is not repeated), then
+    zeros.
     """
 
     source: Tensor
@@ -171,7 +172,7 @@ class Reading(NamedTuple):
     shift: Tensor | None = None
     relu: bool = False
     residual: Tensor | None = None
-    reach: int = 0
+    reflected: int = 0
 
 
 class Statistics(NamedTuple):
@@ -192,7 +193,7 @@ def run(
     reading: Reading,
     target: Tensor,
     *,
-    keep: Tensor | None = None,
+    kept: Tensor | None = None,
     statistics: bool = False,
     gain: tuple[float, float] | None = None,
 ) -> Statistics | None:
@@ -200,7 +201,7 @@ def run(
 
     Args:
         target: (N, H', W', O), dense, of any float dtype, or of uint8, which is rounded and limited to 0..255.
-        keep: like the source; what was read is written there, without the padding. For a stride of 1.
+        kept: like the source; what was read is written there, without the padding. For a stride of 1.
         statistics: whether to take the output's statistics; H' and W' must then be multiples of `kernel.up`.
         gain: (factor, offset) to write factor * tanh(x) + offset instead of x.
     """
@@ -227,7 +228,7 @@ def run(
                 kernel.bias,
                 kernel.walks,
                 target,
-                keep,
+                kept,
                 parts and parts.mean,
                 parts and parts.deviation,
                 *reading.source.shape[1:3],
@@ -238,7 +239,7 @@ def run(
                 *kernel.up,
                 *kernel.input_step,
                 *kernel.kernel_step,
-                reading.reach,
+                reading.reflected,
                 *(gain or (1.0, 0.0)),
                 CHANNELS=c,
                 OUTPUTS=o,
@@ -253,7 +254,7 @@ def run(
             )
         return parts
 
-    flags = reading.relu, reading.residual is None, keep is None, statistics, target.dtype
+    flags = reading.relu, reading.residual is None, kept is None, statistics, target.dtype
     key = (target.device, kernel.weight.dtype, *kernel.weight.shape, kernel.stride, kernel.up, flags)
     return _fastest((*key, n, phase_pixels), _tiles(kernel.weight), launch)
 
@@ -356,7 +357,7 @@ def _convolve(
     bias,
     walks,
     target,
-    keep,
+    kept,
     means,
     deviations,
     height,
@@ -373,7 +374,7 @@ def _convolve(
     input_step_x,
     kernel_step_y,
     kernel_step_x,
-    reach,
+    reflected,
     factor,
     offset,
     CHANNELS: tl.constexpr,
@@ -409,12 +410,12 @@ def _convolve(
         i, j = tap // taps_x, tap % taps_x
         at_y = y * stride_y + (first_y + i * input_step_y)[None, :]
         at_x = x * stride_x + (first_x + j * input_step_x)[None, :]
-        source_y, within_y = _reflected(at_y, height, reach)
-        source_x, within_x = _reflected(at_x, width, reach)
+        source_y, within_y = _reflected(at_y, height, reflected)
+        source_x, within_x = _reflected(at_x, width, reflected)
         exists = (tap < taps_y * taps_x) & (c < CHANNELS)
         seen = inside[:, None] & within_y & within_x & exists[None, :]
-        place = picture + (source_y * width + source_x).to(tl.int64) * CHANNELS + c[None, :]
-        a = tl.load(source + place, seen, 0).to(tl.float32)
+        index = picture + (source_y * width + source_x).to(tl.int64) * CHANNELS + c[None, :]
+        a = tl.load(source + index, seen, 0).to(tl.float32)
         if scale is not None:
             at_c = n * CHANNELS + c
             a = (
@@ -424,15 +425,15 @@ def _convolve(
         if RELU:
             a = tl.maximum(a, 0)
         if residual is not None:
-            a += tl.load(residual + place, seen, 0).to(tl.float32)
-        if keep is not None:
+            a += tl.load(residual + index, seen, 0).to(tl.float32)
+        if kept is not None:
             own = (at_y == y) & (at_x == x) & (tl.program_id(1) == 0)
-            tl.store(keep + place, a.to(keep.dtype.element_ty), seen & own)
+            tl.store(kept + index, a.to(kept.dtype.element_ty), seen & own)
         a = tl.where(seen, a, 0)
         # Times these values of the kernel: (BLOCK_K, BLOCK_N).
-        place = ((tap_y + i * kernel_step_y) * kernel_columns + tap_x + j * kernel_step_x) * CHANNELS + c
-        place = place[:, None] + (o * kernel_rows * kernel_columns * CHANNELS)[None, :]
-        b = tl.load(weight + place, exists[:, None] & (o < OUTPUTS)[None, :], 0)
+        index = ((tap_y + i * kernel_step_y) * kernel_columns + tap_x + j * kernel_step_x) * CHANNELS + c
+        index = index[:, None] + (o * kernel_rows * kernel_columns * CHANNELS)[None, :]
+        b = tl.load(weight + index, exists[:, None] & (o < OUTPUTS)[None, :], 0)
         sums = tl.dot(a.to(b.dtype), b, sums, input_precision=PRECISION)
     if bias is not None:
         sums += tl.load(bias + o, o < OUTPUTS, 0).to(tl.float32)[None, :]
@@ -449,8 +450,8 @@ def _convolve(
     if target.dtype.element_ty == tl.uint8:
         sums = tl.floor(tl.minimum(tl.maximum(sums, 0), 255) + 0.5)
     pixel = n * target_height * target_width + (top + y * up_y) * target_width + left + x * up_x
-    place = pixel * OUTPUTS + o[None, :]
-    tl.store(target + place, sums.to(target.dtype.element_ty), inside[:, None] & (o < OUTPUTS)[None, :])
+    index = pixel * OUTPUTS + o[None, :]
+    tl.store(target + index, sums.to(target.dtype.element_ty), inside[:, None] & (o < OUTPUTS)[None, :])
 
 
 @triton.jit
@@ -464,9 +465,9 @@ def _tap_and_channel(k0, SLOTS: tl.constexpr, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _reflected(i, size, reach):
-    """The row (or column) of the picture that stands at `i`, and whether there is one: not beyond `reach`."""
-    return size - 1 - tl.abs(size - 1 - tl.abs(i)), (i >= -reach) & (i < size + reach)
+def _reflected(i, size, reflected):
+    """The row (or column) of the picture that stands at `i`, and whether there is one: not beyond `reflected`."""
+    return size - 1 - tl.abs(size - 1 - tl.abs(i)), (i >= -reflected) & (i < size + reflected)
 
 
 @triton.jit
@@ -549,10 +550,10 @@ def _correlate(
         at_y, at_x = y[:, None] * stride_y + from_y, x[:, None] * stride_x + from_x
         seen = (at_y >= 0) & (at_y < height) & (at_x >= 0) & (at_x < width)
         seen = seen & (p < pixels)[:, None] & (k < values)[None, :]
-        place = ((n.to(tl.int64) * height)[:, None] + at_y) * width + at_x
-        a = tl.load(inputs + place * CHANNELS + c[None, :], seen, 0)
-        place = p.to(tl.int64)[:, None] * OUTPUTS + o[None, :]
-        b = tl.load(outputs + place, (p < pixels)[:, None] & (o < OUTPUTS)[None, :], 0)
+        index = ((n.to(tl.int64) * height)[:, None] + at_y) * width + at_x
+        a = tl.load(inputs + index * CHANNELS + c[None, :], seen, 0)
+        index = p.to(tl.int64)[:, None] * OUTPUTS + o[None, :]
+        b = tl.load(outputs + index, (p < pixels)[:, None] & (o < OUTPUTS)[None, :], 0)
         sums = tl.dot(tl.trans(b), a, sums, input_precision=PRECISION)
-    place = (tl.program_id(2).to(tl.int64) * OUTPUTS + o)[:, None] * values + k[None, :]
-    tl.store(parts + place, sums, (o < OUTPUTS)[:, None] & (k < values)[None, :])
+    index = (tl.program_id(2).to(tl.int64) * OUTPUTS + o)[:, None] * values + k[None, :]
+    tl.store(parts + index, sums, (o < OUTPUTS)[:, None] & (k < values)[None, :])
