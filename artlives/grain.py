@@ -64,8 +64,11 @@ def _octaves() -> Array:
 def _noise(source: np.random.PCG64, side: int) -> Array:
     """Whole numbers (side, side) of mean 0 and standard deviation `DEVIATION`, nearly normal: sums of eight bytes."""
     words = source.random_raw(side * side)
+    # The sums of bytes 0 and 1, 2 and 3, ... of each word, in 16 bits each.
     pairs = (words & 0x00FF00FF00FF00FF) + (words >> 8 & 0x00FF00FF00FF00FF)
-    sums = (pairs * 0x0001000100010001) >> 48  # of the four 16-bit parts, in the uppermost
+    # The sum of the four 16-bit parts, which this product has in its uppermost 16 bits.
+    sums = (pairs * 0x0001000100010001) >> 48
+    # Less their mean, 8 * 127.5.
     return sums.astype(np.int32).reshape(side, side) - 1020
 
 

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     import torch
 
 
+# The value of "format" in the metadata of a style's file.
 FORMAT = "artlives-style-1"
-MAX_HEADER = 100_000_000  # bytes; safetensors' own limit
+# Bytes of a safetensors file's header: the limit that the library has itself.
+MAX_HEADER = 100_000_000
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ class Stylizer:
         return (result if scale == 1 else result / scale).to(x.device, x.dtype)
 
     def _painted(self, photo: np.ndarray, report: Report, threads: int) -> np.ndarray:
-        """What becomes of (H, W, 3) in 0..255, uint8 or fp32; the result is like it."""
+        """The painting of a photo (H, W, 3) in 0..255 of uint8 or fp32; it has the photo's shape and dtype."""
         if self.device != "cpu":
             import torch
 
@@ -184,7 +184,7 @@ class Stylizer:
         return painting
 
     def _on_device(self, photos: Tensor, report: Report) -> Tensor:
-        """What becomes of (N, 3, H, W) in 0..255, uint8 or fp32, on a GPU; the result is like it."""
+        """The paintings of photos (N, 3, H, W) in 0..255 of uint8 or fp32 on a GPU, of their shape and dtype."""
         from artlives import device_passes
 
         if self.settings.strength == 0:

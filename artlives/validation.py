@@ -118,7 +118,8 @@ def arrange(x: Tensor, layout: str) -> Tensor:
     """A copy of `x` that lies in memory as `layout` says."""
     if layout == "every-second-column":
         return x.repeat_interleave(2, -1)[..., ::2]
-    if layout == "cut-out":  # from the middle of a channels-last picture
+    if layout == "cut-out":
+        # From the middle of a channels-last picture.
         x = functional.pad(x, (2, 1, 1, 2))
         return arrange(x, "channels-last")[..., 1:-2, 2:-1]
     channels_last = layout == "channels-last" and x.ndim == 4
@@ -149,10 +150,12 @@ def _error(result: Tensor, truth: Tensor, dtype: torch.dtype) -> float:
     if result.shape != truth.shape or result.dtype != dtype:
         return inf
     difference = (result.cpu().double() - truth).abs()
-    if not difference.any():  # nor are there any values, perhaps
+    # Also where there are no values, and no largest one.
+    if not difference.any():
         return 0.0
     error = float(difference.max() / truth.abs().max())
-    return error if error < inf else inf  # NaN is not
+    # NaN is not below inf.
+    return error if error < inf else inf
 
 
 def _convolution(

@@ -1,6 +1,6 @@
 """The plan of a batch: which photos there are, what their paintings are called, and which are left to paint.
 
-The rules are the same wherever photos and paintings lie. A `Folder` knows what differs: how its files are listed,
+The rules do not depend on where photos and paintings are stored. A `Folder` knows what does: how its files are listed,
 told apart, read, and written so that they appear whole or not at all.
 """
 
@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a job.
+    """The result of a job.
 
     Attributes:
         error: why it failed, a sentence that names the file; None if it is painted.

@@ -1,4 +1,4 @@
-"""Folders of pictures wherever they are: on this machine, in an object store, or where else fsspec reaches.
+"""Folders of pictures on this machine, in an object store, or in any other file system that fsspec knows.
 
 pyarrow's own file systems are taken first (paths, file, s3, gs, abfs, hdfs), then those of fsspec. Needs both packages,
 which come with `artlives[ray]`.
@@ -26,7 +26,7 @@ from artlives.images import Photo
 
 T = TypeVar("T")
 
-# At reading or writing a file.
+# Attempts at reading or writing a file, since networks fail now and then.
 ATTEMPTS = 3
 # Stores that show a file only when it is closed.
 APPEARING_WHOLE = ("s3", "gcs", "abfs")
@@ -50,7 +50,8 @@ class Folder:
         try:
             try:
                 self.system, root = FileSystem.from_uri(uri)
-            except ValueError:  # a scheme that pyarrow does not know
+            except ValueError:
+                # pyarrow does not know the scheme.
                 system, root = fsspec.url_to_fs(uri)
                 self.system = PyFileSystem(FSSpecHandler(system))
         except (OSError, ValueError, ImportError) as error:
@@ -158,7 +159,7 @@ class Folder:
 
 
 def _tried_again(job: Callable[[], T]) -> T:
-    """What `job` returns, which may fail now and then: networks do."""
+    """What `job` returns; up to `ATTEMPTS` times, as long as it raises an OSError that may pass."""
     for attempt in range(1, ATTEMPTS):
         try:
             return job()

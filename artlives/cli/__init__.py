@@ -10,6 +10,7 @@ import click
 from artlives import __version__
 from artlives.errors import ArtlivesError
 
+# Each command's help by its name; the command is `artlives.cli.NAME.NAME`.
 COMMANDS = {
     "stylize": "Repaint photos in a style.",
     "sheet": "Show a photo in all styles side by side.",
@@ -22,7 +23,7 @@ COMMANDS = {
     "export": "Write a style as an ONNX model.",
     "bench": "Measure how fast this machine paints.",
     "check": "Check the building blocks on this machine.",
-}  # name: help; the command is `artlives.cli.NAME.NAME`
+}
 
 
 class Commands(click.Group):

@@ -58,7 +58,8 @@ def evaluate(
     """Measure how good the pictures of STYLE are, on one photo or on those in a folder."""
     from artlives import styles
 
-    found = styles.find(style)  # before what takes long to import
+    # Before imports that take seconds.
+    found = styles.find(style)
 
     from artlives import devices
     from artlives.engines.torch import load

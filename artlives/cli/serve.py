@@ -7,7 +7,9 @@ import click
 
 from artlives.cli.options import device_option, with_options
 
+# The address and port to listen on by default: this machine alone.
 HOST, PORT = "127.0.0.1", 8000
+# Host names of this machine alone.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 

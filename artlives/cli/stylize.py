@@ -227,7 +227,7 @@ def _paint_one(stylizer: Stylizer, job: Job, folder: local.Folder, quality: int)
 
 
 def _tell_outcomes(planned: Plan, outcomes: Iterator[Outcome], several: bool, report: Path | None) -> int:
-    """Tell what becomes of each job as soon as that is known, and return how many failed."""
+    """Print each outcome as soon as it is known, and return how many jobs failed."""
     painted = failed = 0
     with _opened(report) as failures:
         progress = tqdm(outcomes, total=len(planned.jobs), unit="photo", disable=None if several else True)

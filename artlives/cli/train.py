@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from artlives.training.trainer import Progress, Trainer
 
-# Steps that tell how long the rest will take: the first ones differ by a tenth or so.
+# Steps whose mean time predicts the rest: single steps differ by a tenth or so.
 MEASURED = 5
 # The losses beside the progress bar.
 SHOWN = ("style", "content", "steadiness")
@@ -199,7 +199,7 @@ class _Console(Report):
 
     def __init__(self, preset: str | None, photos: Path | None, tensorboard: bool) -> None:
         self._preset, self._photos, self._tensorboard = preset, photos, tensorboard
-        # Of several processes, the first alone is told of the training.
+        # Whether `begin` was called: of several processes, `session.train` reports to the first alone.
         self.told = False
         self._bar: tqdm[Any] | None = None
         self._writer: SummaryWriter | None = None
@@ -209,7 +209,8 @@ class _Console(Report):
 
         self.told, steps = True, trainer.recipe.steps
         if self._photos:
-            with suppress(ArtlivesError):  # it is a convenience, no reason not to train
+            # A convenience: where the folder cannot be remembered, training goes on.
+            with suppress(ArtlivesError):
                 remembered.remember_photos(self._photos)
         self._record = trainer.record
         preset = self._preset or PRESET_OF[trainer.device.type]

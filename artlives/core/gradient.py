@@ -73,7 +73,7 @@ def _task(
     kernel_size: tuple[int, int],
     stride: tuple[int, int],
 ) -> abi.WeightGradient:
-    """What the core is told of a call of `weight_gradient`."""
+    """The core's structure of a call of `weight_gradient`."""
     return abi.WeightGradient(
         input=address(x),
         gradient=address(gradient),

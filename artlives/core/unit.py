@@ -230,12 +230,12 @@ def _unit(
     kept: Array | None,
     gain: tuple[float, float],
 ) -> abi.Unit:
-    """What the core is told of a call of `run`; for a batch, of its first image. It must not outlive the tables."""
+    """The core's structure of a call of `run`; for a batch, of its first image. It points to the tables, not copies."""
     source = reading.source
     phases = abi.array(abi.Phase, len(kernel.phases))(
         *(abi.Phase(*phase[:-1], weight=address(phase.weight)) for phase in kernel.phases)
     )
-    # The source's first row is where row 0 is named first: mirrored rows before it are those from 1 on.
+    # The padding before the source ends at the first 0 of its table: the rows reflected before it are 1 and on.
     pad_top, pad_left = (
         (0, 0) if kept is None else (int(np.argmax(t == 0)) for t in (row_table, column_table))
     )
@@ -274,7 +274,7 @@ def _unit(
 
 
 def _for_each(source: Array, target: Array | None, unit: abi.Unit) -> list[abi.Unit]:
-    """One unit for each image of a batch, like that of the first, which must not be let go of before."""
+    """One unit for each image of a batch, from that of the first, whose `phases` they share: it must live as long."""
     units = [abi.Unit.from_buffer_copy(unit) for _ in source]
     for i, each in enumerate(units):
         each.source = address(source[i])

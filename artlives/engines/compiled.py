@@ -17,7 +17,7 @@ from artlives.engines.buffers import BUFFERS, Buffers
 from artlives.engines.painter import Report, Way
 from artlives.engines.steps import Painting, Step, prepared
 
-# Strips keep fp32 where what they keep takes no more bytes than this; else fp16.
+# Bytes that strips keep outputs in fp32 for, at most; where these take more, in fp16.
 EXACT = 640 << 20
 # A picture of so many times the network's reduction a side is enough to tell how many bytes each pixel takes.
 SAMPLE = 8
@@ -65,7 +65,7 @@ class CompiledPainter:
         way: Way = Way.WHOLE,
         report: Report = lambda done: None,
     ) -> list[Array]:
-        """See `painter.Painter`; a painting takes its picture's place."""
+        """See `painter.Painter`; a painting is written over its picture."""
         threads = threads or core.default_threads()
         try:
             for i, picture in enumerate(pictures):

@@ -105,7 +105,7 @@ class Convolution(nn.Module):
 
 
 class EvenKernel(nn.Module):
-    """A transposed convolution's kernel that cannot print a grid, whatever is learned.
+    """A transposed convolution's kernel whose output has no grid (checkerboard artifacts), for any learned values.
 
     What is learned, (I, O, k - stride + 1, k - stride + 1), is convolved with a box of the stride's size to the kernel
     (I, O, k, k). So each of the stride² phases of the output sums the same learned values, and an even area stays even
@@ -124,7 +124,7 @@ class EvenKernel(nn.Module):
         return torch.stack([pad(across, (0, 0, i, more - i)) for i in shifts]).sum(0)
 
     def right_inverse(self, kernel: Tensor) -> Tensor:
-        """What gives `kernel`; of a kernel with uneven phases, what comes nearest to it by least squares."""
+        """The learned values that give `kernel`, by least squares: a kernel with uneven phases has no exact ones."""
         n = kernel.shape[-1] - self.stride + 1
         box = sum(
             torch.eye(n + self.stride - 1, n, dtype=torch.float64).roll(i, 0) for i in range(self.stride)
@@ -188,7 +188,7 @@ class Upsampling(Convolution):
 
 
 def _unfold(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Lets an even `Upsampling` load a file's weights: what it learned takes the place of the kernel made of it."""
+    """Lets an even `Upsampling` load a file's weights: the parameter that gives their kernel replaces the kernel."""
     assert isinstance(module, Upsampling)
     kernel = state_dict.pop(f"{prefix}conv.weight", None)
     if kernel is not None:

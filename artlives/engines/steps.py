@@ -91,7 +91,8 @@ class Painting:
         picture: (H, W, 3) of uint8 or fp32.
         target: the same, or another of its shape and dtype; where it is painted.
         threads: how many to use.
-        report: is told the part that is done of `work` multiply-adds for each pixel.
+        report: called with the part that is done of `work`.
+        work: multiply-adds for each pixel of the picture, all steps together.
     """
 
     def __init__(

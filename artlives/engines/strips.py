@@ -1,8 +1,8 @@
 """A picture that is too large to be painted whole.
 
 Outputs at low resolution are kept, in fp32 or, of a huge picture, in fp16; those at high resolution are computed anew
-in bands of rows, each with the rows around it that it needs, once to add up what the normalization needs to know of the
-whole picture and once to be used. So strips leave no seam.
+in bands of rows, each with the rows around it that it needs: once for the sums over the whole picture that the
+normalization needs, and once to be read by the next step. So there is no seam between bands.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from artlives.engines.buffers import BUFFERS
 from artlives.engines.painter import Report
 from artlives.engines.steps import Painting, Step
 
-# Bytes that a band of rows may take, all steps together.
+# Bytes of fp32 that a band's outputs may take, all steps together.
 BAND_BYTES = 48 << 20
-# Rows that a band's height is a multiple of, and no less than.
+# A band's rows are a multiple of this, and no fewer: the rows around a band are computed twice.
 BAND_ROWS = 32
-# Outputs at 1/4 of the picture's sides or less are kept.
+# Outputs at 1/4 of the picture's sides or less are kept: they take a sixteenth of the memory per channel.
 KEPT_AT = 4
 
 
@@ -74,7 +74,7 @@ class Strips(Painting):
 
     def paint(self) -> None:
         """Fill the target."""
-        # Those of a smaller picture painted whole would lie idle beside a large one's.
+        # Free buffers of smaller pictures, painted whole, would only take memory beside this picture's.
         BUFFERS.drop()
         value = self.first
         kept: dict[int, Array] = {}
@@ -105,7 +105,7 @@ class Strips(Painting):
         return Reading(target)
 
     def _in_place(self, step: Step, value: Reading, residual: Array) -> Reading:
-        """How the step's output with `residual` is read; it takes the place of the step's input, band by band."""
+        """How the step's output with `residual` is read; it is written over the step's input, band by band."""
         inner = value.source
         totals = np.zeros((2, step.plan.outputs))
         before: tuple[slice, Array] | None = None

@@ -24,9 +24,10 @@ from artlives.blocks.padding import pad
 from artlives.engines.painter import Array, Report, Way
 from artlives.engines.tensors import paint_arrays
 
-# Sizes whose graphs are kept, each with the memory of one picture.
+# Shapes of pictures whose graphs are kept, the latest ones. A graph holds the memory of its pictures' activations.
 GRAPHS = 4
-# Pixels of all pictures together; more take so long that launching their kernels is nothing.
+# Pixels of a batch, all pictures together, up to which a graph is recorded: beyond, the time of launching kernels is
+# small beside theirs.
 LARGEST_GRAPH = 1 << 23
 
 
@@ -185,11 +186,16 @@ def side_by_side(weight: Tensor, pixels: int) -> Tensor:
 
 
 class _Graph:
-    """The kernels of one size of picture, recorded once and launched together; input and output have their places."""
+    """A CUDA graph: the kernels of one shape of pictures, recorded once and launched together.
+
+    Args:
+        paint: (N, 3, H, W) to the same; what is recorded.
+        x: pictures of that shape and dtype.
+    """
 
     def __init__(self, paint: Callable[[Tensor], Tensor], x: Tensor) -> None:
         self.x = x.clone()
-        # Recording allows no trial of configurations: so these have to be over before, on a stream beside.
+        # Tiles cannot be measured while a graph is recorded: the calls that this takes come first, on another stream.
         stream = torch.cuda.Stream(x.device)
         stream.wait_stream(torch.cuda.current_stream(x.device))
         with torch.cuda.stream(stream):

@@ -185,7 +185,8 @@ class Palette(NamedTuple):
 def palette(paintings: Sequence[Tensor]) -> Palette:
     """The colours of paintings (1, 3, H, W) in 0..255, all their pixels counted alike."""
     device = paintings[0].device
-    pixels = torch.cat([x.float().flatten(2)[0].T for x in paintings]).cpu()  # MPS knows no eigenvectors
+    # On the CPU, since MPS has no `eigh`.
+    pixels = torch.cat([x.float().flatten(2)[0].T for x in paintings]).cpu()
     # A painting of nearly one hue must not make a grey level's difference a large one.
     covariance = pixels.T.cov() + torch.eye(3) * PALETTE_NOISE**2
     spreads, axes = torch.linalg.eigh(covariance)
@@ -204,7 +205,8 @@ def palette_loss(painted: Tensor, target: Palette) -> Tensor:
     The mean squared difference of quantiles along each direction, where the painting's variance is 1: the sliced
     Wasserstein distance (Rabin et al. 2011, "Wasserstein barycenter and its application to texture mixing").
     """
-    pixels = painted.float().flatten(2).transpose(1, 2)  # (N, H * W, 3)
+    # (N, H * W, 3)
+    pixels = painted.float().flatten(2).transpose(1, 2)
     along = ((pixels - target.mean) @ target.directions).transpose(1, 2).sort(2).values
     return (along - _resampled(target.quantiles, along.shape[2])).square().mean()
 

@@ -21,7 +21,7 @@ LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "con
 _POOLED = ("conv2_1", "conv3_1")
 # Of the picture and of every layer's features.
 _CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 256)
-# The convolutions' places in torchvision's own network.
+# The convolutions' indices in torchvision's `vgg19().features`.
 _INDICES = (0, 2, 5, 7, 10, 12, 14, 16)
 
 # How each kind of weights expects its pictures, in RGB: (x - mean) / deviation.
@@ -124,14 +124,16 @@ def _read(path: Path | None) -> tuple[dict[str, Tensor], tuple[tuple[float, ...]
 
         try:
             state = load_file(path)
-            state["conv1_1.weight"] = state["conv1_1.weight"].flip(1)  # BGR to RGB
+            # BGR to RGB.
+            state["conv1_1.weight"] = state["conv1_1.weight"].flip(1)
         except (OSError, SafetensorError, KeyError) as error:
             raise ArtlivesError(
                 f"cannot read the perceptual network's weights from {path}: {error}"
             ) from error
         return state, _CAFFE
     if path is None:
-        from torchvision.models import VGG19_Weights  # takes seconds to import
+        # Imported here, since it takes seconds.
+        from torchvision.models import VGG19_Weights
 
         try:
             checkpoint = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
@@ -143,7 +145,8 @@ def _read(path: Path | None) -> tuple[dict[str, Tensor], tuple[tuple[float, ...]
     else:
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file makes torch.load raise anything
+        except Exception as error:
+            # For a damaged file, torch.load raises many kinds of exceptions.
             reason = str(error).partition("\n")[0]
             raise ArtlivesError(
                 f"cannot read the perceptual network's weights from {path}: {reason}"

@@ -78,7 +78,8 @@ class Record:
 
     def draw_losses(self) -> None:
         """Writes the plot of the losses over the steps."""
-        from matplotlib.figure import Figure  # takes a second to import
+        # Imported here, since it takes a second.
+        from matplotlib.figure import Figure
 
         entries = self.entries()
         steps = [entry["step"] for entry in entries]

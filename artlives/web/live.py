@@ -1,8 +1,8 @@
 """The camera's stream, painted: frames come and go over one WebSocket, and the newest wins.
 
 The client sends its settings as JSON text, then frames as binary JPEG, PNG or WebP; each painted frame
-comes back as binary JPEG. While one is painted, a newer frame takes the place of one that waits: none
-pile up. What is wrong with settings or a frame is answered as JSON text, {"detail": ...}.
+comes back as binary JPEG. One frame waits while another is painted; a newer one replaces it, so that frames do not
+queue. What is wrong with settings or a frame is answered as JSON text, {"detail": ...}.
 """
 
 from __future__ import annotations
@@ -21,12 +21,18 @@ from artlives.web.problems import Problem, of_picture
 from artlives.web.requests import LiveSettings, parse
 from artlives.web.studio import Job, Studio, find
 
+# Sessions at a time. Each has one frame in the studio's queue at most, so this bounds how long a frame waits there.
 MAX_SESSIONS = 8
+# Of a frame as it is sent: they bound the memory that a session takes.
 MAX_FRAME_BYTES = 1_000_000
 MAX_FRAME_PIXELS = 2_000_000
-FRAME_SIDE = 1024  # pixels of the longer side; a larger frame is reduced
+# Pixels of the longer side that a larger frame is reduced to, which bounds the time that it is painted in.
+FRAME_SIDE = 1024
+# Of JPEG, 1 to 100: less than `uploads.encode` takes for a picture that is kept.
 QUALITY = 85
+# Seconds without a message, after which a session is closed, so that others can have it.
 IDLE_SECONDS = 60
+# WebSocket close codes of IANA's registry: going away, and try again later.
 CLOSED_IDLE, CLOSED_FULL = 1001, 1013
 
 
@@ -51,19 +57,34 @@ class Live:
 
 
 class Session:
+    """One client's stream: a task receives settings and frames, another paints the newest frame.
+
+    Args:
+        socket: the client's, accepted.
+        studio: what paints.
+
+    Attributes:
+        chosen: the style and the settings that frames are painted with; None before the client sent any.
+        frame: the newest one, encoded, that is not painted yet.
+        arrived: set when there is one.
+    """
+
     def __init__(self, socket: WebSocket, studio: Studio) -> None:
         self.socket = socket
         self.studio = studio
         self.chosen: tuple[styles.Style, LiveSettings] | None = None
-        self.frame: bytes | None = None  # the newest that is not painted yet
+        # The newest that is not painted yet.
+        self.frame: bytes | None = None
         self.arrived = asyncio.Event()
 
     async def run(self) -> None:
+        """Serve until the client disconnects or sends nothing for `IDLE_SECONDS`."""
         tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._paint())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()  # raises what ended it
+                # Raises the exception that ended the task.
+                task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -85,6 +106,7 @@ class Session:
                 self.arrived.set()
 
     async def _take_settings(self, text: str) -> None:
+        """Paint the frames to come with these settings; if they are wrong, those before stay."""
         try:
             settings = parse(LiveSettings, _json_object(text))
             self.chosen = find(settings.style), settings
@@ -101,7 +123,8 @@ class Session:
                 await self.socket.send_bytes(painted)
             except Problem as problem:
                 await self._say(problem)
-            except (WebSocketDisconnect, RuntimeError):  # it closed while its frame was painted
+            except (WebSocketDisconnect, RuntimeError):
+                # The socket was closed while its frame was painted.
                 return
 
     async def _painted(self, frame: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What a request may ask for, in a form, a query or a live message; and how OpenAPI is told of it."""
+"""What a request may ask for, in a form, a query or a live message; and its description for OpenAPI."""
 
 from __future__ import annotations
 

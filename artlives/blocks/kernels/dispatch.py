@@ -18,8 +18,8 @@ from artlives.blocks.kernels import matmul
 from artlives.blocks.kernels.matmul import Geometry
 from artlives.core import Kernel, Normalization, Reading
 
-PLAIN = (Tensor, torch.nn.Parameter)  # and no subclass, which may stand for something else
-
+# The classes whose memory the kernels read. A subclass may stand for something else.
+PLAIN = (Tensor, torch.nn.Parameter)
 
 # torch's threads do the core's work.
 core.set_team(openmp.team)

@@ -113,17 +113,23 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
 
 
 class _Taps(NamedTuple):
-    """Kernel values that meet contiguous input values: `row` below and `column` right of the first pixel."""
+    """Kernel values that meet contiguous input values.
+
+    Attributes:
+        row, column: of the first of these input values, below and right of the window's first pixel.
+        first, last: the range of the values in the kernel laid out as (kh * kw * C).
+    """
 
     row: int
     column: int
-    first: int  # their range in the kernel laid out as (kh * kw * C)
+    first: int
     last: int
 
 
 def _taps(kernel_size: Sequence[int], dilation: tuple[int, int], channels: int) -> list[_Taps]:
     kh, kw = kernel_size
-    run = kw if dilation[1] == 1 else 1  # a horizontally dilated kernel touches its columns one by one
+    # The input values under a row of a horizontally dilated kernel are not contiguous: each tap stands alone.
+    run = kw if dilation[1] == 1 else 1
     return [
         _Taps(row * dilation[0], column * dilation[1], i * channels, (i + run) * channels)
         for row, column in product(range(kh), range(0, kw, run))
@@ -148,6 +154,7 @@ class _Phase(NamedTuple):
 
 
 def phases_along(size: int, kernel: int, stride: int, padding: int, dilation: int) -> Iterator[_Phase]:
+    """The phases along one axis of a transposed convolution whose output has `size` pixels there."""
     divisor = gcd(stride, dilation)
     for start in range(min(stride, size)):
         # Output h meets input (h + padding - k * dilation) / stride through tap k, where that is whole.

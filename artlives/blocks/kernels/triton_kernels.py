@@ -28,9 +28,12 @@ from torch import Tensor
 
 from artlives.blocks.kernels.matmul import Geometry, phases_along
 
+# Of inputs and weights.
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-REPAYS = 10  # calls of one kind after which the configurations are tried out
-SPLITS = 256  # programs among which a weight's gradient is divided, about
+# Calls of one kind after which all tiles are measured: fewer calls would not repay compiling the kernel for each tile.
+REPAYS = 10
+# Programs that a weight's gradient is divided among, about: a small weight alone has too few tiles to fill a GPU.
+SPLITS = 256
 
 Result = TypeVar("Result")
 
@@ -323,9 +326,9 @@ _choices: dict[Any, Tile] = {}
 
 
 def _fastest(key: Any, tiles: Sequence[Tile], launch: Callable[[Tile], Result]) -> Result:
-    """What `launch` returns for the fastest tile; for the first one, until such calls are so many as to repay a trial.
+    """What `launch` returns for the fastest tile; for the first tile, before `REPAYS` calls of this `key`.
 
-    Triton keeps on disk what it has compiled, so that in the next process a trial takes milliseconds.
+    Triton caches compiled kernels on disk, so that the next process measures the tiles in milliseconds.
     """
     _calls[key] += 1
     if _calls[key] == REPAYS and len(tiles) > 1:
@@ -388,10 +391,12 @@ def _convolve(
 ):
     """Program (t, b, n): tile t of picture n, output channels b * BLOCK_N and on. See `run`."""
     n = tl.program_id(2).to(tl.int64)
-    phase = tl.program_id(0) % (up_y * up_x)  # the phases of one place follow each other, and share the cache
+    # The phases of one tile have successive programs: they read the same pixels, which are in the cache then.
+    phase = tl.program_id(0) % (up_y * up_x)
     tile = tl.program_id(0) // (up_y * up_x)
     top, left = phase // up_x, phase % up_x
-    rows, columns = tl.cdiv(target_height - top, up_y), tl.cdiv(target_width - left, up_x)  # of this phase
+    # Of this phase.
+    rows, columns = tl.cdiv(target_height - top, up_y), tl.cdiv(target_width - left, up_x)
     m = tile * BLOCK_M + tl.arange(0, BLOCK_M)
     inside = m < rows * columns
     y, x = (m // tl.maximum(columns, 1))[:, None], (m % tl.maximum(columns, 1))[:, None]
@@ -466,7 +471,7 @@ def _tap_and_channel(k0, SLOTS: tl.constexpr, BLOCK: tl.constexpr):
 
 @triton.jit
 def _reflected(i, size, reflected):
-    """The row (or column) of the picture that stands at `i`, and whether there is one: not beyond `reflected`."""
+    """The row (or column) that position `i` reads, and whether it is within the reflection around the picture."""
     return size - 1 - tl.abs(size - 1 - tl.abs(i)), (i >= -reflected) & (i < size + reflected)
 
 
@@ -546,7 +551,8 @@ def _correlate(
     for p0 in range(first, tl.minimum(first + steps_each * BLOCK_P, pixels), BLOCK_P):
         p = p0 + tl.arange(0, BLOCK_P)
         n, y, x = p // (out_height * out_width), p // out_width % out_height, p % out_width
-        # What the kernel's values met at these pixels (BLOCK_P, BLOCK_K), and what came of it (BLOCK_P, BLOCK_O).
+        # The inputs that the kernel's values meet at these pixels (BLOCK_P, BLOCK_K), and the outputs there
+        # (BLOCK_P, BLOCK_O).
         at_y, at_x = y[:, None] * stride_y + from_y, x[:, None] * stride_x + from_x
         seen = (at_y >= 0) & (at_y < height) & (at_x >= 0) & (at_x < width)
         seen = seen & (p < pixels)[:, None] & (k < values)[None, :]
