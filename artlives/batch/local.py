@@ -26,33 +26,42 @@ class Folder:
         self.name = str(name)
 
     def file(self, path: str) -> str:
+        """See `plan.Folder`."""
         return str(Path(self.name, path))
 
     def files(self, without: Folder | None = None) -> list[str]:
+        """See `plan.Folder`."""
         return files_in(Path(self.name), Path(without.name) if without else None)
 
     def there(self, files: Iterable[str]) -> set[str]:
+        """See `plan.Folder`."""
         return {file for file in files if identity(file)}
 
     def identity(self, file: str) -> Hashable:
+        """See `plan.Folder`: device and inode."""
         return None if file == STREAM else identity(file)
 
     def destination(self, file: str) -> Hashable:
+        """See `plan.Folder`: the path without links."""
         return os.path.realpath(file)
 
     def check_readable(self, file: str) -> None:
+        """See `plan.Folder`."""
         try:
             Path(file).stat()
         except OSError as error:
             raise ArtlivesError(f"{file} cannot be read: {error.strerror or error}") from error
 
     def check_writable(self, file: str, overwrite: bool) -> None:
+        """See `plan.Folder`."""
         check_file(file, overwrite)
 
     def load(self, file: str) -> Photo:
+        """See `plan.Folder`; `STREAM` is standard input."""
         return images.load(sys.stdin.buffer, "standard input") if file == STREAM else images.load(file)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
+        """See `plan.Folder`; `STREAM` is standard output."""
         if file == STREAM:
             _write_to_standard_output(picture, quality)
         else:

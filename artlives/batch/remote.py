@@ -59,6 +59,7 @@ class Folder:
         self.root = root.rstrip("/")
 
     def file(self, path: str) -> str:
+        """See `plan.Folder`."""
         return f"{self.name}/{path}"
 
     def files(self, without: Folder | None = None) -> list[str]:
@@ -82,15 +83,18 @@ class Folder:
         ]
 
     def there(self, files: Iterable[str]) -> set[str]:
+        """See `plan.Folder`."""
         # One listing: to ask a store for each file would take a request each.
         listed = set(self.files())
         return {file for file in files if self._inside(file) in listed}
 
     def identity(self, file: str) -> Hashable:
+        """See `plan.Folder`: device and inode, or the file system and the path in it."""
         path = self._path(file)
         return identity(path) if isinstance(self.system, LocalFileSystem) else (self.system.type_name, path)
 
     def destination(self, file: str) -> Hashable:
+        """See `plan.Folder`: the path in the file system."""
         return self._path(file)
 
     def check_readable(self, file: str) -> None:

@@ -219,6 +219,7 @@ class Tanh(Module):
     """Module of `tanh`; replaces torch.nn.Tanh."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `tanh`."""
         return tanh(input)
 
 
@@ -226,6 +227,7 @@ class Sigmoid(Module):
     """Module of `sigmoid`; replaces torch.nn.Sigmoid."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `sigmoid`."""
         return sigmoid(input)
 
 
@@ -237,9 +239,11 @@ class ReLU(Module):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `relu`."""
         return relu(input, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return "inplace=True" if self.inplace else ""
 
 
@@ -252,9 +256,11 @@ class LeakyReLU(Module):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `leaky_relu`."""
         return leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"negative_slope={self.negative_slope}{', inplace=True' if self.inplace else ''}"
 
 
@@ -275,13 +281,16 @@ class PReLU(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """Fills the slopes with `init`."""
         with torch.no_grad():
             self.weight.fill_(self.init)
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `prelu`."""
         return prelu(input, self.weight)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"num_parameters={self.num_parameters}"
 
 
@@ -293,9 +302,11 @@ class Swish(Module):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `swish`."""
         return swish(input, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return "inplace=True" if self.inplace else ""
 
 

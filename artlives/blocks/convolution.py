@@ -150,6 +150,7 @@ class Conv2d(nn.Module):
         return across // 2, across - across // 2, down // 2, down - down // 2
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"padding={self.padding}, dilation={self.dilation}, groups={self.groups}, "

@@ -99,6 +99,7 @@ class MaxPool2d(nn.Module):
         )
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return (
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
             f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"

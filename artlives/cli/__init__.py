@@ -30,19 +30,23 @@ class Commands(click.Group):
     """A group that knows its commands by name and help alone, and says in one line why a command failed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands' names, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, whose module is imported; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"artlives.cli.{cmd_name}"), cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the help's list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> None:
+        """Runs the command. Exit status 1 after an `ArtlivesError`, 130 after Ctrl-C, as a shell gives it."""
         try:
             super().invoke(ctx)
         except ArtlivesError as error:

@@ -35,6 +35,7 @@ class Bytes(click.ParamType[int]):
     name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes, at least 1; K, M, G and T are powers of 1000."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", str(value).strip(), re.IGNORECASE)
         if not match or not float(match[1]):
             self.fail(f"{value!r} is not a size such as 800MB or 1.5GB", param, ctx)

@@ -45,6 +45,7 @@ class Record:
         return entries
 
     def add_preview(self, step: int, picture: Photo) -> None:
+        """Writes the preview of a step."""
         images.save(picture, self.folder / f"preview-{step:05}.jpg")
 
     def previews(self) -> dict[int, Path]:

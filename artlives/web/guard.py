@@ -73,6 +73,7 @@ class Guard:
         self._allowances: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that is refused; pass on any other, and add `HEADERS` to its response."""
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
 
