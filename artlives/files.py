@@ -12,8 +12,9 @@ from pathlib import Path
 
 from artlives.errors import ArtlivesError
 
-# The names of files that are being written begin with the first, then tell the machine and the process.
+# A temporary file's name is this, `HOST`, the process's number and a random part.
 TEMPORARY = ".artlives-"
+# A short digest of the machine's name: temporary files of several machines may lie in one shared folder.
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 # Seconds since the last change of another machine's file, after which nobody writes it: no file takes so long.
 ABANDONED = 60

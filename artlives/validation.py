@@ -43,6 +43,7 @@ TOLERANCES = {
     torch.float16: Errors(torch.finfo(torch.float16).eps, torch.finfo(torch.float16).eps),
 }
 
+# How an input lies in memory; see `arrange`.
 LAYOUTS = ("contiguous", "channels-last", "every-second-column", "cut-out")
 
 
@@ -291,8 +292,10 @@ def _layer(module: type[nn.Module]) -> Callable[..., Tensor]:
     return call
 
 
+# For finite differences.
 TINY = (2, 2, 4, 3)
 
+# All blocks by name.
 BLOCKS = {
     block.name: block
     for block in (

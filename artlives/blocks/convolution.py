@@ -169,7 +169,7 @@ def check_channels(in_channels: int, out_channels: int, groups: int) -> None:
 
 
 def start_parameters(weight: Tensor, bias: Tensor | None) -> None:
-    """Starts both as torch does: uniform within 1 / sqrt(fan_in), fan_in being one output value's inputs."""
+    """Draws weight (O, C, kh, kw) and bias as torch does: uniform within 1 / sqrt(fan_in), fan_in = C * kh * kw."""
     kaiming_uniform_(weight, a=math.sqrt(5))
     if bias is not None:
         bound = 1 / math.sqrt(weight[0].numel())

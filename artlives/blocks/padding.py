@@ -11,6 +11,7 @@ from artlives.blocks.arguments import memory_format
 # Left, right, top, bottom, as torch.nn.functional.pad takes them.
 Margins = tuple[int, int, int, int]
 
+# By torch's names.
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 

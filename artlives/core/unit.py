@@ -57,7 +57,9 @@ class Reading:
 
 
 def padding_table(size: int, before: int, after: int, mirrored: int) -> Array:
-    """For each row (or column) of the padded picture, the row of the picture that it repeats, in int64.
+    """For each row (or column) of the padded picture, the row of the picture that it repeats.
+
+    Returns int64 (before + size + after,).
 
     `before` rows come before the picture's `size` rows, and `after` rows behind. At each end `mirrored` of them are
     reflected (the edge row is not repeated); beyond those lie zeros, which -1 stands for.

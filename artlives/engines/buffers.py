@@ -30,7 +30,7 @@ class Buffers:
         self.lock = Lock()
 
     def take(self, shape: tuple[int, ...]) -> Array:
-        """An array of that shape, of any content."""
+        """An array of fp32 of that shape, whose content is undefined."""
         size = prod(shape)
         with self.lock:
             self.free.sort(key=len)
@@ -48,7 +48,7 @@ class Buffers:
         return array[:size].reshape(shape)
 
     def give(self, *arrays: Array | None) -> None:
-        """Return arrays that were taken."""
+        """Return arrays that `take` gave, any that are not None."""
         for array in arrays:
             if array is not None and array.base is not None:
                 with self.lock:

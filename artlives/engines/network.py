@@ -39,6 +39,7 @@ class Blocks(NamedTuple):
     activations: Mapping[str, Callable[..., nn.Module]]
 
 
+# This package's own blocks.
 OURS = Blocks(
     Conv2d,
     ConvTranspose2d,
@@ -99,7 +100,7 @@ class Convolution(nn.Module):
         return y
 
     def convolve(self, x: Tensor) -> Tensor:
-        """The convolution alone, with the padding before it."""
+        """The padding and the convolution alone: (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         y: Tensor = self.conv(x)
         return y
 
@@ -124,7 +125,7 @@ class EvenKernel(nn.Module):
         return torch.stack([pad(across, (0, 0, i, more - i)) for i in shifts]).sum(0)
 
     def right_inverse(self, kernel: Tensor) -> Tensor:
-        """The learned values that give `kernel`, by least squares: a kernel with uneven phases has no exact ones."""
+        """The learned values (I, O, n, n) that give `kernel` (I, O, k, k), of uneven phases by least squares."""
         n = kernel.shape[-1] - self.stride + 1
         box = sum(
             torch.eye(n + self.stride - 1, n, dtype=torch.float64).roll(i, 0) for i in range(self.stride)

@@ -59,12 +59,12 @@ class Step:
     def reading(
         self, output: Array, normalization: tuple[Array, Array], residual: Array | None = None
     ) -> Reading:
-        """How the next step reads this one's output, or rows of it: normalized, activated, with what is added."""
+        """How the next step reads `output` (rows, W', O): normalized, activated, plus `residual`, of its shape."""
         return Reading(output, *normalization, self.plan.activation == "relu", residual)
 
 
 def prepared(step: plan.Step, weights: Mapping[str, Array]) -> Step:
-    """`step` with its weights, fp32 arrays by the names of `plan.shapes`, in the core's order."""
+    """`step` with its weights, fp32 arrays by the names and of the shapes of `plan.shapes`, in the core's order."""
 
     def values(name: str) -> Array:
         return np.ascontiguousarray(weights[f"{step.name}.{name}"], np.float32)
@@ -118,11 +118,14 @@ class Painting:
         return int(self.height / scale), int(self.width / scale), step.plan.outputs
 
     def normalization(self, step: Step, totals: Array) -> tuple[Array, Array]:
-        """Scale and shift that normalize the step's output, of these totals over the whole picture."""
+        """Scale and shift, (O,) in fp32, that normalize the step's output, of its totals (2, O) over the picture."""
         return step.normalization(totals, prod(self.shape(step)[:2]))
 
     def table(self, step: Step, axis: int, of_picture: bool = False) -> Array:
-        """For each row or column of the step's padded input, the one that it is read from; see `core.padding_table`."""
+        """For each row (axis 0) or column (1) of the step's padded input, the one that it is read from, in int64.
+
+        `of_picture` says that the input is the picture itself. See `core.padding_table`.
+        """
         size = int((self.height, self.width)[axis] / step.plan.source_scale)
         table: Array = core.padding_table(size, step.before, step.after, step.plan.reflected)
         if of_picture:

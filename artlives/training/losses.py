@@ -44,7 +44,7 @@ def content_loss(
     """Squared difference of two pictures' features, added up, over that of the target; "l1": of absolute values.
 
     `features` and `target` are (N, C, H, W) of one perceptual layer; a number >= 0 in fp32, 0 for equal pictures,
-    about 1 for unrelated ones. `magnitude` takes the place of the target's own `magnitude_of`. Johnson et al. 2016,
+    about 1 for unrelated ones. `magnitude` is used instead of the target's own `magnitude_of`. Johnson et al. 2016,
     equation 2, but relative.
     """
     difference = magnitude_of(features - target, cost)
@@ -52,7 +52,10 @@ def content_loss(
 
 
 def magnitude_of(features: Tensor, cost: str = "mse") -> Tensor:
-    """The sum of squares of `features`, or of absolute values for "l1", in fp32: what content is relative to."""
+    """The sum of squares of `features`, of any shape, or of absolute values for "l1": () in fp32.
+
+    It is what `content_loss` is relative to.
+    """
     return COSTS[cost](features).sum(dtype=torch.float32)
 
 
@@ -130,6 +133,7 @@ def js_divergence(p: Tensor, q: Tensor) -> Tensor:
     return (kl_divergence(p, mean) + kl_divergence(q, mean)) / 2
 
 
+# Costs of style that compare each channel's distribution instead of Gram matrices, by name.
 DIVERGENCES = {"kl": kl_divergence, "js": js_divergence}
 
 

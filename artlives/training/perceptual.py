@@ -16,6 +16,7 @@ from torch.autograd import Function
 
 from artlives.errors import ArtlivesError
 
+# The convolutions that are computed, each with its ReLU, as Simonyan & Zisserman 2014 count them.
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4")
 # Before these, the picture is halved by max pooling.
 _POOLED = ("conv2_1", "conv3_1")

@@ -19,6 +19,7 @@ from artlives.web.api import Api
 from artlives.web.guard import DOCS_CSP, Guard
 from artlives.web.studio import SLOTS, Full, Studio
 
+# The page's files.
 STATIC = Path(__file__).parent / "static"
 # The photos that the page offers to try it with, by their names in `sample_photos`.
 SAMPLES = ("astronaut", "chelsea", "coffee")

@@ -126,6 +126,7 @@ def describe(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+# The problems that OpenAPI lists for a request with a picture.
 ERRORS = (
     ("408", "The upload took too long."),
     ("413", "The picture has too many bytes or pixels."),

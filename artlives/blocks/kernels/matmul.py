@@ -28,7 +28,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Results in progress at a time, in values: 1 MiB of fp32 stays in the second-level cache.
+# Values of the output that are computed at a time: 1 MiB of fp32, which stays in the second-level cache.
 BLOCK = 1 << 18
 
 
