@@ -55,7 +55,8 @@ def ungrouped(name):
         for case in BLOCKS[name].cases
         if case.options.get("groups", 1) == 1
         and not isinstance(case.options.get("padding"), str)
-        and (GPU or case.tensors["input"][-3] < 48)  # the interpreter is slow
+        # Triton's interpreter is slow: it gets the small cases.
+        and (GPU or case.tensors["input"][-3] < 48)
     ]
 
 
@@ -122,7 +123,8 @@ def test_convolution_and_its_adjoints(name, case, dtype):
     assert result.dtype == dtype
     assert result.stride(1) == 1
     close(result, matmul.convolve_transposed(y, weight, biases[1], g, x.shape[2:]), tolerance.forward)
-    if name == "conv_transpose2d":  # an output padding may leave room for further values
+    # An output padding may leave room for further values.
+    if name == "conv_transpose2d":
         y_, y = (t[:, :, : result.shape[2]] for t in (y_, y))
     result = kernels.correlate_weight(x_, y_, g, weight.shape[2:])
     assert result.dtype == dtype

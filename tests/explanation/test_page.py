@@ -46,7 +46,8 @@ def test_a_page_that_is_read_offline(style, pixels, tmp_path):
     found = Page(text)
     assert not found.open
     assert "://" not in text
-    assert len(set(found.links)) == 14  # photo, filters and twelve blocks
+    # Photo, filters and twelve blocks.
+    assert len(set(found.links)) == 14
     for link in found.links:
         with Image.open(written.parent / link) as picture:
             picture.load()

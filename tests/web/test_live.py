@@ -84,7 +84,8 @@ def test_the_newest_frame_wins_and_none_pile_up(shipped, fake_stylizer, client):
         for width in (60, 70, 80, 90):
             socket.send_bytes(frame(width))
         socket.send_text("no settings")
-        assert "JSON object" in socket.receive_json()["detail"]  # so the frames before it have arrived
+        # The answer comes after the frames before it have arrived.
+        assert "JSON object" in socket.receive_json()["detail"]
         fake_stylizer.go.set()
         sizes = [Image.open(io.BytesIO(socket.receive_bytes())).width for _ in range(2)]
     assert sizes == [50, 90]
