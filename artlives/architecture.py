@@ -14,6 +14,7 @@ GAIN, GREY, RANGE = 150.0, 127.5, 128.0
 MOST_GRAIN = 20.0
 # How many times larger than by default the sizes are that a photo is painted at: larger makes finer strokes.
 BRUSHES = {"finer": 2.0, "default": 1.0, "broader": 0.5}
+# By the names that recipes and styles' files have for them.
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "leaky-relu", "prelu", "swish")
 
 

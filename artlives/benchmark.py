@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 
 Job = Callable[[], object]
 
-SIZES = ((256, 256), (512, 512), (1024, 1024), (2048, 2048), (4000, 3000))  # width, height
-LARGEST = (10_000, 10_000)  # painted in strips, once, in all passes, and without comparison
-SECONDS, ROUNDS = 6.0, (3, 15)  # that one size is measured for, about, and rounds at least and at most
+# (width, height) in pixels: from a thumbnail to a photo of 12 megapixels.
+SIZES = ((256, 256), (512, 512), (1024, 1024), (2048, 2048), (4000, 3000))
+# (width, height) in pixels of a picture that is painted in strips. It is painted once, and not by torch's operations.
+LARGEST = (10_000, 10_000)
+# About how many seconds one size is measured for, and the least and the most rounds.
+SECONDS, ROUNDS = 6.0, (3, 15)
 
 
 @dataclass(frozen=True)
@@ -172,15 +175,15 @@ def draw(rows: Sequence[Row], where: str, path: Path) -> None:
 
     figure = Figure((7, 4), layout="constrained")
     axes = figure.subplots()
-    places = np.arange(len(rows))
-    axes.bar(places - 0.3, [row.megapixels for row in rows], 0.3, label="a painting, coarse to fine")
+    positions = np.arange(len(rows))
+    axes.bar(positions - 0.3, [row.megapixels for row in rows], 0.3, label="a painting, coarse to fine")
     for seconds, offset, label in (
         ([row.seconds for row in rows], 0, "one pass"),
         ([row.torch_seconds for row in rows], 0.3, "one pass by torch's operations"),
     ):
         speeds = [r.width * r.height / 1e6 / s if s else 0 for r, s in zip(rows, seconds, strict=True)]
-        axes.bar(places + offset, speeds, 0.3, label=label)
-    axes.set_xticks(places, [f"{row.width} x {row.height}" for row in rows])
+        axes.bar(positions + offset, speeds, 0.3, label=label)
+    axes.set_xticks(positions, [f"{row.width} x {row.height}" for row in rows])
     axes.set(ylabel="megapixels a second", title=where)
     axes.legend()
     axes.grid(axis="y", alpha=0.3)
@@ -206,7 +209,8 @@ def _paint_once(style: Style, width: int, height: int) -> tuple[float, int | Non
     started = time.perf_counter()
     stylizer(pixels)
     seconds = time.perf_counter() - started
-    if sys.platform == "linux":  # where ru_maxrss begins with that of the process that started this one
+    # On Linux, ru_maxrss begins with that of the parent process: VmHWM is this process's own.
+    if sys.platform == "linux":
         peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
         return seconds, int(peak[1]) * 1024 if peak else None
     if sys.platform == "darwin":

@@ -34,8 +34,9 @@ def with_colors_of(photo: Array, painting: Array) -> Array:
     Where a colour does not exist at the new luminance, its saturation gives way, not its hue.
     """
     # (H, W, 1)
-    luminance = (painting * WEIGHTS).sum(2, keepdims=True)
+    luminance: Array = (painting * WEIGHTS).sum(2, keepdims=True)
     chroma = photo - (photo * WEIGHTS).sum(2, keepdims=True)
     room = np.where(chroma > 0, 255 - luminance, luminance)
     fits = (room / np.maximum(np.abs(chroma), 1e-3)).min(2, keepdims=True)
-    return luminance + chroma * np.clip(fits, 0, 1)
+    mixed: Array = luminance + chroma * np.clip(fits, 0, 1)
+    return mixed

@@ -23,7 +23,14 @@ SUPPORT = 3
 def paint(
     painter: TensorPainter, photos: Tensor, sizes: list[Size], *, share: int, amplitude: float, report: Report
 ) -> Tensor:
-    """The paintings of photos of one size after a pass at each of `sizes`; see `passes.paint`."""
+    """The paintings of photos after a pass at each of `sizes`; see `passes.paint`.
+
+    Args:
+        photos: (N, 3, H, W) of uint8 or fp32 in 0..255; so are the paintings.
+        share: of each painting in what the next pass paints, in 1/64.
+        amplitude: of the grain; see `artlives.grain`.
+        report: called with the part of all passes' pixels that is done.
+    """
     pixels = [height * width for height, width in sizes]
     painting = None
     for i, size in enumerate(sizes):
@@ -35,7 +42,7 @@ def paint(
 
 
 def resized(x: Tensor, size: Size, quick: bool = False) -> Tensor:
-    """`x` at another size (height, width), by Lanczos's filter, as by `passes.resized`."""
+    """`x` (N, 3, H, W) of uint8 or fp32 in 0..255 at another size (height, width), as by `passes.resized`."""
     spans = [float(side) for side in x.shape[2:]]
     if quick and x.dtype == torch.uint8:
         factors = [max(1, old // new) for old, new in zip(x.shape[2:], size, strict=True)]
@@ -82,7 +89,10 @@ def _lanczos(old: int, new: int, span: float) -> Tensor:
 
 
 def mixed(photos: Tensor, painting: Tensor | None, share: int, amplitude: float) -> Tensor:
-    """What a pass paints: photos mixed with the painting of the pass before, with grain; see `passes.mixed`."""
+    """What a pass paints: photos mixed with the paintings of the pass before, with grain; see `passes.mixed`.
+
+    `photos` are (N, 3, H, W) of uint8 or fp32 in 0..255, `painting` (N, 3, h, w) of the same dtype, or None.
+    """
     height, width = photos.shape[2:]
     whole = photos.dtype == torch.uint8
     part = photos.to(torch.int32 if whole else torch.float32)
@@ -107,7 +117,7 @@ def _enlarged(x: Tensor, axis: int, side: int) -> Tensor:
 
 
 def blend(photos: Tensor, paintings: Tensor, strength: float, keep_colors: bool) -> Tensor:
-    """The paintings as they are asked for; see `blend.blend`."""
+    """The paintings blended with their photos, both (N, 3, H, W) of uint8 or fp32 in 0..255; see `blend.blend`."""
     before, after = photos.float(), paintings.float()
     if keep_colors:
         after = with_colors_of(before, after)
@@ -116,7 +126,7 @@ def blend(photos: Tensor, paintings: Tensor, strength: float, keep_colors: bool)
 
 
 def with_colors_of(photos: Tensor, paintings: Tensor) -> Tensor:
-    """The paintings' luminance with the photos' colours, in fp32; see `blend.with_colors_of`."""
+    """The paintings' luminance with the photos' colours, all (N, 3, H, W) of fp32; see `blend.with_colors_of`."""
     weights = torch.from_numpy(WEIGHTS).to(photos.device).reshape(3, 1, 1)
     luminance = (paintings * weights).sum(1, keepdim=True)
     chroma = photos - (photos * weights).sum(1, keepdim=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from artlives.errors import ArtlivesError
 
-# The names of files that are being written begin with the first, then tell the machine and the process.
+# A temporary file's name is this, `HOST`, the process's number and a random part.
 TEMPORARY = ".artlives-"
+# A short digest of the machine's name: temporary files of several machines may lie in one shared folder.
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 # Seconds since the last change of another machine's file, after which nobody writes it: no file takes so long.
 ABANDONED = 60
@@ -108,10 +109,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def sweep(folder: Path) -> None:
-    """Remove from a folder what processes that were killed left of files that they were writing.
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files in a folder that `replacing` left there when its process was killed.
 
-    Of another machine's files, it cannot be known whether their process lives: those go by their age.
+    Whether a process of another machine lives cannot be known: its files are removed when they are `ABANDONED` old.
     """
     import psutil
 

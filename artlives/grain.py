@@ -31,7 +31,8 @@ def tile(amplitude: float) -> Array:
     """
     if not 0 <= amplitude <= MOST_GRAIN:
         raise ValueError(f"grain must be within 0 and {MOST_GRAIN:g} grey levels, not {amplitude}")
-    return np.rint(_octaves() * np.float32(amplitude / DEVIATION)).clip(-127, 127).astype(np.int8)
+    field: Array = np.rint(_octaves() * np.float32(amplitude / DEVIATION)).clip(-127, 127).astype(np.int8)
+    return field
 
 
 def added(photo: Array, amplitude: float, top: int = 0, left: int = 0) -> Array:
@@ -46,7 +47,8 @@ def added(photo: Array, amplitude: float, top: int = 0, left: int = 0) -> Array:
     rows, columns = np.arange(top, top + height) % PERIOD, np.arange(left, left + width) % PERIOD
     field = tile(amplitude)[rows[:, None], columns, None]
     wide = np.int16 if photo.dtype == np.uint8 else photo.dtype
-    return (photo + field.astype(wide)).clip(0, 255).astype(photo.dtype)
+    grainy: Array = (photo + field.astype(wide)).clip(0, 255).astype(photo.dtype)
+    return grainy
 
 
 @cache
@@ -54,14 +56,19 @@ def _octaves() -> Array:
     """The sum of the octaves, int32 (PERIOD, PERIOD), each in units of 1 / DEVIATION."""
     # NumPy keeps a bit generator's stream the same for good, unlike what `Generator` makes of it.
     source = np.random.PCG64(1893)
-    return np.sum([_enlarged(_noise(source, PERIOD // octave), octave) for octave in OCTAVES], 0)
+    octaves = [_enlarged(_noise(source, PERIOD // octave), octave) for octave in OCTAVES]
+    total: Array = np.sum(octaves, 0)
+    return total
 
 
 def _noise(source: np.random.PCG64, side: int) -> Array:
     """Whole numbers (side, side) of mean 0 and standard deviation `DEVIATION`, nearly normal: sums of eight bytes."""
     words = source.random_raw(side * side)
+    # The sums of bytes 0 and 1, 2 and 3, ... of each word, in 16 bits each.
     pairs = (words & 0x00FF00FF00FF00FF) + (words >> 8 & 0x00FF00FF00FF00FF)
-    sums = (pairs * 0x0001000100010001) >> 48  # of the four 16-bit parts, in the uppermost
+    # The sum of the four 16-bit parts, which this product has in its uppermost 16 bits.
+    sums = (pairs * 0x0001000100010001) >> 48
+    # Less their mean, 8 * 127.5.
     return sums.astype(np.int32).reshape(side, side) - 1020
 
 

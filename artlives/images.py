@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 # The weights of red, green and blue in luminance, ITU-R BT.601.
 LUMA = (0.299, 0.587, 0.114)
+# Formats that are read, as Pillow names them.
 READ = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+# Formats that are written, by the ending of the file's name.
 WRITTEN = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
@@ -34,8 +36,9 @@ WRITTEN = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".bmp": "BMP",
-}  # format by ending of the name
-SUFFIXES = {*WRITTEN, ".gif", ".heic", ".heif", ".avif"}  # what a folder's pictures end in, readable or not
+}
+# What the names of a folder's pictures end in, those that cannot be read among them: they are reported.
+SUFFIXES = {*WRITTEN, ".gif", ".heic", ".heif", ".avif"}
 
 # Kept of a photo's main EXIF directory. The rest describes how its file was laid out, or where it was taken.
 KEPT_TAGS = {
@@ -60,7 +63,8 @@ KEPT_TAGS = {
 }
 # Maker notes may hold a preview of the unpainted photo, and their offsets break when they are moved.
 DROPPED_TAGS = {ExifTags.Base.MakerNote, ExifTags.IFD.Interop}
-MAX_EXIF = 65_000  # bytes; a JPEG segment holds no more
+# Bytes of EXIF data: a segment of a JPEG file holds 65,533, its header among them.
+MAX_EXIF = 65_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +116,8 @@ def from_pil(image: Image.Image, name: str = "the picture") -> Photo:
     notes = []
     try:
         exif = _kept_exif(image.getexif())
-    except Exception:  # a parser that is fed garbage may raise anything
+    except Exception:
+        # Damaged metadata may raise any exception.
         image.info.pop("exif", None)
         exif = None
         notes.append(f"{name}: its metadata is damaged and was left out")
@@ -218,7 +223,8 @@ def _read(file: IO[bytes], name: str) -> Photo:
         raise ArtlivesError(f"{name} is too large: make it smaller first. {numbers}") from error
     except MemoryError as error:
         raise ArtlivesError(f"{name} does not fit in memory: make it smaller first") from error
-    except Exception as error:  # a decoder that is fed garbage may raise anything
+    except Exception as error:
+        # A damaged file may raise any exception.
         raise ArtlivesError(f"{name} is damaged or cut short: {error}") from error
 
 
@@ -231,7 +237,8 @@ def _kept_exif(exif: Image.Exif) -> bytes | None:
     }
     if details:
         if ExifTags.Base.ColorSpace in details:
-            details[ExifTags.Base.ColorSpace] = 1  # sRGB
+            # 1 is sRGB.
+            details[ExifTags.Base.ColorSpace] = 1
         kept[ExifTags.IFD.Exif] = details
     if not kept:
         return None
@@ -293,7 +300,8 @@ def _encode(photo: Photo, file: IO[bytes], format: str, quality: int) -> None:
     if format == "JPEG":
         options["subsampling"] = "4:4:4" if quality >= 90 else "4:2:0"
     if format == "PNG":
-        options["compress_level"] = 3  # level 6 takes three times as long and saves little on brush strokes
+        # Level 6, the default, takes three times as long and saves little on brush strokes.
+        options["compress_level"] = 3
     if photo.exif and format != "BMP":
         options["exif"] = _exif_of_size(photo.exif, *image.size)
     try:

@@ -77,7 +77,7 @@ def paint(
         picture = resized(photo, size, quick=True)
         target = np.empty_like(picture) if picture is photo else picture
         mixed(picture, painting, share, amplitude, target, threads)
-        # Of a huge photo, they are not to be held while the network needs its memory.
+        # Released before the network needs its memory: of a huge photo, both are large.
         painting = None
         del picture
         before, part = sum(pixels[:i]) / sum(pixels), pixels[i] / sum(pixels)
@@ -161,7 +161,7 @@ def mixed(
 def between(large: int, small: int) -> tuple[Array, Array]:
     """For each of `large` pixels along an axis, which of `small` ones it lies at or after, and how far in 1/64.
 
-    Pixels' middles are compared; beyond the first and the last, these are repeated.
+    Pixels' centres are compared; beyond the first and the last, these are repeated. Both are int64 (large,).
     """
     position = ((2 * np.arange(large) + 1) * small * 64 + large) // (2 * large) - 32
     position = position.clip(0, (small - 1) * 64)
@@ -169,4 +169,5 @@ def between(large: int, small: int) -> tuple[Array, Array]:
 
 
 def _weighted(first: Array, second: Array, part: Array) -> Array:
-    return first * (64 - part) + second * part
+    weighted: Array = first * (64 - part) + second * part
+    return weighted

@@ -115,7 +115,7 @@ def lower(layers: tuple[Layer, ...]) -> tuple[Step, ...]:
             _check(step, steps, channels)
             steps.append(step)
             channels, scale = step.outputs, after
-    if not steps or steps[-1].activation != SCALED_TANH or (channels, scale) != (3, 1):
+    if not steps or steps[-1].activation != SCALED_TANH or channels != 3 or scale != 1:
         raise ValueError("the layers do not lead from a picture to a picture of the same size")
     return tuple(steps)
 

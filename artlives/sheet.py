@@ -11,6 +11,7 @@ from artlives.styles import Style
 
 # Pixels between pictures and around them.
 GAP = 12
+# Colours of the background, of names, and of what stands below them.
 PAPER, INK, PALE_INK = "white", "#222222", "#777777"
 
 

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     import torch
 
 
+# The value of "format" in the metadata of a style's file.
 FORMAT = "artlives-style-1"
-MAX_HEADER = 100_000_000  # bytes; safetensors' own limit
+# Bytes of a safetensors file's header: the limit that the library has itself.
+MAX_HEADER = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def read(path: str | Path) -> Style:
 
 
 def _training(text: str) -> dict[str, Any]:
-    training = json.loads(text)
+    training: dict[str, Any] = json.loads(text)
     amplitude = training.get("grain", 0) if isinstance(training, dict) else None
     if not isinstance(amplitude, int | float) or not 0 <= amplitude <= architecture.MOST_GRAIN:
         raise ValueError("it does not say as a number how much grain it was trained with")
@@ -248,7 +250,7 @@ def _metadata(path: Path) -> dict[str, str]:
             if not 2 <= length <= min(size, MAX_HEADER):
                 raise ArtlivesError(f"{path} is not a safetensors file, or is cut short")
             header = json.loads(file.read(length))
-        metadata = header.pop("__metadata__", {})
+        metadata: dict[str, str] = header.pop("__metadata__", {})
         if not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError("metadata that is not text")
         end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)

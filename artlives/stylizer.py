@@ -156,14 +156,15 @@ class Stylizer:
         return (result if scale == 1 else result / scale).to(x.device, x.dtype)
 
     def _painted(self, photo: np.ndarray, report: Report, threads: int) -> np.ndarray:
-        """What becomes of (H, W, 3) in 0..255, uint8 or fp32; the result is like it."""
+        """The painting of a photo (H, W, 3) in 0..255 of uint8 or fp32; it has the photo's shape and dtype."""
         if self.device != "cpu":
             import torch
 
             x = torch.tensor(photo, device=self.device).permute(2, 0, 1)[None]
             return self._on_device(x, report)[0].permute(1, 2, 0).contiguous().cpu().numpy()
         if self.settings.strength == 0:
-            return photo.copy()
+            copy: np.ndarray = photo.copy()
+            return copy
         height, width = photo.shape[:2]
         with _naming_memory(width, height):
             sizes, share, amplitude = self._passes(height, width)
@@ -182,7 +183,7 @@ class Stylizer:
         return painting
 
     def _on_device(self, photos: Tensor, report: Report) -> Tensor:
-        """What becomes of (N, 3, H, W) in 0..255, uint8 or fp32, on a GPU; the result is like it."""
+        """The paintings of photos (N, 3, H, W) in 0..255 of uint8 or fp32 on a GPU, of their shape and dtype."""
         from artlives import device_passes
 
         if self.settings.strength == 0:

@@ -43,6 +43,7 @@ TOLERANCES = {
     torch.float16: Errors(torch.finfo(torch.float16).eps, torch.finfo(torch.float16).eps),
 }
 
+# How an input lies in memory; see `arrange`.
 LAYOUTS = ("contiguous", "channels-last", "every-second-column", "cut-out")
 
 
@@ -118,7 +119,8 @@ def arrange(x: Tensor, layout: str) -> Tensor:
     """A copy of `x` that lies in memory as `layout` says."""
     if layout == "every-second-column":
         return x.repeat_interleave(2, -1)[..., ::2]
-    if layout == "cut-out":  # from the middle of a channels-last picture
+    if layout == "cut-out":
+        # From the middle of a channels-last picture.
         x = functional.pad(x, (2, 1, 1, 2))
         return arrange(x, "channels-last")[..., 1:-2, 2:-1]
     channels_last = layout == "channels-last" and x.ndim == 4
@@ -149,10 +151,12 @@ def _error(result: Tensor, truth: Tensor, dtype: torch.dtype) -> float:
     if result.shape != truth.shape or result.dtype != dtype:
         return inf
     difference = (result.cpu().double() - truth).abs()
-    if not difference.any():  # nor are there any values, perhaps
+    # Also where there are no values, and no largest one.
+    if not difference.any():
         return 0.0
     error = float(difference.max() / truth.abs().max())
-    return error if error < inf else inf  # NaN is not
+    # NaN is not below inf.
+    return error if error < inf else inf
 
 
 def _convolution(
@@ -282,13 +286,16 @@ def _layer(module: type[nn.Module]) -> Callable[..., Tensor]:
         outputs, inputs, *kernel = weight.shape
         layer = module(inputs * groups, outputs, kernel, bias=bias is not None, groups=groups, **options)
         parameters = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
-        return functional_call(layer, parameters, (input,))
+        output: Tensor = functional_call(layer, parameters, (input,))
+        return output
 
     return call
 
 
+# For finite differences.
 TINY = (2, 2, 4, 3)
 
+# All blocks by name.
 BLOCKS = {
     block.name: block
     for block in (

@@ -92,7 +92,7 @@ class Comparison:
 
             trainer.run(report)
             file.write_text(json.dumps(curve))
-        return json.loads(file.read_text())
+        return [(step, distance) for step, distance in json.loads(file.read_text())]
 
 
 def draw(slide: str, curves: dict[str, list[tuple[int, float]]], path: Path) -> None:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from artlives import Stylizer, images
+from artlives.errors import ArtlivesError
 
 SAMPLES = ("astronaut", "chelsea", "coffee")
 SUFFIXES = (".jpg",) * 8 + (".png", ".webp")
@@ -114,7 +115,7 @@ def network_alone(photos: Path, style: str) -> float:
     for path in photos.iterdir():
         try:
             pictures.append(images.load(path))
-        except images.ArtlivesError:
+        except ArtlivesError:
             continue
     stylizer = Stylizer(style)
     stylizer(pictures[0])

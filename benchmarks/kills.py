@@ -13,7 +13,9 @@ import random
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -35,7 +37,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="the longest life of a process")
     options = parser.parse_args()
     module.CHECKPOINT_EVERY = 1
-    torch.set_num_threads(1)  # what forks must not have started threads
+    # A process that forks must not have started threads.
+    torch.set_num_threads(1)
     perceptual, photos = Perceptual(options.perceptual), Photos(options.photos)
     recipe = Recipe(steps=100_000, size=64, batch_size=1, style_size=128)
     moments = random.Random(0)
@@ -53,21 +56,10 @@ def main() -> None:
             return watched.step
 
         reached = [0]
-        hit = 0  # kills while a file was being written
+        # Kills while a file was being written.
+        hit = 0
         for _ in range(options.kills):
-            process = os.fork()
-            if process == 0:
-                try:
-                    going = trainer("killed")
-                    if going.checkpoint.exists():
-                        going.resume()
-                    going.run(lambda progress: None)
-                finally:
-                    os._exit(1)
-            time.sleep(moments.uniform(0, options.seconds))
-            os.kill(process, signal.SIGKILL)
-            if not os.WIFSIGNALED(os.waitpid(process, 0)[1]):
-                raise SystemExit("a training failed before it was killed")
+            train_and_kill(partial(trainer, "killed"), moments.uniform(0, options.seconds))
             hit += any((Path(folder) / "killed").glob(".artlives-*"))
             reached.append(step())
             if reached[-1] < reached[-2]:
@@ -89,6 +81,23 @@ def main() -> None:
         f"{options.kills} of {options.kills} kills survived, {hit} of them while a file was being written; the "
         f"weights of step {reached[-1]} are those of an undisturbed training"
     )
+
+
+def train_and_kill(trainer: Callable[[], Trainer], seconds: float) -> None:
+    """Go on with the training in a process of its own, which is killed after so many seconds."""
+    process = os.fork()
+    if process == 0:
+        try:
+            going = trainer()
+            if going.checkpoint.exists():
+                going.resume()
+            going.run(lambda progress: None)
+        finally:
+            os._exit(1)
+    time.sleep(seconds)
+    os.kill(process, signal.SIGKILL)
+    if not os.WIFSIGNALED(os.waitpid(process, 0)[1]):
+        raise SystemExit("a training failed before it was killed")
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def seconds(page: Page, start: str, end: str) -> float:
         page.evaluate("name => performance.getEntriesByName(name).at(-1).startTime", name)
         for name in (start, end)
     )
-    return (ended - begun) / 1000
+    return float(ended - begun) / 1000
 
 
 def take_selfie(page: Page) -> None:

@@ -46,7 +46,8 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.body(x)
+        y: torch.Tensor = x + self.body(x)
+        return y
 
 
 def johnson() -> nn.Module:

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,11 +23,23 @@ from artlives import grain, styles
 from artlives.engines.torch import load
 from artlives.training.evaluation import resized
 from artlives.training.losses import total_variation
-from artlives.training.objective import Objective
+from artlives.training.objective import Content, Objective
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
 from artlives.training.recipe import Recipe
 from artlives.training.tensors import from_pixels
+
+
+def training_loss(picture: Tensor, objective: Objective, content: Content, recipe: Recipe) -> Tensor:
+    """The loss of a picture (1, 3, H, W) in 0..255, without steadiness, which needs two pictures."""
+    distances = objective.distances(picture, content)
+    return (
+        distances.content
+        + recipe.style_weight * distances.style
+        + recipe.palette_weight * distances.palette
+        + recipe.tone_weight * distances.tone
+        + recipe.tv_weight * total_variation(picture)
+    )
 
 
 class Reached(Exception):
@@ -37,10 +50,9 @@ def optimize(
     photo: Tensor, loss: Callable[[Tensor], Tensor], iterations: int, goal: float
 ) -> tuple[int | None, float, float]:
     """Iterations until `goal` is reached (None if it is not), the last loss, and the seconds it took."""
-    picture = (
-        (photo / 255).contiguous().requires_grad_()
-    )  # in 0..1, where L-BFGS's first step has a sensible length
-    optimizer = torch.optim.LBFGS(
+    # In 0..1, where L-BFGS's first step has a sensible length.
+    picture = (photo / 255).contiguous().requires_grad_()
+    optimizer: torch.optim.Optimizer = torch.optim.LBFGS(
         [picture],
         max_iter=iterations,
         max_eval=10 * iterations,
@@ -51,15 +63,15 @@ def optimize(
     )
     best = float("inf")
 
-    def closure() -> Tensor:
+    def closure() -> float:
         nonlocal best
         optimizer.zero_grad()
         value = loss(picture * 255)
-        value.backward()
+        torch.autograd.backward(value)
         best = min(best, value.item())
         if best <= goal:
             raise Reached
-        return value
+        return value.item()
 
     started = time.perf_counter()
     try:
@@ -111,19 +123,7 @@ def main() -> None:
             from_pixels(picture, torch.device("cpu"))
             for picture in (pixels, grain.added(pixels, style.grain))
         )
-        content = objective.content_of(photo)
-
-        def loss(picture: Tensor, content: Tensor = content) -> Tensor:
-            distances = objective.distances(picture, content)
-            variation = total_variation(picture)
-            return (
-                distances.content
-                + recipe.style_weight * distances.style
-                + recipe.palette_weight * distances.palette
-                + recipe.tone_weight * distances.tone
-                + recipe.tv_weight * variation
-            )
-
+        loss = partial(training_loss, objective=objective, content=objective.content_of(photo), recipe=recipe)
         with torch.inference_mode():
             network(grainy)
             started = time.perf_counter()

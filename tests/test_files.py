@@ -8,7 +8,7 @@ import time
 import pytest
 
 from artlives.errors import ArtlivesError
-from artlives.files import ABANDONED, HOST, TEMPORARY, files_in, replacing, sweep
+from artlives.files import ABANDONED, HOST, TEMPORARY, files_in, remove_abandoned, replacing
 
 
 def test_files_in_a_folder_and_its_subfolders(tmp_path):
@@ -70,6 +70,6 @@ def test_sweep_takes_away_what_nobody_writes_any_more(tmp_path):
     for path in (left, mine, new, old, other):
         path.touch()
     os.utime(old, (time.time() - ABANDONED - 1,) * 2)
-    sweep(tmp_path)
+    remove_abandoned(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([mine, new, other])
-    sweep(tmp_path / "none")
+    remove_abandoned(tmp_path / "none")

@@ -46,7 +46,8 @@ def test_it_is_periodic_and_tied_to_the_pictures_place():
     assert np.array_equal(whole[:, : grain.PERIOD], whole[:, grain.PERIOD : 2 * grain.PERIOD])
     part = grain.added(photo[7:, 600:], 5.0, top=7, left=600)
     assert np.array_equal(part, whole[7:, 600:])
-    assert (whole == whole[..., :1]).all()  # no colour of its own
+    # The grain has no colour.
+    assert (whole == whole[..., :1]).all()
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
@@ -82,7 +83,8 @@ def test_every_engine_paints_with_it(grainy_style, style_file, monkeypatch):
     photo = np.random.default_rng(1).integers(60, 200, (6, 9, 3), np.uint8).repeat(9, 0).repeat(9, 1)
     plain = Stylizer(style_file, device="cpu", one_pass=True)
     expected = plain(grain.added(photo, 6.0)).astype(int)
-    assert np.abs(expected - plain(photo)).mean() > 2  # it changes the painting
+    # The grain changes the painting.
+    assert np.abs(expected - plain(photo)).mean() > 2
     by_core = Stylizer(grainy_style, device="cpu", one_pass=True)(photo)
     model = runtime.InferenceSession(onnx_model(grainy_style).SerializeToString())
     (painting,) = model.run(None, {"photo": photo.transpose(2, 0, 1)[None].astype(np.float32)})

@@ -14,7 +14,8 @@ from artlives.errors import ArtlivesError
 from artlives.images import Photo
 
 LOSSLESS = ["PNG", "TIFF", "BMP"]
-ORIENTATIONS = {  # how to undo each, on (H, W, 3)
+# How to undo each, on (H, W, 3).
+ORIENTATIONS = {
     1: lambda a: a,
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],

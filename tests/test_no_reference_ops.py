@@ -125,7 +125,8 @@ def named(source):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for name in node.names:
-                top = name.name.partition(".")[0]  # all that `import torch.nn` binds is `torch`
+                # `import torch.nn` binds `torch` alone.
+                top = name.name.partition(".")[0]
                 aliases[name.asname or top] = name.name if name.asname else top
         elif isinstance(node, ast.ImportFrom):
             aliases |= {name.asname or name.name: f"{node.module}.{name.name}" for name in node.names}

@@ -26,7 +26,8 @@ def test_sizes_grow_to_the_pictures_own_or_beyond(height, width, brush):
     assert longs[-1] >= FINEST * scale
     if long >= FINEST * scale:
         assert found[-1] == (height, width)
-    if min(height, width) * COARSEST[0] * scale > SMALLEST * long:  # narrow strips are painted once or twice
+    # Narrow strips are painted once or twice.
+    if min(height, width) * COARSEST[0] * scale > SMALLEST * long:
         assert COARSEST[0] * scale - 1 <= longs[0] <= COARSEST[1] * scale
     assert sum(h * w for h, w in found) <= 1.35 * found[-1][0] * found[-1][1] + 64 * sum(longs)
 
@@ -70,7 +71,8 @@ def test_the_mixture_is_the_enlarged_painting_over_the_photo(pair):
     expected = (
         photo.astype(float) * 26 / 64 + enlarged * 38 / 64 + grain.tile(5.0)[rows[:, None], columns, None]
     )
-    assert np.abs(found - expected.clip(0, 255)).max() < 4  # places are rounded to 1/64 of a pixel
+    # Positions are rounded to 1/64 of a pixel.
+    assert np.abs(found - expected.clip(0, 255)).max() < 4
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -128,7 +130,8 @@ def test_progress_counts_all_passes(style_file):
     Stylizer(style_file, device="cpu")(photo_of(700, 1000), done.append)
     assert done == sorted(done)
     assert done[-1] == pytest.approx(1)
-    assert any(0 < part < 0.2 for part in done)  # the coarse pass has a fifth of the pixels
+    # The coarse pass has a fifth of the pixels.
+    assert any(0 < part < 0.2 for part in done)
 
 
 @pytest.mark.skipif(not core.instruction_sets(), reason="the compiled core was not built")

@@ -230,7 +230,8 @@ def test_the_users_own_styles_are_found_too(tmp_path, monkeypatch, network, meta
     for name in ("alps", "dots"):
         styles.save(folder / f"{name}.safetensors", network.file_weights(), name=name, **metadata)
     assert styles.find("alps").path == folder / "alps.safetensors"
-    assert styles.find("dots").path == folder / "dots.safetensors"  # before one that comes with artlives
+    # A style in the folder is found before a shipped one of that name.
+    assert styles.find("dots").path == folder / "dots.safetensors"
     assert [style.name for style in styles.available()] == ["dots", "stripes", "alps"]
     with pytest.raises(ArtlivesError, match="did you mean 'alps'"):
         styles.find("alp")

@@ -10,7 +10,7 @@ from pathlib import Path
 from artlives import images
 from artlives.batch.plan import STREAM, Job, jobs_in
 from artlives.errors import ArtlivesError
-from artlives.files import check_file, files_in, identity, is_folder, sweep
+from artlives.files import check_file, files_in, identity, is_folder, remove_abandoned
 from artlives.images import Photo
 from artlives.names import painting_name
 from artlives.styles import Style
@@ -26,33 +26,42 @@ class Folder:
         self.name = str(name)
 
     def file(self, path: str) -> str:
+        """See `plan.Folder`."""
         return str(Path(self.name, path))
 
     def files(self, without: Folder | None = None) -> list[str]:
+        """See `plan.Folder`."""
         return files_in(Path(self.name), Path(without.name) if without else None)
 
     def there(self, files: Iterable[str]) -> set[str]:
+        """See `plan.Folder`."""
         return {file for file in files if identity(file)}
 
     def identity(self, file: str) -> Hashable:
+        """See `plan.Folder`: device and inode."""
         return None if file == STREAM else identity(file)
 
-    def place(self, file: str) -> Hashable:
+    def destination(self, file: str) -> Hashable:
+        """See `plan.Folder`: the path without links."""
         return os.path.realpath(file)
 
     def check_readable(self, file: str) -> None:
+        """See `plan.Folder`."""
         try:
             Path(file).stat()
         except OSError as error:
             raise ArtlivesError(f"{file} cannot be read: {error.strerror or error}") from error
 
     def check_writable(self, file: str, overwrite: bool) -> None:
+        """See `plan.Folder`."""
         check_file(file, overwrite)
 
     def load(self, file: str) -> Photo:
+        """See `plan.Folder`; `STREAM` is standard input."""
         return images.load(sys.stdin.buffer, "standard input") if file == STREAM else images.load(file)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
+        """See `plan.Folder`; `STREAM` is standard output."""
         if file == STREAM:
             _write_to_standard_output(picture, quality)
         else:
@@ -78,8 +87,8 @@ def jobs_of(photos: Iterable[str], style: Style, output: str | None, folder: Fol
         elif output and not folder:
             jobs.append(Job(photo, output))
         else:
-            place = folder or Folder(Path(photo).parent)
-            jobs.append(Job(photo, place.file(painting_name(photo, style.name))))
+            beside = folder or Folder(Path(photo).parent)
+            jobs.append(Job(photo, beside.file(painting_name(photo, style.name))))
     return jobs
 
 
@@ -89,20 +98,20 @@ def make_folders(jobs: Iterable[Job]) -> None:
     Raises:
         ArtlivesError: if one cannot be made.
     """
-    for place in _places(jobs):
+    for folder in _target_folders(jobs):
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ArtlivesError(f"{place} cannot be made a folder: {error.strerror or error}") from error
+            raise ArtlivesError(f"{folder} cannot be made a folder: {error.strerror or error}") from error
 
 
-def sweep_folders(jobs: Iterable[Job]) -> None:
+def clean_folders(jobs: Iterable[Job]) -> None:
     """Remove what killed processes left in the folders that the paintings of jobs are written to."""
-    for place in _places(jobs):
-        sweep(place)
+    for folder in _target_folders(jobs):
+        remove_abandoned(folder)
 
 
-def _places(jobs: Iterable[Job]) -> list[Path]:
+def _target_folders(jobs: Iterable[Job]) -> list[Path]:
     return sorted({Path(job.target).parent for job in jobs})
 
 

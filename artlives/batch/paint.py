@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Pixels. A larger picture takes all threads: several at a time, of one thread each, would be no quicker then.
+# Pixels. A larger picture takes all threads: several at a time, of one thread each, would be no quicker.
 MEGAPIXEL = 1 << 20
-# How many small pictures are painted at a time, at most.
+# Small pictures that are painted at a time, at most.
 SIDE_BY_SIDE = 8
-# Bytes of memory that are free for each of them; the network needs up to a third of that.
+# Bytes of free memory for each of them: three times what the network needs for one, at most.
 ROOM = 512 << 20
-# Threads that decode and encode.
+# Threads that decode and encode files.
 WORKERS = min(16, os.cpu_count() or 1)
-# Pictures after which freed memory is given back to the system.
+# Pictures after which freed memory is returned to the system, so that it does not grow over a folder.
 TRIM_EVERY = 25
 
 
@@ -46,10 +46,10 @@ def paint(
     load: Callable[[str], Photo] = images.load,
     save: Callable[[Photo, str], None] = images.save,
 ) -> Iterator[Outcome]:
-    """Paint photos, and tell of each in their order what became of it.
+    """Paint photos, and yield the outcome of each, in their order.
 
-    On the CPU pictures of up to a megapixel are painted side by side, each by one thread: so they take four fifths of
-    the time that they take one by one. Larger ones take all threads, one after the other.
+    On the CPU, pictures of up to a megapixel are painted several at a time, each by one thread, which takes four fifths
+    of the time of all threads at one after the other. Larger pictures take all threads.
 
     Args:
         load, save: read a source and write to a target, in several threads; they raise ArtlivesError.
@@ -73,7 +73,8 @@ def paint(
     count = side_by_side + 1 if side_by_side > 1 else 1
     files, painters = ThreadPoolExecutor(WORKERS, "files"), ThreadPoolExecutor(count, "painters")
     with warnings.catch_warnings(), files, painters:
-        warnings.simplefilter("ignore")  # once: threads that do so each for itself undo each other's
+        # Once for all threads: `catch_warnings` in each of them would undo the others'.
+        warnings.simplefilter("ignore")
         try:
             photos = _ahead(files, partial(_loaded, load, size), jobs, WORKERS)
             paintings = (
@@ -105,7 +106,7 @@ def _side_by_side(stylizer: Stylizer, count: int) -> int:
 def _loaded(load: Callable[[str], Photo], size: int | None, job: Job) -> Photo | ArtlivesError:
     try:
         photo = load(job.source)
-        # Here rather than by the stylizer, so that photos that wait take no more memory than they have to.
+        # Reduced here rather than by the stylizer, so that photos in the queue take less memory.
         return photo if size is None else images.fit(photo, size)
     except ArtlivesError as error:
         return error
@@ -123,8 +124,9 @@ def _saved(save: Callable[[Photo, str], None], item: tuple[Job, Photo | Artlives
 
 
 def _trim() -> None:
-    """Give back to the system what glibc keeps of freed memory: more and more, as pictures of many sizes pass."""
-    with suppress(OSError, AttributeError, TypeError):  # another C library
+    """Return to the system the freed memory that glibc keeps, which grows with the sizes of pictures there were."""
+    # Another C library has no `malloc_trim`.
+    with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 

@@ -1,6 +1,6 @@
 """The plan of a batch: which photos there are, what their paintings are called, and which are left to paint.
 
-The rules are the same wherever photos and paintings lie. A `Folder` knows what differs: how its files are listed,
+The rules do not depend on where photos and paintings are stored. A `Folder` knows what does: how its files are listed,
 told apart, read, and written so that they appear whole or not at all.
 """
 
@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a job.
+    """The result of a job.
 
     Attributes:
         error: why it failed, a sentence that names the file; None if it is painted.
@@ -84,7 +84,7 @@ class Folder(Protocol):
     def identity(self, file: str) -> Hashable:
         """What is the same for all names of a file; None if it is known that there is no such file."""
 
-    def place(self, file: str) -> Hashable:
+    def destination(self, file: str) -> Hashable:
         """What is the same for two names if what is written to one replaces what was written to the other."""
 
     def check_readable(self, file: str) -> None:
@@ -118,9 +118,9 @@ def jobs_in(photos: AnyFolder, style: Style, output: AnyFolder | None = None) ->
     if not found:
         raise ArtlivesError(f"{photos.name} holds no pictures")
     paintings = (str(PurePosixPath(path).parent / painting_name(path, style.name)) for path in found)
-    place = output or photos
+    target = output or photos
     return [
-        Job(photos.file(path), place.file(painting)) for path, painting in zip(found, paintings, strict=True)
+        Job(photos.file(path), target.file(painting)) for path, painting in zip(found, paintings, strict=True)
     ]
 
 
@@ -147,7 +147,7 @@ def plan(
         try:
             if job.source != STREAM:
                 photos.check_readable(job.source)
-            other = first.setdefault(output.place(job.target), job.source)
+            other = first.setdefault(output.destination(job.target), job.source)
             if other != job.source:
                 raise ArtlivesError(
                     f"{job.source} would be written to {job.target}, as {other} is: give it another name"

@@ -1,8 +1,8 @@
 """A folder of photos painted by many machines: a Ray Data pipeline whose workers each hold the model.
 
 Jobs go out in blocks to a pool of actors, which read the photos, paint them and write the paintings; what comes back
-is what became of them. An actor that dies is started anew, and its block is done again: a painting appears whole or not
-at all, under a name that depends on the photo's alone, so nothing is lost or doubled.
+are their outcomes. An actor that dies is restarted and its block is done again: a painting appears whole or not at all,
+under a name that depends on the photo's alone, so nothing is lost or doubled.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from artlives.errors import ArtlivesError
 from artlives.settings import Settings
 from artlives.styles import Style
 
-# Jobs that a worker is given at once, and that are done again if it dies.
+# Jobs that a worker gets at a time, all of which are done again if it dies.
 BLOCK = 16
-# At a block whose worker dies.
+# Attempts at a block whose worker dies.
 ATTEMPTS = 3
 
 
@@ -41,7 +41,7 @@ def paint(
     settings: Settings,
     device: str,
 ) -> Iterator[Outcome]:
-    """Paint photos of one folder into another, and tell of each what became of it as soon as that is known.
+    """Paint photos of one folder into another, and yield each outcome as soon as it is known.
 
     The work is done on the cluster that RAY_ADDRESS names, else on this machine. On every machine artlives must be
     installed and the folders must be in reach; the style's file is sent along.
@@ -61,7 +61,7 @@ def paint(
             raise ArtlivesError(f"Ray cannot be used (RAY_ADDRESS, `ray status`): {reason}") from error
     arguments = (photos, output, style.path.read_bytes(), quality, settings, device)
     left = dict.fromkeys(jobs)
-    # The second time one by one, lest a photo that workers die of takes others with it.
+    # The second time in blocks of one job: a photo that kills workers must not fail the others in its block.
     for block in (BLOCK, 1):
         for outcome in _paint_in_blocks(list(left), block, arguments, gpu=device != "cpu"):
             if outcome.job in left:
@@ -74,10 +74,10 @@ def paint(
 
 
 def _paint_in_blocks(jobs: list[Job], block: int, arguments: tuple[Any, ...], gpu: bool) -> Iterator[Outcome]:
-    """What became of jobs; of a block whose workers died too often, nothing is told."""
+    """The outcomes of jobs, without those of blocks whose workers died `ATTEMPTS` times."""
     context = DataContext.get_current()
     context.enable_progress_bars = False
-    # Any number.
+    # -1: any number of blocks may fail without an exception.
     context.max_errored_blocks = -1
     resources = ray.cluster_resources()
     processors, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0)) if gpu else 0
@@ -91,11 +91,11 @@ def _paint_in_blocks(jobs: list[Job], block: int, arguments: tuple[Any, ...], gp
         outcomes = rows.map_batches(
             Painter,
             fn_constructor_args=arguments,
-            # A block at a time.
+            # None: a batch is a block.
             batch_size=None,
             compute=ActorPoolStrategy(
                 size=min(workers, blocks),
-                # A block that waits at a worker that dies counts as having been tried.
+                # A block that is queued at a worker that dies counts as an attempt.
                 max_tasks_in_flight_per_actor=1 if block == 1 else None,
             ),
             num_cpus=max(1, processors // workers),
@@ -108,7 +108,14 @@ def _paint_in_blocks(jobs: list[Job], block: int, arguments: tuple[Any, ...], gp
 
 
 class Painter:
-    """A worker: it holds the model, paints blocks of jobs, and tells what became of them."""
+    """A worker: it holds the model, and paints blocks of jobs.
+
+    Args:
+        photos, output: where the jobs' sources and targets are.
+        model: the bytes of the style's file.
+        quality: of JPEG and WebP, 1 to 100.
+        settings, device: as `Stylizer` takes them.
+    """
 
     def __init__(
         self, photos: Folder, output: Folder, model: bytes, quality: int, settings: Settings, device: str
@@ -122,6 +129,7 @@ class Painter:
         self.load, self.save = photos.load, partial(output.save, quality=quality)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
+        """The outcomes of a block of jobs, column by column; no error is ""."""
         pairs = zip(block["source"], block["target"], strict=True)
         jobs = [Job(str(source), str(target)) for source, target in pairs]
         outcomes = list(paint_here(self.stylizer, jobs, self.load, self.save))

@@ -1,4 +1,4 @@
-"""Folders of pictures wherever they are: on this machine, in an object store, or where else fsspec reaches.
+"""Folders of pictures on this machine, in an object store, or in any other file system that fsspec knows.
 
 pyarrow's own file systems are taken first (paths, file, s3, gs, abfs, hdfs), then those of fsspec. Needs both packages,
 which come with `artlives[ray]`.
@@ -26,7 +26,7 @@ from artlives.images import Photo
 
 T = TypeVar("T")
 
-# At reading or writing a file.
+# Attempts at reading or writing a file, since networks fail now and then.
 ATTEMPTS = 3
 # Stores that show a file only when it is closed.
 APPEARING_WHOLE = ("s3", "gcs", "abfs")
@@ -50,7 +50,8 @@ class Folder:
         try:
             try:
                 self.system, root = FileSystem.from_uri(uri)
-            except ValueError:  # a scheme that pyarrow does not know
+            except ValueError:
+                # pyarrow does not know the scheme.
                 system, root = fsspec.url_to_fs(uri)
                 self.system = PyFileSystem(FSSpecHandler(system))
         except (OSError, ValueError, ImportError) as error:
@@ -58,6 +59,7 @@ class Folder:
         self.root = root.rstrip("/")
 
     def file(self, path: str) -> str:
+        """See `plan.Folder`."""
         return f"{self.name}/{path}"
 
     def files(self, without: Folder | None = None) -> list[str]:
@@ -81,15 +83,18 @@ class Folder:
         ]
 
     def there(self, files: Iterable[str]) -> set[str]:
+        """See `plan.Folder`."""
         # One listing: to ask a store for each file would take a request each.
         listed = set(self.files())
         return {file for file in files if self._inside(file) in listed}
 
     def identity(self, file: str) -> Hashable:
+        """See `plan.Folder`: device and inode, or the file system and the path in it."""
         path = self._path(file)
         return identity(path) if isinstance(self.system, LocalFileSystem) else (self.system.type_name, path)
 
-    def place(self, file: str) -> Hashable:
+    def destination(self, file: str) -> Hashable:
+        """See `plan.Folder`: the path in the file system."""
         return self._path(file)
 
     def check_readable(self, file: str) -> None:
@@ -158,7 +163,7 @@ class Folder:
 
 
 def _tried_again(job: Callable[[], T]) -> T:
-    """What `job` returns, which may fail now and then: networks do."""
+    """What `job` returns; up to `ATTEMPTS` times, as long as it raises an OSError that may pass."""
     for attempt in range(1, ATTEMPTS):
         try:
             return job()

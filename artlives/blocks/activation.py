@@ -26,7 +26,8 @@ def tanh(input: Tensor) -> Tensor:
     tensor([-1.,  0.,  1.])
     """
     input = _as_floats("tanh", input)
-    return _Tanh.apply(_wide(input)).to(input.dtype)
+    output: Tensor = _Tanh.apply(_wide(input))
+    return output.to(input.dtype)
 
 
 class _Tanh(Function):
@@ -40,7 +41,7 @@ class _Tanh(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (output,) = ctx.saved_tensors
+        output: Tensor = ctx.saved_tensors[0]
         return grad * (1 - output * output)
 
 
@@ -55,7 +56,8 @@ def sigmoid(input: Tensor) -> Tensor:
     tensor([0.0000, 0.5000, 1.0000])
     """
     input = _as_floats("sigmoid", input)
-    return _Sigmoid.apply(_wide(input)).to(input.dtype)
+    output: Tensor = _Sigmoid.apply(_wide(input))
+    return output.to(input.dtype)
 
 
 class _Sigmoid(Function):
@@ -68,7 +70,7 @@ class _Sigmoid(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (output,) = ctx.saved_tensors
+        output: Tensor = ctx.saved_tensors[0]
         return grad * output * (1 - output)
 
 
@@ -85,7 +87,8 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     _check("relu", input)
     if input.dtype == torch.bool:
         raise NotImplementedError("relu() is not implemented for torch.bool")
-    return _ReLU.apply(input, inplace)
+    output: Tensor = _ReLU.apply(input, inplace)
+    return output
 
 
 class _ReLU(Function):
@@ -118,9 +121,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     _check("leaky_relu", input, floating=True)
     if not isinstance(negative_slope, int | float):
         raise TypeError(f"leaky_relu(): negative_slope must be a number, not {negative_slope!r}")
-    if inplace:
-        return input.copy_(_LeakyReLU.apply(input.clone(), negative_slope))
-    return _LeakyReLU.apply(input, negative_slope)
+    output: Tensor = _LeakyReLU.apply(input.clone() if inplace else input, negative_slope)
+    return input.copy_(output) if inplace else output
 
 
 class _LeakyReLU(Function):
@@ -132,7 +134,7 @@ class _LeakyReLU(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (input,) = ctx.saved_tensors
+        input: Tensor = ctx.saved_tensors[0]
         return torch.where(input > 0, grad, grad * ctx.negative_slope), None
 
 
@@ -161,7 +163,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.numel() not in (1, channels) or (weight.numel() > 1 and input.ndim < 2):
         raise RuntimeError(f"prelu(): weight has {weight.numel()} values, but input has {channels} channels")
-    return _PReLU.apply(input, weight.to(input.dtype))
+    output: Tensor = _PReLU.apply(input, weight.to(input.dtype))
+    return output
 
 
 class _PReLU(Function):
@@ -194,7 +197,8 @@ def swish(input: Tensor, inplace: bool = False) -> Tensor:
     """
     _check("swish", input, floating=True)
     x = input.clone() if inplace else input
-    output = _Swish.apply(_wide(x)).to(input.dtype)
+    wide: Tensor = _Swish.apply(_wide(x))
+    output = wide.to(input.dtype)
     return input.copy_(output) if inplace else output
 
 
@@ -206,7 +210,7 @@ class _Swish(Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (input,) = ctx.saved_tensors
+        input: Tensor = ctx.saved_tensors[0]
         s = sigmoid(input)
         return grad * s * (1 + input * (1 - s))
 
@@ -215,6 +219,7 @@ class Tanh(Module):
     """Module of `tanh`; replaces torch.nn.Tanh."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `tanh`."""
         return tanh(input)
 
 
@@ -222,6 +227,7 @@ class Sigmoid(Module):
     """Module of `sigmoid`; replaces torch.nn.Sigmoid."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `sigmoid`."""
         return sigmoid(input)
 
 
@@ -233,9 +239,11 @@ class ReLU(Module):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `relu`."""
         return relu(input, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return "inplace=True" if self.inplace else ""
 
 
@@ -248,9 +256,11 @@ class LeakyReLU(Module):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `leaky_relu`."""
         return leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"negative_slope={self.negative_slope}{', inplace=True' if self.inplace else ''}"
 
 
@@ -271,13 +281,16 @@ class PReLU(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """Fills the slopes with `init`."""
         with torch.no_grad():
             self.weight.fill_(self.init)
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `prelu`."""
         return prelu(input, self.weight)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return f"num_parameters={self.num_parameters}"
 
 
@@ -289,9 +302,11 @@ class Swish(Module):
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
+        """See `swish`."""
         return swish(input, self.inplace)
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return "inplace=True" if self.inplace else ""
 
 

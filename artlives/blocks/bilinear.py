@@ -23,12 +23,14 @@ class Convolve(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
+        """x (N, C, H, W), weight (O, C / groups, kh, kw), bias (O,) -> y (N, O, H', W') in x's dtype."""
         ctx.save_for_backward(x, weight)
         ctx.geometry = geometry
         return convolve(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype), geometry)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Gradients:
+        """The gradients of x, weight and bias, each if it is needed."""
         (gradient,), (x, weight), geometry = gradients, ctx.saved_tensors, ctx.geometry
         need_x, need_weight, need_bias, _ = ctx.needs_input_grad
         return (
@@ -48,6 +50,7 @@ class ConvolveTransposed(Function):
     def forward(
         ctx: Any, y: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry, size: tuple[int, int]
     ) -> Tensor:
+        """y (N, O, H', W'), weight (O, C / groups, kh, kw), bias (C,) -> x (N, C, *size) in y's dtype."""
         ctx.save_for_backward(y, weight)
         ctx.geometry = geometry
         bias = None if bias is None else bias.to(y.dtype)
@@ -55,6 +58,7 @@ class ConvolveTransposed(Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Gradients:
+        """The gradients of y, weight and bias, each if it is needed."""
         (gradient,), (y, weight), geometry = gradients, ctx.saved_tensors, ctx.geometry
         need_y, need_weight, need_bias, *_ = ctx.needs_input_grad
         return (
@@ -80,12 +84,14 @@ class CorrelateWeight(Function):
         kernel_size: tuple[int, int],
         dtype: torch.dtype,
     ) -> Tensor:
+        """x (N, C, H, W), y (N, O, H', W') -> weight (O, C / groups, *kernel_size) in `dtype`."""
         ctx.save_for_backward(x, y)
         ctx.geometry = geometry
         return correlate_weight(x, y, geometry, kernel_size, dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Gradients:
+        """The gradients of x and y, each if it is needed."""
         (gradient,), (x, y), geometry = gradients, ctx.saved_tensors, ctx.geometry
         need_x, need_y, *_ = ctx.needs_input_grad
         return (

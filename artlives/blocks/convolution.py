@@ -150,6 +150,7 @@ class Conv2d(nn.Module):
         return across // 2, across - across // 2, down // 2, down - down // 2
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"padding={self.padding}, dilation={self.dilation}, groups={self.groups}, "
@@ -168,7 +169,7 @@ def check_channels(in_channels: int, out_channels: int, groups: int) -> None:
 
 
 def start_parameters(weight: Tensor, bias: Tensor | None) -> None:
-    """Starts both as torch does: uniform within 1 / sqrt(fan_in), fan_in being one output value's inputs."""
+    """Draws weight (O, C, kh, kw) and bias as torch does: uniform within 1 / sqrt(fan_in), fan_in = C * kh * kw."""
     kaiming_uniform_(weight, a=math.sqrt(5))
     if bias is not None:
         bound = 1 / math.sqrt(weight[0].numel())

@@ -47,7 +47,8 @@ def trunc_normal_(
     def below(x: float) -> float:
         return (1 + math.erf((x - mean) / (std * math.sqrt(2)))) / 2
 
-    peak = min(max(mean, a), b)  # the likeliest value in [a, b]
+    # The likeliest value in [a, b].
+    peak = min(max(mean, a), b)
     with torch.no_grad():
         # Half precision is too coarse to weigh values by their likelihood.
         values = tensor.to(torch.promote_types(tensor.dtype, torch.float32), copy=True)
@@ -132,6 +133,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return _GAINS[nonlinearity]
 
 
+# As of `torch.nn.init.calculate_gain`.
 _GAINS = {
     **dict.fromkeys(("linear", "conv1d", "conv2d", "conv3d"), 1.0),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0),

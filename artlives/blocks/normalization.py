@@ -52,6 +52,7 @@ def instance_norm(
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {list(input.shape)}"
         )
+    y: Tensor
     y, mean, var = _Normalize.apply(input, weight, bias, tuple(range(2, input.ndim)), eps)
     _move(running_mean, running_var, mean, var, input.shape[2:].numel(), momentum)
     return y
@@ -68,7 +69,7 @@ def fused_instance_norm(
     """relu(instance_norm(input)) if `rectified`, instance_norm(input) + residual if there is one.
 
     On the CPU, fp32 and bf16 are read twice and written once by the compiled core, and as often for the gradient; bf16
-    is rounded once. A second derivative, and whatever else there is, is computed by `instance_norm`.
+    is rounded once. Second derivatives, and all other cases, are computed by `instance_norm`.
 
     Args:
         input: as of `instance_norm`, as are weight, bias and eps.
@@ -128,7 +129,8 @@ class _FusedInstanceNorm(Function):
         need_x, need_weight, need_bias, _, need_residual, _ = ctx.needs_input_grad
         found: list[Tensor | None] = [None, None, None]
         needed = [i for i, need in enumerate((need_x, need_weight, need_bias)) if need]
-        if torch.is_grad_enabled():  # for a second derivative
+        # Gradients are recorded here for a second derivative alone.
+        if torch.is_grad_enabled():
             y = _unfused(x, weight, bias, ctx.rectified, None, ctx.eps)
             inputs = [(x, weight, bias)[i] for i in needed]
             results = torch.autograd.grad(y, inputs, gradient, create_graph=True)
@@ -178,6 +180,7 @@ def batch_norm(
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {list(input.shape)}"
         )
+    y: Tensor
     y, mean, var = _Normalize.apply(input, weight, bias, (0, *range(2, input.ndim)), eps)
     _move(running_mean, running_var, mean, var, count, momentum)
     return y
@@ -210,7 +213,8 @@ class _Normalize(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, mean, factor = ctx.saved_tensors
         axes = ctx.axes
-        if torch.is_grad_enabled():  # for a second derivative the statistics must depend on x
+        # For a second derivative, the statistics must depend on x.
+        if torch.is_grad_enabled():
             mean, var, centred = _statistics(x, axes)
             factor = (var + ctx.eps).rsqrt()
         else:
@@ -276,9 +280,8 @@ def _move(
         return
     for running, value in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
         if running is not None:
-            average = (
-                value.transpose(0, 1).flatten(1).mean(1)
-            )  # over the pictures, for instance normalization
+            # Over the pictures, of which instance normalization has statistics for each.
+            average = value.transpose(0, 1).flatten(1).mean(1)
             running.lerp_(average.to(running.dtype), momentum)
 
 

@@ -162,7 +162,8 @@ class Adam(_Optimizer):
         if not state:
             state["step"] = 0
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
-        state["step"] = t = int(state["step"]) + 1  # torch keeps it in a tensor of fp32
+        # A state that torch saved has it as a tensor of fp32.
+        state["step"] = t = int(state["step"]) + 1
         beta1, beta2 = group["betas"]
         state["exp_avg"].lerp_(g, 1 - beta1)
         state["exp_avg_sq"].mul_(beta2).addcmul_(g, g, value=1 - beta2)

@@ -8,8 +8,10 @@ from torch.autograd import Function
 
 from artlives.blocks.arguments import memory_format
 
-Margins = tuple[int, int, int, int]  # left, right, top, bottom, as torch.nn.functional.pad takes them
+# Left, right, top, bottom, as torch.nn.functional.pad takes them.
+Margins = tuple[int, int, int, int]
 
+# By torch's names.
 MODES = ("zeros", "reflect", "replicate", "circular")
 
 

@@ -99,6 +99,7 @@ class MaxPool2d(nn.Module):
         )
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return (
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
             f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
@@ -106,9 +107,9 @@ class MaxPool2d(nn.Module):
 
 
 class _Windows(NamedTuple):
-    """Where the windows lie. A tap is a place under the window, numbered row by row from 0 to kh * kw - 1."""
+    """Where the windows lie; `size` is the input's. A tap is a position in the window, 0 to kh * kw - 1 row by row."""
 
-    size: tuple[int, int]  # the input's
+    size: tuple[int, int]
     output: tuple[int, int]
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -116,7 +117,7 @@ class _Windows(NamedTuple):
     dilation: tuple[int, int]
 
     def padded(self, x: Tensor, value: float) -> Tensor:
-        """`x` (N, C, H, W) with `value` around it wherever a window reaches."""
+        """`x` (N, C, H, W) padded with `value` as far as windows reach."""
         height, width = (
             max(p + size, (o - 1) * s + d * (k - 1) + 1) for size, o, k, s, p, d in zip(*self, strict=True)
         )
@@ -178,7 +179,8 @@ def _windows(
         room = length + 2 * p - d * (k - 1) - 1
         count = (room + s - 1 if ceil_mode else room) // s + 1
         if ceil_mode and (count - 1) * s >= length + p:
-            count -= 1  # the last window would start in the padding behind the input
+            # The last window would start in the padding behind the input.
+            count -= 1
         output.append(count)
     if min(output) < 1:
         raise RuntimeError(

@@ -154,6 +154,7 @@ class ConvTranspose2d(nn.Module):
         return wanted[0] - least[0], wanted[1] - least[1]
 
     def extra_repr(self) -> str:
+        """The arguments, as torch prints them."""
         return (
             f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"padding={self.padding}, output_padding={self.output_padding}, dilation={self.dilation}, "

@@ -10,6 +10,7 @@ import click
 from artlives import __version__
 from artlives.errors import ArtlivesError
 
+# Each command's help by its name; the command is `artlives.cli.NAME.NAME`.
 COMMANDS = {
     "stylize": "Repaint photos in a style.",
     "sheet": "Show a photo in all styles side by side.",
@@ -22,25 +23,30 @@ COMMANDS = {
     "export": "Write a style as an ONNX model.",
     "bench": "Measure how fast this machine paints.",
     "check": "Check the building blocks on this machine.",
-}  # name: help; the command is `artlives.cli.NAME.NAME`
+}
 
 
 class Commands(click.Group):
     """A group that knows its commands by name and help alone, and says in one line why a command failed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands' names, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, whose module is imported; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
-        return getattr(import_module(f"artlives.cli.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(f"artlives.cli.{cmd_name}"), cmd_name)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the help's list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> None:
+        """Runs the command. Exit status 1 after an `ArtlivesError`, 130 after Ctrl-C, as a shell gives it."""
         try:
             super().invoke(ctx)
         except ArtlivesError as error:

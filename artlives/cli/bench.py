@@ -1,9 +1,12 @@
 """`artlives bench`: how fast this machine paints."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +14,9 @@ from artlives.cli.engine import tell_engine
 from artlives.cli.options import device_option
 from artlives.errors import needs
 from artlives.files import check_file
+
+if TYPE_CHECKING:
+    from artlives.benchmark import Row
 
 ROW = "{:>13}  {:>11}  {:>6}  {:>7}  {:>11}  {:>6}  {:>8}  {:>5}"
 HEAD = ROW.format("pixels", "painting ms", "MP/s", "peak MB", "one pass ms", "passes", "torch ms", "ratio")
@@ -61,15 +67,7 @@ def bench(as_json: bool, plot: Path | None, device: str) -> None:
     for row in measure(style, place):
         rows.append(row)
         if not as_json:
-            size = f"{row.width} x {row.height}"
-            painting, once, theirs = (
-                f"{seconds * 1000:.1f}" if seconds else "-"
-                for seconds in (row.painting, row.seconds, row.torch_seconds)
-            )
-            passes, beside = (f"{value:.2f}" if value else "-" for value in (row.passes, row.ratio))
-            peak = f"{row.peak / 1e6:.0f}" if row.peak else "-"
-            speed = f"{row.megapixels:.1f}"
-            click.echo(ROW.format(size, painting, speed, peak, once, passes, theirs, beside))
+            click.echo(_line(row))
     if as_json:
         figures = [{**asdict(row), "megapixels_per_second": row.megapixels} for row in rows]
         click.echo(json.dumps({"device": where, "torch": version, "rows": figures}, indent=2))
@@ -77,3 +75,15 @@ def bench(as_json: bool, plot: Path | None, device: str) -> None:
         from artlives.benchmark import draw
 
         draw(rows, where, plot)
+
+
+def _line(row: Row) -> str:
+    """The row of the table, with dashes for what was not measured."""
+    size = f"{row.width} x {row.height}"
+    painting, once, theirs = (
+        f"{seconds * 1000:.1f}" if seconds else "-"
+        for seconds in (row.painting, row.seconds, row.torch_seconds)
+    )
+    passes, beside = (f"{value:.2f}" if value else "-" for value in (row.passes, row.ratio))
+    peak = f"{row.peak / 1e6:.0f}" if row.peak else "-"
+    return ROW.format(size, painting, f"{row.megapixels:.1f}", peak, once, passes, theirs, beside)

@@ -31,18 +31,21 @@ def check(device: str) -> None:
     # torch tells of an implementation detail of its own padding="same".
     warnings.filterwarnings("ignore", message="Using padding='same'")
     place = devices.pick(device).type
-    torch.set_num_threads(1)  # the cases are so small that threads would only wait for each other
+    # The cases are too small for several threads to gain anything.
+    torch.set_num_threads(1)
     wrong: list[str] = []
     click.echo(HEAD)
     for block in BLOCKS.values():
         for dtype, tolerance in TOLERANCES.items():
-            if dtype == torch.float64 and place == "mps":  # which has none
+            # MPS has no float64.
+            if dtype == torch.float64 and place == "mps":
                 continue
             name, worst, derivatives, found = str(dtype).removeprefix("torch."), Errors(0, 0), "", len(wrong)
             for case in block.cases:
                 try:
                     errors = measure(block, case, dtype, place)
-                except Exception as error:  # a block that breaks on this machine is what we are looking for
+                except Exception as error:
+                    # A block that fails on this machine, with any exception, is reported as wrong.
                     wrong.append(f"{block.name} in {name}, {case}: {error}")
                     continue
                 worst = Errors(*map(max, worst, errors))
@@ -55,7 +58,8 @@ def check(device: str) -> None:
                 derivatives = "right"
                 for case in block.small:
                     agrees = False
-                    with suppress(Exception):  # which is no derivative, either
+                    # An exception counts as a wrong derivative.
+                    with suppress(Exception):
                         agrees = differentiates(block, case, place)
                     if not agrees:
                         derivatives = "wrong"

@@ -5,39 +5,46 @@ from pathlib import Path
 
 import click
 
-from artlives.cli.options import device_option, perceptual_option
+from artlives.cli.options import device_option, perceptual_option, with_options
 from artlives.errors import needs
+
+_options = with_options(
+    click.argument("style"),
+    click.argument("photos", metavar="PHOTO_OR_DIR", type=click.Path(path_type=Path, exists=True)),
+    click.option(
+        "--painting",
+        "paintings",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        required=True,
+        multiple=True,
+        help="The painting that the style was trained on; may be repeated.",
+    ),
+    perceptual_option,
+    click.option(
+        "--last",
+        type=click.IntRange(1),
+        help="Of a folder, take the last N photos by name, as --holdout does.",
+    ),
+    click.option(
+        "--size",
+        type=click.IntRange(256),
+        default=512,
+        show_default=True,
+        help="Longer side of the photos, pixels.",
+    ),
+    click.option(
+        "--style-size",
+        type=click.IntRange(64),
+        help="Longer side of the painting to compare with, pixels, to measure styles alike. "
+        "[default: as it was trained]",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON."),
+    device_option,
+)
 
 
 @click.command()
-@click.argument("style")
-@click.argument("photos", metavar="PHOTO_OR_DIR", type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--painting",
-    "paintings",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    required=True,
-    multiple=True,
-    help="The painting that the style was trained on; may be repeated.",
-)
-@perceptual_option
-@click.option(
-    "--last", type=click.IntRange(1), help="Of a folder, take the last N photos by name, as --holdout does."
-)
-@click.option(
-    "--size",
-    type=click.IntRange(256),
-    default=512,
-    show_default=True,
-    help="Longer side of the photos, pixels.",
-)
-@click.option(
-    "--style-size",
-    type=click.IntRange(64),
-    help="Longer side of the painting to compare with, pixels, to measure styles alike. [default: as it was trained]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@device_option
+@_options
 def evaluate(
     style: str,
     photos: Path,

@@ -1,9 +1,12 @@
 """Options that several commands share."""
 
+from __future__ import annotations
+
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -11,15 +14,31 @@ from artlives.architecture import BRUSHES
 
 # In place of a file of weights; as in `artlives.training.perceptual`, which takes long to import.
 TORCHVISION = "torchvision"
+# Bytes, by the letter before the B.
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
-class Bytes(click.ParamType):
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """A decorator that gives a command these options, or arguments, in the order of its help."""
+
+    def decorated(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
+class Bytes(click.ParamType[int]):
     """A number of bytes, with or without a unit: 800MB, 1.5GB."""
 
     name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes, at least 1; K, M, G and T are powers of 1000."""
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", str(value).strip(), re.IGNORECASE)
         if not match or not float(match[1]):
             self.fail(f"{value!r} is not a size such as 800MB or 1.5GB", param, ctx)

@@ -9,37 +9,35 @@ import click
 from artlives import plan
 from artlives.architecture import STYLE_NETWORK
 from artlives.cli.engine import tell_engine
-from artlives.cli.options import device_option
+from artlives.cli.options import device_option, with_options
 
+# The address and port to listen on by default: this machine alone.
 HOST, PORT = "127.0.0.1", 8000
+# Host names of this machine alone.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def server_options(command):
-    """The options of `artlives serve` and `artlives selfie`."""
-    options = (
-        click.option(
-            "--host",
-            default=HOST,
-            show_default=True,
-            help="Address to listen on; 0.0.0.0 for the whole network.",
-        ),
-        click.option(
-            "--port",
-            type=click.IntRange(0, 65535),
-            default=PORT,
-            show_default=True,
-            help="Port to listen on; 0 takes a free one.",
-        ),
-        click.option(
-            "--https", is_flag=True, help="Encrypt, with a certificate made for this run: phones need it."
-        ),
-        click.option("--no-token", is_flag=True, help="Let everybody in who can reach --host."),
-        device_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+# Of `artlives serve` and `artlives selfie`.
+server_options = with_options(
+    click.option(
+        "--host",
+        default=HOST,
+        show_default=True,
+        help="Address to listen on; 0.0.0.0 for the whole network.",
+    ),
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=PORT,
+        show_default=True,
+        help="Port to listen on; 0 takes a free one.",
+    ),
+    click.option(
+        "--https", is_flag=True, help="Encrypt, with a certificate made for this run: phones need it."
+    ),
+    click.option("--no-token", is_flag=True, help="Let everybody in who can reach --host."),
+    device_option,
+)
 
 
 @click.command()

@@ -22,7 +22,7 @@ from artlives.batch import local
 from artlives.batch.paint import paint
 from artlives.batch.plan import STREAM, Job, Outcome, Plan, jobs_in, plan
 from artlives.cli.engine import tell_engine
-from artlives.cli.options import Bytes, brush_option, device_option, style_option
+from artlives.cli.options import Bytes, brush_option, device_option, style_option, with_options
 from artlives.errors import ArtlivesError, needs
 from artlives.files import is_folder
 from artlives.settings import Settings
@@ -31,61 +31,70 @@ if TYPE_CHECKING:
     from artlives.stylizer import Stylizer
 
 
+_options = with_options(
+    click.argument("photos", metavar="PHOTO...", nargs=-1, required=True),
+    style_option,
+    click.option(
+        "-o",
+        "--output",
+        metavar="FILE|DIR",
+        help="Write to this file, into this folder (made if it ends in /), or with - to standard output. "
+        "[default: PHOTO-NAME.jpg beside the photo]",
+    ),
+    click.option(
+        "--overwrite", is_flag=True, help="Replace files that are there already; never a photo itself."
+    ),
+    click.option(
+        "--size",
+        metavar="PIXELS",
+        type=click.IntRange(min=16),
+        help="Reduce the longer side to this first: the picture comes out at that size. [default: the photo's own]",
+    ),
+    brush_option,
+    click.option(
+        "--strength",
+        type=click.FloatRange(0, 1),
+        default=1.0,
+        show_default=True,
+        help="Blend: 0 is the photo, 1 the painting.",
+    ),
+    click.option(
+        "--keep-colors", is_flag=True, help="Keep the photo's colours, take the painting's luminance."
+    ),
+    device_option,
+    click.option(
+        "--memory",
+        metavar="SIZE",
+        type=Bytes(),
+        help="What the network may use on the CPU, such as 1GB: a picture that needs more is painted in strips. "
+        "[default: what is free, within reason]",
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(1, 100),
+        default=92,
+        show_default=True,
+        help="Of JPEG and WebP files.",
+    ),
+    click.option(
+        "--report",
+        metavar="FILE.jsonl",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="List what failed in this file: a line of JSON each, with source, target, status and error.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="With ray, paint one folder into another (-o), both of them paths or URIs (s3://...), on the cluster that "
+        "RAY_ADDRESS names, else here: pip install 'artlives[ray]'.",
+    ),
+)
+
+
 @click.command()
-@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True)
-@style_option
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE|DIR",
-    help="Write to this file, into this folder (made if it ends in /), or with - to standard output. "
-    "[default: PHOTO-NAME.jpg beside the photo]",
-)
-@click.option("--overwrite", is_flag=True, help="Replace files that are there already; never a photo itself.")
-@click.option(
-    "--size",
-    metavar="PIXELS",
-    type=click.IntRange(min=16),
-    help="Reduce the longer side to this first: the picture comes out at that size. [default: the photo's own]",
-)
-@brush_option
-@click.option(
-    "--strength",
-    type=click.FloatRange(0, 1),
-    default=1.0,
-    show_default=True,
-    help="Blend: 0 is the photo, 1 the painting.",
-)
-@click.option("--keep-colors", is_flag=True, help="Keep the photo's colours, take the painting's luminance.")
-@device_option
-@click.option(
-    "--memory",
-    metavar="SIZE",
-    type=Bytes(),
-    help="What the network may use on the CPU, such as 1GB: a picture that needs more is painted in strips. "
-    "[default: what is free, within reason]",
-)
-@click.option(
-    "--quality",
-    type=click.IntRange(1, 100),
-    default=92,
-    show_default=True,
-    help="Of JPEG and WebP files.",
-)
-@click.option(
-    "--report",
-    metavar="FILE.jsonl",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="List what failed in this file: a line of JSON each, with source, target, status and error.",
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="With ray, paint one folder into another (-o), both of them paths or URIs (s3://...), on the cluster that "
-    "RAY_ADDRESS names, else here: pip install 'artlives[ray]'.",
-)
+@_options
 @click.pass_context
 def stylize(
     ctx: click.Context,
@@ -185,7 +194,7 @@ def _here(
         tell_engine(style.steps, device)
         if several:
             yield from paint(stylizer, planned.jobs, here.load, partial(here.save, quality=quality))
-            local.sweep_folders(planned.jobs)
+            local.clean_folders(planned.jobs)
         else:
             yield _paint_one(stylizer, planned.jobs[0], here, quality)
 
@@ -217,7 +226,7 @@ def _paint_one(stylizer: Stylizer, job: Job, folder: local.Folder, quality: int)
 
 
 def _tell_outcomes(planned: Plan, outcomes: Iterator[Outcome], several: bool, report: Path | None) -> int:
-    """Tell what becomes of each job as soon as that is known, and return how many failed."""
+    """Print each outcome as soon as it is known, and return how many jobs failed."""
     painted = failed = 0
     with _opened(report) as failures:
         progress = tqdm(outcomes, total=len(planned.jobs), unit="photo", disable=None if several else True)

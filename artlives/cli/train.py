@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import click
 from artlives import styles
 from artlives.architecture import MOST_GRAIN
 from artlives.cli import remembered
-from artlives.cli.options import device_option, perceptual_option
+from artlives.cli.options import device_option, perceptual_option, with_options
 from artlives.errors import ArtlivesError, needs
 from artlives.styles import Style
 from artlives.training import Interrupted, Report, session
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from artlives.training.trainer import Progress, Trainer
 
-# Steps that tell how long the rest will take: the first ones differ by a tenth or so.
+# Steps whose mean time predicts the rest: single steps differ by a tenth or so.
 MEASURED = 5
 # The losses beside the progress bar.
 SHOWN = ("style", "content", "steadiness")
@@ -38,143 +37,125 @@ def _by_preset(field: str) -> str:
     return " or ".join(dict.fromkeys(f"{value:g}" for value in values))
 
 
-def _choices(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each of the lecture's choices."""
-    for field, names in reversed(CHOICES.items()):
-        default = getattr(Recipe, field)
-        option = click.option(f"--{field.replace('_', '-')}", type=click.Choice(names), show_default=default)
-        command = option(command)
-    return command
+# What more of each weight of the loss does, for the help.
+WEIGHTS = {
+    "style": "More is more painterly.",
+    "content": "More keeps what things are and where: of the photo at half size.",
+    "detail": "More keeps the photo's edges and faces: of the photo at full size.",
+    "palette": "More takes on the painting's colours in their proportions.",
+    "tone": "More keeps light light and dark dark.",
+    "steadiness": "More takes away flicker in videos, and frames.",
+    "tv": "More is smoother (total variation).",
+}
+
+
+_options = with_options(
+    click.argument(
+        "paintings",
+        metavar="PAINTING...",
+        nargs=-1,
+        required=True,
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    ),
+    click.option(
+        "--photos",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="Folder of photographs to learn on; a thousand are enough. [default: the one named last time]",
+    ),
+    click.option(
+        "--name", help="The style's name, as in `stylize --style NAME`. [default: as the painting's file]"
+    ),
+    click.option(
+        "-o",
+        "--output",
+        "target",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Style file to write. [default: NAME in your own style folder, where --style NAME finds it]",
+    ),
+    click.option(
+        "--overwrite", is_flag=True, help="Replace a style of that name, or a training not finished."
+    ),
+    click.option("--resume", is_flag=True, help="Go on from the checkpoint in runs/NAME."),
+    click.option(
+        "--preset",
+        type=click.Choice(list(PRESETS)),
+        help="How long to train; the options below override it. [default: quick on a CPU, best on an NVIDIA GPU, else "
+        "standard]",
+    ),
+    click.option(
+        "--recipe",
+        metavar="FILE.toml",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Options in a file, as those of the shipped styles in models/recipes/; the options below override it.",
+    ),
+    click.option("--steps", type=click.IntRange(1), show_default=_by_preset("steps")),
+    click.option(
+        "--size", type=click.IntRange(64), show_default=_by_preset("size"), help="Side of the crops, pixels."
+    ),
+    click.option(
+        "--batch-size", type=click.IntRange(1), show_default=_by_preset("batch_size"), help="Crops a step."
+    ),
+    click.option(
+        "--style-size",
+        type=click.IntRange(64),
+        show_default=_by_preset("style_size"),
+        help="Longer side of the painting, pixels: a larger painting makes larger strokes.",
+    ),
+    *(
+        click.option(
+            f"--{loss}-weight", type=click.FloatRange(0), show_default=_by_preset(f"{loss}_weight"), help=help
+        )
+        for loss, help in WEIGHTS.items()
+    ),
+    click.option(
+        "--grain",
+        type=click.FloatRange(0, MOST_GRAIN),
+        show_default=_by_preset("grain"),
+        help="Noise that strokes grow from where a photo is even, in grey levels; the style keeps it.",
+    ),
+    click.option(
+        # torchrun takes --start for an option of its own.
+        "--start-from",
+        "start",
+        metavar="STYLE",
+        help=f"Begin with this style's weights, with which fewer steps are needed; {MEAN}: with the mean of all "
+        f"shipped ones; {NONE}: with random ones. "
+        f"[default: {PRESETS['quick']['start']} with the preset quick, else {NONE}]",
+    ),
+    click.option(
+        "--learning-rate",
+        type=click.FloatRange(0, min_open=True),
+        help=f"At its peak. [default: {PRESETS['quick']['learning_rate']:g} for adam with the preset quick, else "
+        + ", ".join(f"{rate:g} for {optimizer}" for optimizer, rate in LEARNING_RATES.items())
+        + "]",
+    ),
+    # The lecture's choices.
+    *(
+        click.option(
+            f"--{field.replace('_', '-')}", type=click.Choice(names), show_default=getattr(Recipe, field)
+        )
+        for field, names in CHOICES.items()
+    ),
+    click.option("--seed", type=click.IntRange(0), show_default=_by_preset("seed")),
+    click.option(
+        "--holdout",
+        type=click.IntRange(0),
+        help=f"Leave out the last N photos by name; the style is measured on {session.JUDGED} of them in the end. "
+        f"[default: {session.JUDGED} where there are a hundred or more]",
+    ),
+    perceptual_option,
+    click.option("--tensorboard", is_flag=True, help="Log the losses for TensorBoard in runs/NAME, too."),
+    click.option("--title", help="The painting's title, for the style's card. [default: NAME]"),
+    click.option("--painter", default="unknown", help="For the style's card."),
+    click.option("--year", default="unknown", help="For the style's card."),
+    click.option("--licence", default="unknown", help="Licence of the model, for the style's card."),
+    device_option,
+)
 
 
 @click.command()
-@click.argument(
-    "paintings",
-    metavar="PAINTING...",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-)
-@click.option(
-    "--photos",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of photographs to learn on; a thousand are enough. [default: the one named last time]",
-)
-@click.option(
-    "--name", help="The style's name, as in `stylize --style NAME`. [default: as the painting's file]"
-)
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Style file to write. [default: NAME in your own style folder, where --style NAME finds it]",
-)
-@click.option("--overwrite", is_flag=True, help="Replace a style of that name, or a training not finished.")
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in runs/NAME.")
-@click.option(
-    "--preset",
-    type=click.Choice(list(PRESETS)),
-    help="How long to train; the options below override it. [default: quick on a CPU, best on an NVIDIA GPU, else "
-    "standard]",
-)
-@click.option(
-    "--recipe",
-    metavar="FILE.toml",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Options in a file, as those of the shipped styles in models/recipes/; the options below override it.",
-)
-@click.option("--steps", type=click.IntRange(1), show_default=_by_preset("steps"))
-@click.option(
-    "--size", type=click.IntRange(64), show_default=_by_preset("size"), help="Side of the crops, pixels."
-)
-@click.option(
-    "--batch-size", type=click.IntRange(1), show_default=_by_preset("batch_size"), help="Crops a step."
-)
-@click.option(
-    "--style-size",
-    type=click.IntRange(64),
-    show_default=_by_preset("style_size"),
-    help="Longer side of the painting, pixels: a larger painting makes larger strokes.",
-)
-@click.option(
-    "--style-weight",
-    type=click.FloatRange(0),
-    show_default=_by_preset("style_weight"),
-    help="More is more painterly.",
-)
-@click.option(
-    "--content-weight",
-    type=click.FloatRange(0),
-    show_default=_by_preset("content_weight"),
-    help="More keeps what things are and where: of the photo at half size.",
-)
-@click.option(
-    "--detail-weight",
-    type=click.FloatRange(0),
-    show_default=_by_preset("detail_weight"),
-    help="More keeps the photo's edges and faces: of the photo at full size.",
-)
-@click.option(
-    "--palette-weight",
-    type=click.FloatRange(0),
-    show_default=_by_preset("palette_weight"),
-    help="More takes on the painting's colours in their proportions.",
-)
-@click.option(
-    "--tone-weight",
-    type=click.FloatRange(0),
-    show_default=_by_preset("tone_weight"),
-    help="More keeps light light and dark dark.",
-)
-@click.option(
-    "--steadiness-weight",
-    type=click.FloatRange(0),
-    show_default=_by_preset("steadiness_weight"),
-    help="More takes away flicker in videos, and frames.",
-)
-@click.option(
-    "--tv-weight",
-    type=click.FloatRange(0),
-    show_default=_by_preset("tv_weight"),
-    help="More is smoother (total variation).",
-)
-@click.option(
-    "--grain",
-    type=click.FloatRange(0, MOST_GRAIN),
-    show_default=_by_preset("grain"),
-    help="Noise that strokes grow from where a photo is even, in grey levels; the style keeps it.",
-)
-@click.option(
-    "--start-from",  # torchrun takes --start for an option of its own
-    "start",
-    metavar="STYLE",
-    help=f"Begin with this style's weights, with which fewer steps are needed; {MEAN}: with the mean of all shipped "
-    f"ones; {NONE}: with random ones. [default: {PRESETS['quick']['start']} with the preset quick, else {NONE}]",
-)
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
-    help=f"At its peak. [default: {PRESETS['quick']['learning_rate']:g} for adam with the preset quick, else "
-    + ", ".join(f"{rate:g} for {optimizer}" for optimizer, rate in LEARNING_RATES.items())
-    + "]",
-)
-@_choices
-@click.option("--seed", type=click.IntRange(0), show_default=_by_preset("seed"))
-@click.option(
-    "--holdout",
-    type=click.IntRange(0),
-    help=f"Leave out the last N photos by name; the style is measured on {session.JUDGED} of them in the end. "
-    f"[default: {session.JUDGED} where there are a hundred or more]",
-)
-@perceptual_option
-@click.option("--tensorboard", is_flag=True, help="Log the losses for TensorBoard in runs/NAME, too.")
-@click.option("--title", help="The painting's title, for the style's card. [default: NAME]")
-@click.option("--painter", default="unknown", help="For the style's card.")
-@click.option("--year", default="unknown", help="For the style's card.")
-@click.option("--licence", default="unknown", help="Licence of the model, for the style's card.")
-@device_option
+@_options
 def train(
     paintings: tuple[Path, ...],
     photos: Path | None,
@@ -218,7 +199,7 @@ class _Console(Report):
 
     def __init__(self, preset: str | None, photos: Path | None, tensorboard: bool) -> None:
         self._preset, self._photos, self._tensorboard = preset, photos, tensorboard
-        # Of several processes, the first alone is told of the training.
+        # Whether `begin` was called: of several processes, `session.train` reports to the first alone.
         self.told = False
         self._bar: tqdm[Any] | None = None
         self._writer: SummaryWriter | None = None
@@ -228,7 +209,8 @@ class _Console(Report):
 
         self.told, steps = True, trainer.recipe.steps
         if self._photos:
-            with suppress(ArtlivesError):  # it is a convenience, no reason not to train
+            # A convenience: where the folder cannot be remembered, training goes on.
+            with suppress(ArtlivesError):
                 remembered.remember_photos(self._photos)
         self._record = trainer.record
         preset = self._preset or PRESET_OF[trainer.device.type]

@@ -138,6 +138,7 @@ class _Layout(Structure):
     _fields_ = [("structure", c_char_p), ("field", c_char_p), ("offset", c_int64), ("size", c_int64)]
 
 
+# All structures, whose sizes and offsets are compared with the core's when it is loaded.
 STRUCTURES: tuple[type[Structure], ...] = (
     Phase,
     Unit,
@@ -224,10 +225,10 @@ def tiles() -> Instructions | None:
 
 @cache
 def array(kind: type[Structure], length: int) -> Any:
-    """The type of such an array. One made anew for each call would be garbage that waits long to be collected."""
+    """ctypes' type of an array of `length` structures, made once: types are cyclic garbage, collected late."""
     return kind * length
 
 
 def address(array: Array | None) -> int | None:
-    """Where an array's values lie in memory; None for none."""
+    """The address of an array's first value, of any shape and dtype; None for None."""
     return None if array is None else array.ctypes.data

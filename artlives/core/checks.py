@@ -6,6 +6,7 @@ from artlives.core.abi import BF16, Array
 
 # Channels of a picture.
 COLORS = 3
+# The dtypes that the core takes, beside `abi.BF16`.
 FLOAT32, FLOAT16, UINT8, INT64 = (np.dtype(name) for name in ("float32", "float16", "uint8", "int64"))
 
 

@@ -59,7 +59,7 @@ def weight_gradient(
     memory.fill(0)
     sums = memory.reshape(len(pieces), kh, height, width)
     share(instructions.weight_gradient, pieces, sums, threads)
-    total = sums.sum(0)[..., :outputs]
+    total: Array = sums.sum(0)[..., :outputs]
     if by_tiles and c >= TILE_ROWS:
         return total.reshape(kh, kw, -1, outputs)[:, :, :c]
     return total[:, : kw * c].reshape(kh, kw, c, outputs)
@@ -73,7 +73,7 @@ def _task(
     kernel_size: tuple[int, int],
     stride: tuple[int, int],
 ) -> abi.WeightGradient:
-    """What the core is told of a call of `weight_gradient`."""
+    """The core's structure of a call of `weight_gradient`."""
     return abi.WeightGradient(
         input=address(x),
         gradient=address(gradient),

@@ -9,11 +9,14 @@ LINE = 16
 
 
 def aligned(size: int) -> Array:
-    """An fp32 array of any content that begins with a cache line: a vector across two of them takes twice the time."""
+    """An fp32 array (size,), whose content is undefined, that begins with a cache line.
+
+    A vector that lies across two cache lines takes twice the time to load.
+    """
     return aligned_part(empty(size + LINE, float32))
 
 
 def aligned_part(memory: Array) -> Array:
-    """That array of `aligned`, again, from its `base`."""
+    """The aligned part (size,) of fp32 memory (size + LINE,): what `aligned` gave, from its `base`."""
     start = -memory.ctypes.data // 4 % LINE
     return memory[start : start + memory.size - LINE]

@@ -93,7 +93,8 @@ def moments(
     pieces = [(task, *rows) for task in tasks for rows in pairwise(edges(0, x.shape[1], threads, len(x)))]
     sums = np.zeros((len(pieces), 2, x.shape[3]))
     share(instructions.moments, pieces, sums, threads)
-    return sums.reshape(len(x), -1, *sums.shape[1:]).sum(1)
+    total: Array = sums.reshape(len(x), -1, *sums.shape[1:]).sum(1)
+    return total
 
 
 def normalize(

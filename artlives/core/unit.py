@@ -57,7 +57,9 @@ class Reading:
 
 
 def padding_table(size: int, before: int, after: int, mirrored: int) -> Array:
-    """For each row (or column) of the padded picture, the row of the picture that it repeats, in int64.
+    """For each row (or column) of the padded picture, the row of the picture that it repeats.
+
+    Returns int64 (before + size + after,).
 
     `before` rows come before the picture's `size` rows, and `after` rows behind. At each end `mirrored` of them are
     reflected (the edge row is not repeated); beyond those lie zeros, which -1 stands for.
@@ -123,7 +125,8 @@ def run(
     pieces = [(each, *rows) for each in units for rows in pairwise(edges(*sites, threads, len(units)))]
     sums = np.zeros((len(pieces), 2, len(kernel.bias)))
     share(kernel.instructions.run, pieces, sums if totals else None, threads)
-    return sums.sum(0)[:, : kernel.outputs]
+    total: Array = sums.sum(0)[:, : kernel.outputs]
+    return total
 
 
 def materialize(
@@ -229,12 +232,12 @@ def _unit(
     kept: Array | None,
     gain: tuple[float, float],
 ) -> abi.Unit:
-    """What the core is told of a call of `run`; for a batch, of its first image. It must not outlive the tables."""
+    """The core's structure of a call of `run`; for a batch, of its first image. It points to the tables, not copies."""
     source = reading.source
     phases = abi.array(abi.Phase, len(kernel.phases))(
         *(abi.Phase(*phase[:-1], weight=address(phase.weight)) for phase in kernel.phases)
     )
-    # The source's first row is where row 0 is named first: mirrored rows before it are those from 1 on.
+    # The padding before the source ends at the first 0 of its table: the rows reflected before it are 1 and on.
     pad_top, pad_left = (
         (0, 0) if kept is None else (int(np.argmax(t == 0)) for t in (row_table, column_table))
     )
@@ -273,7 +276,7 @@ def _unit(
 
 
 def _for_each(source: Array, target: Array | None, unit: abi.Unit) -> list[abi.Unit]:
-    """One unit for each image of a batch, like that of the first, which must not be let go of before."""
+    """One unit for each image of a batch, from that of the first, whose `phases` they share: it must live as long."""
     units = [abi.Unit.from_buffer_copy(unit) for _ in source]
     for i, each in enumerate(units):
         each.source = address(source[i])

@@ -1,4 +1,4 @@
-"""Memory that has been used and can be used again: fresh memory costs the system's time for every page."""
+"""A pool of arrays that are used again, since the system takes time to map every page of fresh memory."""
 
 from bisect import bisect_left
 from math import prod
@@ -10,10 +10,10 @@ from artlives.core import aligned, aligned_part
 
 Array = np.ndarray
 
-# Bytes of free arrays that are kept for the next picture, at most.
+# Bytes of free arrays that are kept for the next picture, at most: enough for 2,048 x 2,048 pixels painted whole.
 SPARE = 768 << 20
-# A free array serves for a smaller one only up to this many times its size: so a large picture's arrays stay free for
-# the next large one when a small one is painted between them.
+# A free array is taken for a smaller one if it is up to this many times its size. So a large picture's arrays stay free
+# for the next large one when a small one is painted between them.
 LARGEST = 4
 
 
@@ -30,12 +30,13 @@ class Buffers:
         self.lock = Lock()
 
     def take(self, shape: tuple[int, ...]) -> Array:
-        """An array of that shape, of any content."""
+        """An array of fp32 of that shape, whose content is undefined."""
         size = prod(shape)
         with self.lock:
             self.free.sort(key=len)
             best = bisect_left(self.free, size, key=len)
-            # Where none fits, the next smaller one is dropped for the new one: else arrays of a growing size pile up.
+            # Where none fits, a new array replaces the largest smaller one: pictures of growing size would otherwise
+            # leave one array of each size in the pool.
             if best == len(self.free) or self.free[best].size > LARGEST * size:
                 best -= 1
             array = self.free.pop(best) if best >= 0 else None
@@ -47,7 +48,7 @@ class Buffers:
         return array[:size].reshape(shape)
 
     def give(self, *arrays: Array | None) -> None:
-        """Return arrays that were taken."""
+        """Return arrays that `take` gave, any that are not None."""
         for array in arrays:
             if array is not None and array.base is not None:
                 with self.lock:

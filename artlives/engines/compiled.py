@@ -17,7 +17,7 @@ from artlives.engines.buffers import BUFFERS, Buffers
 from artlives.engines.painter import Report, Way
 from artlives.engines.steps import Painting, Step, prepared
 
-# Strips keep fp32 where what they keep takes no more bytes than this; else fp16.
+# Bytes that strips keep outputs in fp32 for, at most; where these take more, in fp16.
 EXACT = 640 << 20
 # A picture of so many times the network's reduction a side is enough to tell how many bytes each pixel takes.
 SAMPLE = 8
@@ -65,22 +65,22 @@ class CompiledPainter:
         way: Way = Way.WHOLE,
         report: Report = lambda done: None,
     ) -> list[Array]:
-        """See `painter.Painter`; a painting takes its picture's place."""
+        """See `painter.Painter`; a painting is written over its picture."""
         threads = threads or core.default_threads()
         try:
             for i, picture in enumerate(pictures):
                 # A picture is read until the first step whose output strips keep; without one, to the end.
                 source = picture if strips.keep_any(self.steps) else picture.copy()
-                common = self.steps, self.reduction, source, picture, threads
+                arguments = self.steps, self.reduction, source, picture, threads
 
                 def told(done: float, i: int = i) -> None:
                     report((i + done) / len(pictures))
 
                 if way is Way.WHOLE:
-                    Whole(*common, told, BUFFERS).paint()
+                    Whole(*arguments, told, BUFFERS).paint()
                 else:
                     dtype = np.float32 if way is Way.STRIPS else np.float16
-                    strips.Strips(*common, told, dtype).paint()
+                    strips.Strips(*arguments, told, dtype).paint()
         finally:
             BUFFERS.trim()
         return list(pictures)
@@ -110,7 +110,7 @@ class Whole(Painting):
         for i, step in enumerate(self.steps):
             copy = self.buffers.take(value.source.shape) if step.plan.kept else None
             output = self.buffers.take(self.shape(step)) if step.plan.normalized else self.target
-            totals = self.convolve(step, value, output, keep=copy)
+            totals = self.convolve(step, value, output, kept=copy)
             if value is not self.first:
                 self.buffers.give(value.source, value.residual)
             if copy is not None:

@@ -44,6 +44,7 @@ class Blocks(NamedTuple):
     activations: Mapping[str, Callable[..., nn.Module]]
 
 
+# This package's own blocks.
 OURS = Blocks(
     Conv2d,
     ConvTranspose2d,
@@ -99,15 +100,18 @@ class Convolution(nn.Module):
         """
         weight, bias = self.norm.weight, self.norm.bias
         y = self.blocks.instance_norm(self.convolve(x), weight, bias, self.rectified, residual, EPS)
-        return y if self.rectified or self.activation is None else self.activation(y)
+        if not self.rectified and self.activation is not None:
+            y = self.activation(y)
+        return y
 
     def convolve(self, x: Tensor) -> Tensor:
-        """The convolution alone, with the padding before it."""
-        return self.conv(x)
+        """The padding and the convolution alone: (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
+        y: Tensor = self.conv(x)
+        return y
 
 
 class EvenKernel(nn.Module):
-    """A transposed convolution's kernel that cannot print a grid, whatever is learned.
+    """A transposed convolution's kernel whose output has no grid (checkerboard artifacts), for any learned values.
 
     What is learned, (I, O, k - stride + 1, k - stride + 1), is convolved with a box of the stride's size to the kernel
     (I, O, k, k). So each of the stride² phases of the output sums the same learned values, and an even area stays even
@@ -126,12 +130,13 @@ class EvenKernel(nn.Module):
         return torch.stack([pad(across, (0, 0, i, more - i)) for i in shifts]).sum(0)
 
     def right_inverse(self, kernel: Tensor) -> Tensor:
-        """What gives `kernel`; of a kernel with uneven phases, what comes nearest to it by least squares."""
+        """The learned values (I, O, n, n) that give `kernel` (I, O, k, k), of uneven phases by least squares."""
         n = kernel.shape[-1] - self.stride + 1
         box = sum(
             torch.eye(n + self.stride - 1, n, dtype=torch.float64).roll(i, 0) for i in range(self.stride)
         )
-        inverse = torch.linalg.pinv(box).to(kernel)  # (n, k)
+        # (n, k)
+        inverse: Tensor = torch.linalg.pinv(box).to(kernel)
         return inverse @ kernel @ inverse.T
 
 
@@ -154,7 +159,7 @@ class Upsampling(Convolution):
     def _draw(self) -> None:
         if self.even:
             parametrize.register_parametrization(self.conv, "weight", EvenKernel(self.conv.stride[0]))
-            self.register_load_state_dict_pre_hook(_unfold)
+            nn.Module.register_load_state_dict_pre_hook(self, _unfold)
             self.start(normal_)
 
     def start(self, draw: Callable[[Tensor], Tensor]) -> None:
@@ -178,16 +183,18 @@ class Upsampling(Convolution):
 
     def learned(self) -> Tensor:
         """The parameter that is trained: (inputs, outputs, kernel - stride + 1, kernel - stride + 1)."""
-        return self.conv.parametrizations.weight.original
+        parameter: Tensor = self.conv.parametrizations.weight.original
+        return parameter
 
     def convolve(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H * stride, W * stride)."""
         margins = (self.reflected,) * 4
-        return self.conv(self.blocks.pad(x, margins, "reflect"))
+        y: Tensor = self.conv(self.blocks.pad(x, margins, "reflect"))
+        return y
 
 
 def _unfold(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Lets an even `Upsampling` load a file's weights: what it learned takes the place of the kernel made of it."""
+    """Lets an even `Upsampling` load a file's weights: the parameter that gives their kernel replaces the kernel."""
     assert isinstance(module, Upsampling)
     kernel = state_dict.pop(f"{prefix}conv.weight", None)
     if kernel is not None:

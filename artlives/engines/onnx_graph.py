@@ -19,7 +19,8 @@ from artlives.files import replacing
 if TYPE_CHECKING:
     import onnx
 
-OPSET, IR_VERSION = 17, 8  # understood since ONNX Runtime 1.12
+# Versions of the operators and of the file format that ONNX Runtime understands since 1.12.
+OPSET, IR_VERSION = 17, 8
 
 
 def export_onnx(style: styles.Style, path: str | Path) -> None:
@@ -120,7 +121,8 @@ class _Graph:
         for axis, side in enumerate((height, width)):
             pixels = self.add("Range", zero, self.add("Squeeze", side, self.constant([0])), one)
             field = self.add("Gather", field, self.add("Mod", pixels, period), axis=axis)
-        x = self.add("Add", x, self.add("Cast", field, to=1))  # 1 is fp32
+        # 1 is `TensorProto.FLOAT`.
+        x = self.add("Add", x, self.add("Cast", field, to=1))
         return self.add("Clip", x, self.constant(0.0), self.constant(255.0))
 
     def step(self, x: str, step: plan.Step) -> str:

@@ -59,12 +59,12 @@ class Step:
     def reading(
         self, output: Array, normalization: tuple[Array, Array], residual: Array | None = None
     ) -> Reading:
-        """How the next step reads this one's output, or rows of it: normalized, activated, with what is added."""
+        """How the next step reads `output` (rows, W', O): normalized, activated, plus `residual`, of its shape."""
         return Reading(output, *normalization, self.plan.activation == "relu", residual)
 
 
 def prepared(step: plan.Step, weights: Mapping[str, Array]) -> Step:
-    """`step` with its weights, fp32 arrays by the names of `plan.shapes`, in the core's order."""
+    """`step` with its weights, fp32 arrays by the names and of the shapes of `plan.shapes`, in the core's order."""
 
     def values(name: str) -> Array:
         return np.ascontiguousarray(weights[f"{step.name}.{name}"], np.float32)
@@ -91,7 +91,8 @@ class Painting:
         picture: (H, W, 3) of uint8 or fp32.
         target: the same, or another of its shape and dtype; where it is painted.
         threads: how many to use.
-        report: is told the part that is done of `work` multiply-adds for each pixel.
+        report: called with the part that is done of `work`.
+        work: multiply-adds for each pixel of the picture, all steps together.
     """
 
     def __init__(
@@ -117,17 +118,20 @@ class Painting:
         return int(self.height / scale), int(self.width / scale), step.plan.outputs
 
     def normalization(self, step: Step, totals: Array) -> tuple[Array, Array]:
-        """Scale and shift that normalize the step's output, of these totals over the whole picture."""
+        """Scale and shift, (O,) in fp32, that normalize the step's output, of its totals (2, O) over the picture."""
         return step.normalization(totals, prod(self.shape(step)[:2]))
 
     def table(self, step: Step, axis: int, of_picture: bool = False) -> Array:
-        """For each row or column of the step's padded input, the one that it is read from; see `core.padding_table`."""
+        """For each row (axis 0) or column (1) of the step's padded input, the one that it is read from, in int64.
+
+        `of_picture` says that the input is the picture itself. See `core.padding_table`.
+        """
         size = int((self.height, self.width)[axis] / step.plan.source_scale)
-        table = core.padding_table(size, step.before, step.after, step.plan.reflected)
+        table: Array = core.padding_table(size, step.before, step.after, step.plan.reflected)
         if of_picture:
             # It is itself padded, to a multiple of what the network reduces it by.
             side = self.picture.shape[axis]
-            return core.padding_table(side, 0, size - side, size)[table]
+            table = core.padding_table(side, 0, size - side, size)[table]
         return table
 
     def convolve(
@@ -136,14 +140,14 @@ class Painting:
         reading: Reading,
         target: Array | None,
         top: int = 0,
-        rows: tuple[int, int] | None = None,
+        sites: tuple[int, int] | None = None,
         source_top: int = 0,
-        keep: Array | None = None,
+        kept: Array | None = None,
     ) -> Array:
         """Fill `target` with the step's output, from row `top` on, and return its totals; see `core.run`.
 
-        `rows` are the rows of sites to take, by default all. The source begins at row `source_top` of the
-        step's input.
+        `sites` are the first row of sites to take and the one after the last, by default all. The source begins at
+        row `source_top` of the step's input.
         """
         normalized = step.plan.normalized
         size = self.shape(step)[:2] if normalized else self.picture.shape[:2]
@@ -155,14 +159,14 @@ class Painting:
             across,
             target,
             size,
-            sites=rows,
+            sites=sites,
             top=top,
-            kept=keep,
+            kept=kept,
             totals=normalized,
             gain=(1, 0) if normalized else (GAIN, GREY),
             threads=self.threads,
         )
-        part = 1.0 if rows is None else (rows[1] - rows[0]) * step.kernel.up[0] / size[0]
+        part = 1.0 if sites is None else (sites[1] - sites[0]) * step.kernel.up[0] / size[0]
         self.done += part * step.work
         self.report(min(1.0, self.done / self.work))
         return totals

@@ -1,8 +1,8 @@
 """A picture that is too large to be painted whole.
 
 Outputs at low resolution are kept, in fp32 or, of a huge picture, in fp16; those at high resolution are computed anew
-in bands of rows, each with the rows around it that it needs, once to add up what the normalization needs to know of the
-whole picture and once to be used. So strips leave no seam.
+in bands of rows, each with the rows around it that it needs: once for the sums over the whole picture that the
+normalization needs, and once to be read by the next step. So there is no seam between bands.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from artlives.engines.buffers import BUFFERS
 from artlives.engines.painter import Report
 from artlives.engines.steps import Painting, Step
 
-# Bytes that a band of rows may take, all steps together.
+# Bytes of fp32 that a band's outputs may take, all steps together.
 BAND_BYTES = 48 << 20
-# Rows that a band's height is a multiple of, and no less than.
+# A band's rows are a multiple of this, and no fewer: the rows around a band are computed twice.
 BAND_ROWS = 32
-# Outputs at 1/4 of the picture's sides or less are kept.
+# Outputs at 1/4 of the picture's sides or less are kept: they take a sixteenth of the memory per channel.
 KEPT_AT = 4
 
 
@@ -74,7 +74,7 @@ class Strips(Painting):
 
     def paint(self) -> None:
         """Fill the target."""
-        # Those of a smaller picture painted whole would lie idle beside a large one's.
+        # Free buffers of smaller pictures, painted whole, would only take memory beside this picture's.
         BUFFERS.drop()
         value = self.first
         kept: dict[int, Array] = {}
@@ -105,7 +105,7 @@ class Strips(Painting):
         return Reading(target)
 
     def _in_place(self, step: Step, value: Reading, residual: Array) -> Reading:
-        """How the step's output with `residual` is read; it takes the place of the step's input, band by band."""
+        """How the step's output with `residual` is read; it is written over the step's input, band by band."""
         inner = value.source
         totals = np.zeros((2, step.plan.outputs))
         before: tuple[slice, Array] | None = None
@@ -139,10 +139,10 @@ class Strips(Painting):
         totals = np.zeros((2, step.kernel.outputs))
         up = step.kernel.up[0]
         for top, bottom in self._bands(step, chain):
-            rows = top // up, ceil(bottom / up)
-            source, source_top = self._band(chain, value, *self._sources(step, rows))
+            sites = top // up, ceil(bottom / up)
+            source, source_top = self._band(chain, value, *self._sources(step, sites))
             part = None if target is None else target[top:bottom]
-            totals += self.convolve(step, source, part, top, rows, source_top)
+            totals += self.convolve(step, source, part, top, sites, source_top)
             BUFFERS.give(source.source)
         return totals
 
@@ -150,22 +150,22 @@ class Strips(Painting):
         """Rows `first` to `last`, or a few more, of the chain's output, and the row that they begin with."""
         *above, (step, normalization) = chain
         up = step.kernel.up[0]
-        rows = first // up, ceil(last / up)
+        sites = first // up, ceil(last / up)
         source, source_top = value, 0
         if above:
-            source, source_top = self._band(above, value, *self._sources(step, rows))
+            source, source_top = self._band(above, value, *self._sources(step, sites))
         height, width, channels = self.shape(step)
-        top, bottom = rows[0] * up, min(rows[1] * up, height)
+        top, bottom = sites[0] * up, min(sites[1] * up, height)
         output = BUFFERS.take((bottom - top, width, channels))
-        self.convolve(step, source, output, top, rows, source_top)
+        self.convolve(step, source, output, top, sites, source_top)
         if above:
             BUFFERS.give(source.source)
         return step.reading(output, normalization), top
 
-    def _sources(self, step: Step, rows: tuple[int, int]) -> tuple[int, int]:
-        """The first row of the step's input that the kernel's positions `rows` need, and the one after the last."""
+    def _sources(self, step: Step, sites: tuple[int, int]) -> tuple[int, int]:
+        """The first row of the step's input that a range of rows of sites needs, and the one after the last."""
         stride = step.kernel.stride[0]
-        table = self.table(step, 0)[rows[0] * stride : (rows[1] - 1) * stride + step.kernel.span[0]]
+        table = self.table(step, 0)[sites[0] * stride : (sites[1] - 1) * stride + step.kernel.span[0]]
         table = table[table >= 0]
         return int(table.min()), int(table.max()) + 1
 

@@ -63,5 +63,5 @@ class TorchPainter:
     @torch.inference_mode()
     def paint_tensor(self, x: Tensor) -> Tensor:
         """See `tensors.TensorPainter`."""
-        painting = self.network(x if x.is_floating_point() else x.float())
+        painting: Tensor = self.network(x if x.is_floating_point() else x.float())
         return painting if x.is_floating_point() else painting.clamp_(0, 255).round_().to(x.dtype)

@@ -6,7 +6,7 @@ CUDA graph: all kernels in one launch.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 from threading import Lock
@@ -24,9 +24,10 @@ from artlives.blocks.padding import pad
 from artlives.engines.painter import Array, Report, Way
 from artlives.engines.tensors import paint_arrays
 
-# Sizes whose graphs are kept, each with the memory of one picture.
+# Shapes of pictures whose graphs are kept, the latest ones. A graph holds the memory of its pictures' activations.
 GRAPHS = 4
-# Pixels of all pictures together; more take so long that launching their kernels is nothing.
+# Pixels of a batch, all pictures together, up to which a graph is recorded: beyond, the time of launching kernels is
+# small beside theirs.
 LARGEST_GRAPH = 1 << 23
 
 
@@ -134,7 +135,7 @@ class TritonPainter:
         painting = torch.empty_like(picture)
         kept: dict[int, Tensor] = {}
         for i, step in enumerate(self.steps):
-            value = value._replace(reach=step.plan.reflected)
+            value = value._replace(reflected=step.plan.reflected)
             if not step.plan.normalized:
                 together = painting.view(n, picture.shape[1], -1, 3 * self.side_by_side)
                 triton_kernels.run(step.kernel, value, together, gain=(GAIN, GREY))
@@ -146,13 +147,13 @@ class TritonPainter:
                 value = value._replace(residual=kept.pop(step.plan.adds))
         return painting[:, :h, :w].permute(0, 3, 1, 2)
 
-    def _normalized(self, step: Step, value: Reading, keep: Tensor | None) -> Reading:
-        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `keep`."""
+    def _normalized(self, step: Step, value: Reading, kept: Tensor | None) -> Reading:
+        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `kept`."""
         n, height, width, _ = value.source.shape
         (sy, sx), (uy, ux) = step.kernel.stride, step.kernel.up
         shape = n, height // sy * uy, width // sx * ux, step.plan.outputs
         output = torch.empty(shape, dtype=self.dtype, device=self.device)
-        statistics = triton_kernels.run(step.kernel, value, output, keep=keep, statistics=True)
+        statistics = triton_kernels.run(step.kernel, value, output, kept=kept, statistics=True)
         assert statistics is not None
         assert step.gamma is not None
         assert step.beta is not None
@@ -185,11 +186,16 @@ def side_by_side(weight: Tensor, pixels: int) -> Tensor:
 
 
 class _Graph:
-    """The kernels of one size of picture, recorded once and launched together; input and output have their places."""
+    """A CUDA graph: the kernels of one shape of pictures, recorded once and launched together.
 
-    def __init__(self, paint: Any, x: Tensor) -> None:
+    Args:
+        paint: (N, 3, H, W) to the same; what is recorded.
+        x: pictures of that shape and dtype.
+    """
+
+    def __init__(self, paint: Callable[[Tensor], Tensor], x: Tensor) -> None:
         self.x = x.clone()
-        # Recording allows no trial of configurations: so these have to be over before, on a stream beside.
+        # Tiles cannot be measured while a graph is recorded: the calls that this takes come first, on another stream.
         stream = torch.cuda.Stream(x.device)
         stream.wait_stream(torch.cuda.current_stream(x.device))
         with torch.cuda.stream(stream):

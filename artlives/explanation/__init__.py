@@ -1,0 +1,1 @@
+"""The page that shows what a style's layers do to a photo."""

@@ -70,7 +70,8 @@ def filmstrip(network: StyleNetwork, layers: tuple[Layer, ...], photo: Tensor) -
 
 def first_filters(network: StyleNetwork) -> Image.Image:
     """The first convolution's filters in colour, an input of its own for each; gray is a weight of zero."""
-    weights = next(network.parameters()).detach().float().cpu()  # (outputs, 3, k, k)
+    # (outputs, 3, k, k)
+    weights = next(network.parameters()).detach().float().cpu()
     # A filter, and below a channel, that is the same throughout must not be divided by 0.
     strongest = weights.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-6)
     tiles = [colours(weight).convert("RGBA") for weight in 127.5 + 127.5 * weights / strongest]

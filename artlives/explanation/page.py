@@ -25,6 +25,7 @@ from artlives.plan import reduction
 from artlives.training.perceptual import Perceptual
 from artlives.training.tensors import from_pixels
 
+# The page's file, and the folder of its pictures beside it.
 PAGE, PICTURES = "index.html", "pictures"
 # Pixels of the longer side: of the photo that goes through the network, as wide as a column of the page; and of what is
 # made from noise, which takes seconds a picture.

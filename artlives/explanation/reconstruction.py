@@ -21,7 +21,7 @@ SMOOTHNESS = 3e-6
 
 
 def content_kept(perceptual: Perceptual, picture: Tensor, layer: str) -> Tensor:
-    """A picture of the same features at `layer`, place by place; both (1, 3, H, W) in 0..255."""
+    """A picture of the same features at `layer`, position by position; both (1, 3, H, W) in 0..255."""
     with torch.no_grad():
         target = perceptual(picture, [layer])[layer]
     return _optimized(picture, lambda x: content_loss(perceptual(x, [layer])[layer], target))

@@ -53,7 +53,8 @@ def load(path: Path, recipe: Recipe, parts: Parts, device: torch.device) -> Reac
         reached = Reached(state["step"], state["recent"])
     except FileNotFoundError:
         raise ArtlivesError(f"{path} is not there: start without --resume") from None
-    except Exception as error:  # torch.load raises many kinds for a damaged file
+    except Exception as error:
+        # For a damaged file, torch.load raises many kinds of exceptions.
         raise ArtlivesError(f"{path} cannot be read: start without --resume ({error})") from error
     if differing:
         raise ArtlivesError(
@@ -67,7 +68,8 @@ def is_unfinished(path: Path) -> bool:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return bool(state["step"] < state["recipe"]["steps"])
-    except Exception:  # none, or a damaged one: torch.load raises many kinds
+    except Exception:
+        # There is none, or a damaged one, for which torch.load raises many kinds of exceptions.
         return False
 
 

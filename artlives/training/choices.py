@@ -10,6 +10,7 @@ from artlives.blocks.initialization import kaiming_normal_, normal_, trunc_norma
 from artlives.blocks.optimization import SGD, Adadelta, Adagrad, Adam, RMSprop
 from artlives.engines.network import Convolution, StyleNetwork, Upsampling
 
+# By the names of `recipe.CHOICES`.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "sgd": SGD,
     "momentum": partial(SGD, momentum=0.9),

@@ -29,6 +29,7 @@ SMALLEST = 2 * (BORDER + SURROUNDINGS) + 32
 # Of the mean squared error, 0..1: that of equal pictures counts as this, 100 dB, rather than as an infinite PSNR.
 LEAST_ERROR = 1e-10
 
+# Each figure's unit or scale, and which way is better.
 FIGURES = {
     "style": "distance from the painting's texture (lower is better; 1 is none of it)",
     "palette": "distance from the painting's colours, in units of their variance (lower is better)",
@@ -91,7 +92,7 @@ def table(figures: dict[str, float]) -> str:
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
-    """Peak signal-to-noise ratio of two pictures of one shape in 0..255, in dB; at most 100."""
+    """Peak signal-to-noise ratio of two pictures in 0..255 of one shape, such as (N, 3, H, W), in dB; at most 100."""
     error = ((a - b) / 255).square().mean().item()
     return -10 * math.log10(max(error, LEAST_ERROR))
 

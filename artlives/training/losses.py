@@ -44,7 +44,7 @@ def content_loss(
     """Squared difference of two pictures' features, added up, over that of the target; "l1": of absolute values.
 
     `features` and `target` are (N, C, H, W) of one perceptual layer; a number >= 0 in fp32, 0 for equal pictures,
-    about 1 for unrelated ones. `magnitude` takes the place of the target's own `magnitude_of`. Johnson et al. 2016,
+    about 1 for unrelated ones. `magnitude` is used instead of the target's own `magnitude_of`. Johnson et al. 2016,
     equation 2, but relative.
     """
     difference = magnitude_of(features - target, cost)
@@ -52,7 +52,10 @@ def content_loss(
 
 
 def magnitude_of(features: Tensor, cost: str = "mse") -> Tensor:
-    """The sum of squares of `features`, or of absolute values for "l1", in fp32: what content is relative to."""
+    """The sum of squares of `features`, of any shape, or of absolute values for "l1": () in fp32.
+
+    It is what `content_loss` is relative to.
+    """
     return COSTS[cost](features).sum(dtype=torch.float32)
 
 
@@ -130,6 +133,7 @@ def js_divergence(p: Tensor, q: Tensor) -> Tensor:
     return (kl_divergence(p, mean) + kl_divergence(q, mean)) / 2
 
 
+# Costs of style that compare each channel's distribution instead of Gram matrices, by name.
 DIVERGENCES = {"kl": kl_divergence, "js": js_divergence}
 
 
@@ -185,7 +189,8 @@ class Palette(NamedTuple):
 def palette(paintings: Sequence[Tensor]) -> Palette:
     """The colours of paintings (1, 3, H, W) in 0..255, all their pixels counted alike."""
     device = paintings[0].device
-    pixels = torch.cat([x.float().flatten(2)[0].T for x in paintings]).cpu()  # MPS knows no eigenvectors
+    # On the CPU, since MPS has no `eigh`.
+    pixels = torch.cat([x.float().flatten(2)[0].T for x in paintings]).cpu()
     # A painting of nearly one hue must not make a grey level's difference a large one.
     covariance = pixels.T.cov() + torch.eye(3) * PALETTE_NOISE**2
     spreads, axes = torch.linalg.eigh(covariance)
@@ -204,7 +209,8 @@ def palette_loss(painted: Tensor, target: Palette) -> Tensor:
     The mean squared difference of quantiles along each direction, where the painting's variance is 1: the sliced
     Wasserstein distance (Rabin et al. 2011, "Wasserstein barycenter and its application to texture mixing").
     """
-    pixels = painted.float().flatten(2).transpose(1, 2)  # (N, H * W, 3)
+    # (N, H * W, 3)
+    pixels = painted.float().flatten(2).transpose(1, 2)
     along = ((pixels - target.mean) @ target.directions).transpose(1, 2).sort(2).values
     return (along - _resampled(target.quantiles, along.shape[2])).square().mean()
 
@@ -254,8 +260,8 @@ def steadiness_loss(first: Tensor, second: Tensor, shift: tuple[int, int]) -> Te
     """
     down, right = shift
     h, w = first.shape[2:]
-    common, other = first[:, :, down:, right:], second[:, :, : h - down, : w - right]
-    error = ((common - other) / 255).square()
+    overlap, other = first[:, :, down:, right:], second[:, :, : h - down, : w - right]
+    error = ((overlap - other) / 255).square()
     inner = error[:, :, FRAME:-FRAME, FRAME:-FRAME]
     frame = (error.sum() - inner.sum()) / (error.numel() - inner.numel())
     return (error.mean() + frame) / 2

@@ -133,7 +133,8 @@ class Objective:
                     features[layer], content.features[place], self.content_cost, content.magnitudes[place]
                 )
                 content_distance = content_distance + self.content_weights[place] * loss
-        colours = palette_loss(halved(halved(painted)), self.palette)  # without single pixels' noise
+        # At a quarter of the size, where single pixels' noise is averaged out.
+        colours = palette_loss(halved(halved(painted)), self.palette)
         return Distances(content_distance, style, colours, tone_loss(painted, content.tones))
 
     def _content_layers(self, scale: int) -> list[str]:

@@ -17,12 +17,13 @@ from torch.autograd import Function
 from artlives.errors import ArtlivesError, needs
 from artlives.files import shipped_folder
 
+# The convolutions that are computed, each with its ReLU, as Simonyan & Zisserman 2014 count them.
 LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4")
 # Before these, the picture is halved by max pooling.
 _POOLED = ("conv2_1", "conv3_1")
 # Of the picture and of every layer's features.
 _CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 256)
-# The convolutions' places in torchvision's own network.
+# The convolutions' indices in torchvision's `vgg19().features`.
 _INDICES = (0, 2, 5, 7, 10, 12, 14, 16)
 
 # Among the models: half precision, 4.7 MB.
@@ -130,7 +131,8 @@ def _read(path: Path | str) -> tuple[dict[str, Tensor], tuple[tuple[float, ...],
 
         try:
             state = {name: value.float() for name, value in load_file(path).items()}
-            state["conv1_1.weight"] = state["conv1_1.weight"].flip(1)  # BGR to RGB
+            # BGR to RGB.
+            state["conv1_1.weight"] = state["conv1_1.weight"].flip(1)
         except (OSError, SafetensorError, KeyError) as error:
             raise ArtlivesError(
                 f"cannot read the perceptual network's weights from {path}: {error}"
@@ -138,7 +140,7 @@ def _read(path: Path | str) -> tuple[dict[str, Tensor], tuple[tuple[float, ...],
         return state, _CAFFE
     if path == TORCHVISION:
         needs("--perceptual torchvision", "train", "torchvision")
-        # Takes seconds to import.
+        # Imported here, since it takes seconds.
         from torchvision.models import VGG19_Weights
 
         try:
@@ -151,7 +153,8 @@ def _read(path: Path | str) -> tuple[dict[str, Tensor], tuple[tuple[float, ...],
     else:
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file makes torch.load raise anything
+        except Exception as error:
+            # For a damaged file, torch.load raises many kinds of exceptions.
             reason = str(error).partition("\n")[0]
             raise ArtlivesError(
                 f"cannot read the perceptual network's weights from {path}: {reason}"

@@ -23,6 +23,7 @@ LEARNING_RATES = {
     "adadelta": 1.0,
     "adam": 3e-3,
 }
+# The lecture's choices, by the names of a recipe's fields.
 CHOICES = {
     "optimizer": tuple(LEARNING_RATES),
     "init": ("uniform", "normal", "truncated-normal", "xavier", "kaiming"),
@@ -106,8 +107,9 @@ class Recipe:
         return activated(STYLE_NETWORK, self.activation)
 
 
+# What each preset changes of a recipe's defaults.
 PRESETS: dict[str, dict[str, Any]] = {
-    # Trained styles' weights know photos already: fewer steps are needed from their mean, whatever the painting.
+    # From the mean of trained styles' weights, which paint photos already, fewer steps are needed for any painting.
     "quick": {"steps": 320, "start": MEAN, "learning_rate": 2e-3},
     "standard": {"steps": 1500},
     "best": {"steps": 4000, "batch_size": 8},
@@ -117,7 +119,7 @@ PRESET_OF = {"cpu": "quick", "mps": "standard", "cuda": "best"}
 
 
 def recipe(preset: str, file: Mapping[str, Any] | None = None, **given: Any) -> Recipe:
-    """The preset's recipe, in which those of `file` take the place of the preset's, and `given` ones of both.
+    """The preset's recipe, in which options of `file` override the preset's, and `given` ones override both.
 
     Options that are None are not given. Weights start as random where `init` or `activation` is given, but no `start`.
     """

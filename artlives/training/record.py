@@ -45,6 +45,7 @@ class Record:
         return entries
 
     def add_preview(self, step: int, picture: Photo) -> None:
+        """Writes the preview of a step."""
         images.save(picture, self.folder / f"preview-{step:05}.jpg")
 
     def previews(self) -> dict[int, Path]:
@@ -78,7 +79,8 @@ class Record:
 
     def draw_losses(self) -> None:
         """Writes the plot of the losses over the steps."""
-        from matplotlib.figure import Figure  # takes a second to import
+        # Imported here, since it takes a second.
+        from matplotlib.figure import Figure
 
         entries = self.entries()
         steps = [entry["step"] for entry in entries]

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Report:
-    """What is told of a training while it goes on: override what you want to know.
+    """The events of a training, as methods that do nothing: override those of interest.
 
     Of several processes, the first alone tells. What a method raises ends the training.
     """
@@ -94,7 +94,7 @@ def train(
         device: "auto", "cpu", "cuda", "mps", or torch's. Under torchrun, all processes train the style together.
         resume: go on from the checkpoint in the folder runs/NAME, to the very same result.
         overwrite: replace a style that is there, or a training in runs/NAME that is not finished.
-        report: is told how it goes.
+        report: its methods are called as the training goes on.
         **fields: attributes of a `Recipe`, such as `steps` and `start`; they override `recipe`. None is not given.
 
     Raises:

@@ -1,7 +1,8 @@
 """The selfie page and the service behind it: FastAPI on uvicorn, on the user's own machine.
 
-app.py          the routes
-settings.py     what a request may ask for
+app.py          the application: the API and the page
+api.py          the routes of the API
+requests.py     what a request may ask for
 uploads.py      a request's picture, within limits
 studio.py       the styles in memory, the queue, painting off the event loop
 live.py         the camera's stream, painted

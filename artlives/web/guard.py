@@ -21,10 +21,15 @@ from starlette.websockets import WebSocketClose
 
 from artlives.web.problems import Problem
 
-RATE, BURST = 20.0, 100  # requests that cost work: a second in the long run, and at once
-CLIENTS = 1000  # addresses whose rate is remembered
-OPEN = {"/healthz"}  # answered without a token
+# Requests other than GET and HEAD that an address of another machine may send: RATE a second in the long run, BURST at
+# once (a token bucket).
+RATE, BURST = 20.0, 100
+# Addresses whose rate is remembered, the latest ones: a bound on memory.
+CLIENTS = 1000
+# Paths that are answered without a token.
+OPEN = {"/healthz"}
 
+# The page loads nothing from another host, and no other page can frame it. Paintings are blobs.
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,6 +38,7 @@ CSP = (
 DOCS_CSP = CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
     "blob:;", "blob: data:;", 1
 )
+# Of every response.
 HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
@@ -68,6 +74,7 @@ class Guard:
         self._allowances: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that is refused; pass on any other, and add `HEADERS` to its response."""
         if scope["type"] == "lifespan":
             return await self.app(scope, receive, send)
 
@@ -122,7 +129,8 @@ class Guard:
         if self.token is None or path in OPEN:
             return None
         _, port = request.scope.get("server") or ("", 0)
-        cookie = f"artlives-{port}"  # the ports of a host share their cookies
+        # The ports of a host share their cookies: each service has a name of its own.
+        cookie = f"artlives-{port}"
         in_link = request.query_params.get("token")
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not any(self._is_token(given) for given in (in_link, bearer, request.cookies.get(cookie))):
@@ -143,8 +151,9 @@ class Guard:
 
     def _check_rate(self, request: HTTPConnection) -> None:
         address = request.client.host if request.client else ""
+        # Requests of this machine are limited by the studio's slots alone.
         if _is_loopback(address):
-            return  # the person at this machine, for whom the queue is limit enough
+            return
         now = time.monotonic()
         allowance, since = self._allowances.pop(address, (BURST, now))
         allowance = min(BURST, allowance + (now - since) * RATE)

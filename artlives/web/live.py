@@ -1,14 +1,15 @@
 """The camera's stream, painted: frames come and go over one WebSocket, and the newest wins.
 
 The client sends its settings as JSON text, then frames as binary JPEG, PNG or WebP; each painted frame
-comes back as binary JPEG. While one is painted, a newer frame takes the place of one that waits: none
-pile up. What is wrong with settings or a frame is answered as JSON text, {"detail": ...}.
+comes back as binary JPEG. One frame waits while another is painted; a newer one replaces it, so that frames do not
+queue. What is wrong with settings or a frame is answered as JSON text, {"detail": ...}.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -20,12 +21,18 @@ from artlives.web.problems import Problem, of_picture
 from artlives.web.requests import LiveSettings, parse
 from artlives.web.studio import Job, Studio, find
 
+# Sessions at a time. Each has one frame in the studio's queue at most, so this bounds how long a frame waits there.
 MAX_SESSIONS = 8
+# Of a frame as it is sent: they bound the memory that a session takes.
 MAX_FRAME_BYTES = 1_000_000
 MAX_FRAME_PIXELS = 2_000_000
-FRAME_SIDE = 1024  # pixels of the longer side; a larger frame is reduced
+# Pixels of the longer side that a larger frame is reduced to, which bounds the time that it is painted in.
+FRAME_SIDE = 1024
+# Of JPEG, 1 to 100: less than `uploads.encode` takes for a picture that is kept.
 QUALITY = 85
+# Seconds without a message, after which a session is closed, so that others can have it.
 IDLE_SECONDS = 60
+# WebSocket close codes of IANA's registry: going away, and try again later.
 CLOSED_IDLE, CLOSED_FULL = 1001, 1013
 
 
@@ -50,19 +57,34 @@ class Live:
 
 
 class Session:
+    """One client's stream: a task receives settings and frames, another paints the newest frame.
+
+    Args:
+        socket: the client's, accepted.
+        studio: what paints.
+
+    Attributes:
+        chosen: the style and the settings that frames are painted with; None before the client sent any.
+        frame: the newest one, encoded, that is not painted yet.
+        arrived: set when there is one.
+    """
+
     def __init__(self, socket: WebSocket, studio: Studio) -> None:
         self.socket = socket
         self.studio = studio
         self.chosen: tuple[styles.Style, LiveSettings] | None = None
-        self.frame: bytes | None = None  # the newest that is not painted yet
+        # The newest that is not painted yet.
+        self.frame: bytes | None = None
         self.arrived = asyncio.Event()
 
     async def run(self) -> None:
+        """Serve until the client disconnects or sends nothing for `IDLE_SECONDS`."""
         tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._paint())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()  # raises what ended it
+                # Raises the exception that ended the task.
+                task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -78,12 +100,13 @@ class Session:
             if message["type"] == "websocket.disconnect":
                 return
             if message.get("text") is not None:
-                await self._settle(message["text"])
+                await self._take_settings(message["text"])
             else:
                 self.frame = message["bytes"]
                 self.arrived.set()
 
-    async def _settle(self, text: str) -> None:
+    async def _take_settings(self, text: str) -> None:
+        """Paint the frames to come with these settings; if they are wrong, those before stay."""
         try:
             settings = parse(LiveSettings, _json_object(text))
             self.chosen = find(settings.style), settings
@@ -100,7 +123,8 @@ class Session:
                 await self.socket.send_bytes(painted)
             except Problem as problem:
                 await self._say(problem)
-            except (WebSocketDisconnect, RuntimeError):  # it closed while its frame was painted
+            except (WebSocketDisconnect, RuntimeError):
+                # The socket was closed while its frame was painted.
                 return
 
     async def _painted(self, frame: bytes) -> bytes:
@@ -108,21 +132,21 @@ class Session:
             raise Problem(422, "Send the settings as JSON text before the first frame.")
         if len(frame) > MAX_FRAME_BYTES:
             raise Problem(413, f"A frame may have {MAX_FRAME_BYTES // 1000} kB.")
-        (style, settings), on_files = self.chosen, self.studio.on_files
-        photo = await on_files(uploads.decode, frame, FRAME_SIDE, MAX_FRAME_PIXELS)
+        (style, settings), in_file_pool = self.chosen, self.studio.in_file_pool
+        photo = await in_file_pool(uploads.decode, frame, FRAME_SIDE, MAX_FRAME_PIXELS)
         job = Job(photo, style, settings.of_painting())
         try:
             painting = await self.studio.paint(job)
         except ArtlivesError as error:
             raise of_picture(error) from None
-        data, _ = await on_files(uploads.encode, painting, "jpeg", QUALITY)
+        data, _ = await in_file_pool(uploads.encode, painting, "jpeg", QUALITY)
         return data
 
     async def _say(self, problem: Problem) -> None:
         await self.socket.send_text(json.dumps({"detail": problem.detail}))
 
 
-def _json_object(text: str) -> dict:
+def _json_object(text: str) -> dict[str, Any]:
     try:
         given = json.loads(text)
     except (ValueError, RecursionError):

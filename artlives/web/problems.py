@@ -17,6 +17,7 @@ class Problem(HTTPException):
     """An answer that is an error: `detail` is one sentence that says what to do about it."""
 
     def response(self) -> Response:
+        """The problem as a response."""
         content = {
             "type": "about:blank",
             "title": HTTPStatus(self.status_code).phrase,
@@ -33,10 +34,11 @@ def of_picture(error: ArtlivesError, status: int = 422) -> Problem:
 
 
 def gone() -> Response:
-    """What a client gets that is no longer there: nobody reads it."""
+    """The response to a client that has disconnected: nobody reads it. 499 is nginx's status for that."""
     return Response(status_code=499)
 
 
+# The sentence for a status that a framework raises, instead of its phrase.
 SENTENCES = {
     404: "There is nothing here: the page is at /, the service is described at /docs.",
     405: "This address answers to another method: see /docs.",
@@ -44,6 +46,7 @@ SENTENCES = {
 
 
 async def on_http(request: Request, error: HTTPException) -> Response:
+    """A `Problem` as it is, and any other error of HTTP as one."""
     if isinstance(error, Problem):
         return error.response()
     headers: Mapping[str, str] | None = error.headers
@@ -51,13 +54,16 @@ async def on_http(request: Request, error: HTTPException) -> Response:
 
 
 async def on_gone(request: Request, error: Exception) -> Response:
+    """The client disconnected while its request was read."""
     return gone()
 
 
 async def on_failure(request: Request, error: Exception) -> Response:
+    """An error of ours: the traceback goes to the terminal, not to the client."""
     return Problem(500, "Something went wrong here; the terminal that runs artlives says what.").response()
 
 
+# By the exception that they answer, as Starlette takes them.
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     HTTPException: on_http,
     ClientDisconnect: on_gone,

@@ -1,4 +1,4 @@
-"""What a request may ask for, in a form, a query or a live message; and how OpenAPI is told of it."""
+"""What a request may ask for, in a form, a query or a live message; and its description for OpenAPI."""
 
 from __future__ import annotations
 
@@ -126,6 +126,7 @@ def describe(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
+# The problems that OpenAPI lists for a request with a picture.
 ERRORS = (
     ("408", "The upload took too long."),
     ("413", "The picture has too many bytes or pixels."),

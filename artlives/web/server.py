@@ -12,7 +12,8 @@ from pathlib import Path
 
 from artlives.errors import ArtlivesError, needs
 
-GRACE = 30  # seconds that running requests get after SIGTERM
+# Seconds that running requests get after SIGTERM, before their connections are closed.
+GRACE = 30
 
 
 def serve(
@@ -46,7 +47,8 @@ def serve(
     here = _own_address() if ipaddress.ip_address(address).is_unspecified else address
     names = frozenset({host.lower(), socket.gethostname().lower(), f"{socket.gethostname().lower()}.local"})
 
-    import uvicorn  # these take seconds, and a port that is taken is told at once
+    # Imported after the socket is open: this takes seconds, and a port in use is reported at once.
+    import uvicorn
 
     from artlives import devices
     from artlives.web.app import create_app
@@ -67,14 +69,16 @@ def serve(
             server_header=False,
             proxy_headers=False,
             ws_max_size=2**20,
-            ws_per_message_deflate=False,  # JPEG does not get smaller
+            # Deflate makes a JPEG no smaller.
+            ws_per_message_deflate=False,
             timeout_graceful_shutdown=GRACE,
             ssl_certfile=certificate,
         )
         query = f"?token={token}" if token else ""
         bracketed = f"[{here}]" if ":" in here else here
         announce(f"http{'s' if https else ''}://{bracketed}:{port}/{query}")
-        with suppress(KeyboardInterrupt):  # Ctrl-C is how one ends it
+        # Ctrl-C is the ordinary way to stop it.
+        with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -96,6 +100,7 @@ def _own_address() -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
-            return probe.getsockname()[0]
+            address: str = probe.getsockname()[0]
+            return address
         except OSError:
             return socket.gethostname()

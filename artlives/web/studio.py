@@ -18,14 +18,17 @@ from artlives.settings import Settings
 from artlives.stylizer import Stylizer
 from artlives.web.problems import Problem
 
-PLACES = 32  # requests that are waited for; each may hold an upload and a decoded picture in memory
-RETRY_AFTER = 2  # seconds
+# Requests that are in work or waiting, at most. Each may hold an upload (`uploads.MAX_BYTES`) and a decoded picture in
+# memory, so this bounds what a crowd of clients can take.
+SLOTS = 32
+# Seconds after which a client that found no free slot may ask again, as the Retry-After header tells it.
+RETRY_AFTER = 2
 
 Result = TypeVar("Result")
 
 
 class Full(Problem):
-    """Every place is taken."""
+    """No slot is free."""
 
     def __init__(self) -> None:
         sentence = f"Too many pictures are being painted: try again in {RETRY_AFTER} seconds."
@@ -55,45 +58,52 @@ class Studio:
 
     Args:
         device: as `Stylizer` takes it.
-        places: how many requests may be in work or waiting; others are answered 503.
+        slots: how many requests may be in work or waiting; others are answered 503.
+
+    Attributes:
+        in_flight: how many are.
     """
 
-    def __init__(self, device: str = "auto", places: int = PLACES) -> None:
+    def __init__(self, device: str = "auto", slots: int = SLOTS) -> None:
         self.device = device
-        self.places = places
-        self.taken = 0
+        self.slots = slots
+        self.in_flight = 0
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._stylizers: dict[Path, tuple[int, Stylizer]] = {}
-        # The network uses every core by itself; files are decoded and encoded beside it.
+        # The network uses every core by itself: one thread paints. Two decode and encode files meanwhile.
         self._painter = ThreadPoolExecutor(1, "paint")
-        self._clerks = ThreadPoolExecutor(2, "files")
+        self._file_pool = ThreadPoolExecutor(2, "files")
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Paint until the body is through; the shipped styles are loaded meanwhile."""
+        """Paint jobs while the body runs; all styles are loaded in the meantime."""
         self._painter.submit(self._load_all)
         work = asyncio.create_task(self._work())
         try:
             yield
         finally:
             work.cancel()
-            for pool in (self._painter, self._clerks):
+            for pool in (self._painter, self._file_pool):
                 pool.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one of the places, or raise `Full` if all are taken."""
-        if self.taken >= self.places:
+    def slot(self) -> Iterator[None]:
+        """Hold a slot while the body runs.
+
+        Raises:
+            Full: no slot is free.
+        """
+        if self.in_flight >= self.slots:
             raise Full()
-        self.taken += 1
+        self.in_flight += 1
         try:
             yield
         finally:
-            self.taken -= 1
+            self.in_flight -= 1
 
-    async def on_files(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """Call a function that decodes or encodes on a thread for that."""
-        return await asyncio.get_running_loop().run_in_executor(self._clerks, function, *arguments)
+    async def in_file_pool(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """What `function` returns, which decodes or encodes, called in a thread of the pool for files."""
+        return await asyncio.get_running_loop().run_in_executor(self._file_pool, function, *arguments)
 
     async def paint(self, job: Job) -> Photo:
         """The painting of a job. If the caller is cancelled, it is not painted, or not to the end.
@@ -108,10 +118,11 @@ class Studio:
         loop = asyncio.get_running_loop()
         while True:
             job = await self._jobs.get()
-            # Its client may have gone away while the ones before it were painted, or while it was itself.
+            # Its client may have disconnected while it waited.
             if job.done.cancelled():
                 continue
             outcome = await loop.run_in_executor(self._painter, self._painted, job)
+            # Or while it was painted.
             if job.done.cancelled():
                 continue
             if isinstance(outcome, Exception):
@@ -156,7 +167,8 @@ class Studio:
 
     def _load_all(self) -> None:
         for style in catalogue().values():
-            with suppress(ArtlivesError, OSError):  # whoever asks for it is told
+            # A request for the style reports the error.
+            with suppress(ArtlivesError, OSError):
                 self._stylizer(style)
 
 

@@ -20,10 +20,15 @@ from artlives.images import Photo
 from artlives.web.problems import Problem, of_picture
 from artlives.web.requests import AnySettings, parse
 
+# Bytes of a request's body: a bound on memory, since nothing is written to disk.
 MAX_BYTES = 25_000_000
+# Bytes after which a body that is too large is no longer read to its end: until then, it is read so that the client,
+# which reads no answer while it sends, gets one.
 ABANDONED_BYTES = 4 * MAX_BYTES
+# Pixels of a picture, checked before it is decoded: a bound on memory, of which each takes 3 bytes or more.
 MAX_PIXELS = 50_000_000
-SECONDS = 60  # for the whole upload
+# Seconds for the whole upload.
+SECONDS = 60
 
 
 class InMemoryParser(MultiPartParser):
@@ -70,7 +75,11 @@ async def _form(request: Request) -> tuple[bytes, dict[str, str]]:
 
 
 async def _limited(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The chunks of a body. One that is too large is read and thrown away first: who still sends hears no answer."""
+    """The chunks of a body. Of one that is too large, the rest is read and dropped, up to `ABANDONED_BYTES`.
+
+    Raises:
+        Problem: it is larger than `MAX_BYTES`; raised after it was read, since a client that sends reads no answer.
+    """
     length = 0
     async for chunk in stream:
         length += len(chunk)
@@ -104,7 +113,8 @@ def decode(data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Photo:
                 width, height = image.size
     except Image.DecompressionBombError:
         raise _too_many(max_pixels) from None
-    except Exception:  # a parser that is fed garbage may raise anything; `load` says for people what it is
+    except Exception:
+        # A damaged file may raise any exception; `load` below raises one with a message.
         width = height = 0
     if width * height > max_pixels:
         raise _too_many(max_pixels)

@@ -102,7 +102,8 @@ def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jo
 
 
 def test_small_pictures_are_painted_side_by_side_and_large_ones_one_by_one(jobs, monkeypatch):
-    monkeypatch.setattr(batch, "MEGAPIXEL", 30 * 56)  # jobs from 06 on are larger
+    # Jobs from 06 on are larger.
+    monkeypatch.setattr(batch, "MEGAPIXEL", 30 * 56)
     monkeypatch.setattr("artlives.core.default_threads", lambda: 2)
     monkeypatch.setattr(batch, "ROOM", 1)
     together = threading.Barrier(2, timeout=30)
@@ -155,7 +156,8 @@ def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypa
         return images.load(source)
 
     def save(photo, target):
-        time.sleep(0.002)  # the disk is slower than the network
+        # The disk is slower than the network.
+        time.sleep(0.002)
         images.save(photo, target)
         count(-1)
 

@@ -70,7 +70,8 @@ def style(style_file):
 
 def workers():
     """The processes of this cluster that hold the model."""
-    import psutil  # comes with ray
+    # psutil comes with ray.
+    import psutil
 
     found = []
     for process in psutil.Process().children(recursive=True):
@@ -108,7 +109,8 @@ def test_with_a_worker_killed_in_the_middle_nothing_is_lost_or_doubled(photos, s
     for job in todo.jobs:
         if job.target in painted:
             difference = images.load(job.target).pixels.astype(int) - stylizer(images.load(job.source)).pixels
-            assert np.abs(difference).max() <= 1  # threads add up in another order
+            # Several threads add up in another order than one.
+            assert np.abs(difference).max() <= 1
     todo, *_ = planned(photos, tmp_path / "out", style)
     assert ([job.source for job in todo.jobs], todo.there) == ([f"{photos}/bad.jpg"], 40)
 

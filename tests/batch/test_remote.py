@@ -122,7 +122,8 @@ def test_networks_may_fail_now_and_then(tmp_path, picture):
             continue
         with pytest.raises(ArtlivesError, match=r"3\.png cannot be written: slow down"):
             folder.save(picture, name, 90)
-    assert folder.files() == ["2.png"]  # and nothing half-written
+    # No temporary file is left.
+    assert folder.files() == ["2.png"]
 
 
 def test_what_is_not_there_is_not_asked_for_again(tmp_path):

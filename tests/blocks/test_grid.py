@@ -69,7 +69,8 @@ def test_the_measure_sees_a_wrong_block():
         return Block("spoiled", lambda **arguments: change(right.ours(**arguments)), right.reference, [], [])
 
     def with_wrong_gradient(y):
-        return y + (y.detach() - y) * 1e-3  # the same values
+        # The same values, but a gradient that is off.
+        return y + (y.detach() - y) * 1e-3
 
     zeros_but_one = torch.zeros(2, 8, 11, 15, dtype=torch.float64)
     zeros_but_one[1, 7, 10, 14] = 1e-3

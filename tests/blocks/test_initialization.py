@@ -18,10 +18,13 @@ CALLS = {
     "trunc_normal_": [
         {},
         {"std": 0.02},
-        {"std": 3.0},  # the bounds cut much away
-        {"a": -0.1, "b": 0.1},  # almost all of it
+        # The bounds leave out much of the distribution.
+        {"std": 3.0},
+        # They leave out almost all of it.
+        {"a": -0.1, "b": 0.1},
         {"mean": 1.0, "std": 2.0, "a": 0.0, "b": 9.0},
-        {"mean": -1.9, "a": 0.0, "b": 3.0},  # a tail alone is left
+        # They leave a tail alone.
+        {"mean": -1.9, "a": 0.0, "b": 3.0},
     ],
     "xavier_uniform_": [{}, {"gain": 3.0}],
     "xavier_normal_": [{}, {"gain": 0.5}],

@@ -52,7 +52,8 @@ def test_moves_weights_as_torchs_does(name, arguments, dtype):
         train(reference, theirs, 2, step)
         for mine, other in zip(ours, theirs, strict=True):
             assert (mine - other).abs().max() <= TOLERANCES[dtype] * other.abs().max()
-            other.data.copy_(mine)  # errors of one step, not their growth
+            # Each step starts from the same values, so that its error alone is compared.
+            other.data.copy_(mine)
 
 
 @pytest.mark.parametrize(("name", "arguments"), CASES)

@@ -55,7 +55,8 @@ def ungrouped(name):
         for case in BLOCKS[name].cases
         if case.options.get("groups", 1) == 1
         and not isinstance(case.options.get("padding"), str)
-        and (GPU or case.tensors["input"][-3] < 48)  # the interpreter is slow
+        # Triton's interpreter is slow: it gets the small cases.
+        and (GPU or case.tensors["input"][-3] < 48)
     ]
 
 
@@ -122,7 +123,8 @@ def test_convolution_and_its_adjoints(name, case, dtype):
     assert result.dtype == dtype
     assert result.stride(1) == 1
     close(result, matmul.convolve_transposed(y, weight, biases[1], g, x.shape[2:]), tolerance.forward)
-    if name == "conv_transpose2d":  # an output padding may leave room for further values
+    # An output padding may leave room for further values.
+    if name == "conv_transpose2d":
         y_, y = (t[:, :, : result.shape[2]] for t in (y_, y))
     result = kernels.correlate_weight(x_, y_, g, weight.shape[2:])
     assert result.dtype == dtype
@@ -157,12 +159,12 @@ def test_all_that_surrounds_a_convolution(shape):
         functional.pad(nchw(read).double(), (p,) * 4, "reflect"), weight.double(), bias.double(), stride=s
     )
     target = torch.full_like(nhwc(expected), torch.nan, dtype=torch.float32)
-    keep = torch.full_like(x, torch.nan) if s == 1 else None
+    kept = torch.full_like(x, torch.nan) if s == 1 else None
     statistics = kernels.run(
         kernels.convolution(weight, bias, Geometry((s, s), (p, p))),
         Reading(x, scale, shift, True, residual, p),
         target,
-        keep=keep,
+        kept=kept,
         statistics=True,
     )
     close(nchw(target), expected.cpu(), 1e-5)
@@ -170,8 +172,8 @@ def test_all_that_surrounds_a_convolution(shape):
     scale, shift = kernels.normalization(statistics, gamma, beta)
     result = target * scale[:, None, None] + shift[:, None, None]
     close(nchw(result), normalized(expected, gamma, beta).cpu(), 1e-5)
-    if keep is not None:
-        torch.testing.assert_close(keep, read)
+    if kept is not None:
+        torch.testing.assert_close(kept, read)
 
 
 # (kernel, stride, padding): the network's, an odd kernel, one that reaches beyond the reflection, phases without a tap.
@@ -186,7 +188,7 @@ def test_transposed_convolution_by_phases(shape):
     target = torch.full((2, *expected.shape[2:], 5), torch.nan, device=DEVICE)
     kernel = kernels.transposed_convolution(weight, None, Geometry((s, s), (p, p)))
     whole = all(n % s == 0 for n in expected.shape[2:])
-    statistics = kernels.run(kernel, Reading(x, scale, shift, reach=1), target, statistics=whole)
+    statistics = kernels.run(kernel, Reading(x, scale, shift, reflected=1), target, statistics=whole)
     close(nchw(target), expected.cpu(), 1e-5)
     if whole:
         scale, shift = kernels.normalization(statistics, torch.ones(5).to(DEVICE), torch.zeros(5).to(DEVICE))
@@ -272,7 +274,7 @@ for dtype in (torch.float32, torch.bfloat16):
     affine, y = torch.ones(1, 24), torch.zeros(1, 8, 8, 16, dtype=dtype)
     kernel = kernels.convolution(weight, None, geometry)
     reading = Reading(x, affine, affine, True, x, 1)
-    statistics = kernels.run(kernel, reading, y, keep=torch.empty_like(x), statistics=True)
+    statistics = kernels.run(kernel, reading, y, kept=torch.empty_like(x), statistics=True)
     kernels.correlate_weight(x.permute(0, 3, 1, 2), y.permute(0, 3, 1, 2), geometry, (3, 3))
 kernels.normalization(statistics, affine[0, :16], affine[0, :16])
 kernel = kernels.transposed_convolution(weight.half(), affine[0], Geometry((2, 2), (1, 1)))

@@ -265,7 +265,8 @@ def test_subfolders_keep_their_places(stylize, album, photo_file):
     painted = sorted(path.relative_to(album / "out").as_posix() for path in (album / "out").rglob("*.*"))
     assert painted == ["a-dots.jpg", "b-dots.png", "big-dots-dots.jpg", "summer/beach/a-dots.jpg"]
     assert stylize(album, "-o", album / "out").stderr == "0 painted, 4 there already, 0 failed\n"
-    assert stylize(album).stderr.startswith("8 painted")  # now those in out/ are photos like any other
+    # Without -o, the pictures in out/ are photos like any other.
+    assert stylize(album).stderr.startswith("8 painted")
 
 
 def test_report_of_what_failed(stylize, album, tmp_path):
@@ -335,7 +336,8 @@ def test_killed_in_the_middle_a_second_run_ends_with_the_same_files(
     for name in done:
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     for path in (tmp_path / "out").glob(".artlives-*"):
-        os.utime(path, (0, 0))  # left for as long as it takes to be sure that nobody writes it
+        # Older than `ABANDONED`.
+        os.utime(path, (0, 0))
 
     summary = python(*arguments, tmp_path / "out").stderr.decode().splitlines()[-1]
     assert summary == f"{60 - len(done)} painted, {len(done)} there already, 0 failed"
@@ -494,7 +496,8 @@ def test_no_such_device(run, photo_file, style_file):
 
 def test_interrupt(stylize, photo_file, monkeypatch):
     monkeypatch.setattr(Stylizer, "__call__", lambda *_: signal.raise_signal(signal.SIGINT))
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    # A shell's background jobs ignore SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         result = stylize(photo_file)
     finally:

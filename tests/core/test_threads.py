@@ -41,7 +41,8 @@ def test_a_team_does_the_work_of_several_threads(teams, x):
 
 def test_one_thread_needs_no_team(teams, x):
     materialize(Reading(x), np.empty_like(x), 1)
-    materialize(Reading(x[:4]), np.empty_like(x[:4]), 3)  # rows for one
+    # As many rows as one thread gets.
+    materialize(Reading(x[:4]), np.empty_like(x[:4]), 3)
     assert not teams
 
 

@@ -81,7 +81,8 @@ def test_shipped_styles_paint_as_in_torch(style):
 @pytest.mark.parametrize("size", [(64, 48), (37, 61), (200, 64)])
 @pytest.mark.parametrize("name", LAYERS)
 def test_strips_leave_no_seam(painters, name, size, monkeypatch):
-    monkeypatch.setattr(strips, "BAND_BYTES", 1)  # the lowest bands there are
+    # Bands of the least height.
+    monkeypatch.setattr(strips, "BAND_BYTES", 1)
     pixels, painter = picture(*size), painters[name]
     whole = painted(painter, pixels).astype(int)
     assert np.abs(painted(painter, pixels, way=Way.HALF_STRIPS) - whole).max() <= 2

@@ -67,7 +67,8 @@ def by_onnx(network, folder, metadata):
 def assert_even(painting):
     assert painting.shape == (72, 88, 3)
     assert np.ptp(painting, (0, 1)).max() <= EVEN
-    assert np.ptp(painting[0, 0]) > 1  # it is a colour, not a failure
+    # It is a colour, not a grey.
+    assert np.ptp(painting[0, 0]) > 1
 
 
 @pytest.mark.parametrize("paint", [by_torch, by_core, in_strips])

@@ -46,7 +46,8 @@ def networks():
                 if "norm" in name or name.endswith("bias"):
                     values += torch.randn_like(values) / 4
                 if "_output.conv.weight" in name:
-                    values *= 8  # so that the colours reach from end to end
+                    # So that the output reaches from 0 to 255.
+                    values *= 8
     return networks
 
 
@@ -61,9 +62,8 @@ def picture(*shape):
     return (255 * coarse.repeat_interleave(4, 2).repeat_interleave(4, 3))[..., : shape[2], : shape[3]]
 
 
-DTYPES = {torch.float32: 1, torch.float16: 3} | (
-    {torch.bfloat16: 8} if GPU else {}
-)  # and how far off they may be
+# Grey levels that a painting may be off by, in each dtype.
+DTYPES = {torch.float32: 1, torch.float16: 3} | ({torch.bfloat16: 8} if GPU else {})
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -143,7 +143,8 @@ def test_sizes_that_come_again_are_painted_by_graphs(networks, monkeypatch):
     assert len(paint.graphs) == triton.GRAPHS
     for x, painting in zip(pictures[1:], first[1:], strict=True):
         again, turned = paint.paint_tensor(x), paint.paint_tensor(x.flip(3))
-        assert (again - painting).abs().max() < 1  # other tiles may have been chosen
+        # Another tile may have been chosen, which adds up in another order.
+        assert (again - painting).abs().max() < 1
         assert (turned - paint._paint(x.flip(3))).abs().max() < 1
         assert torch.equal(paint.paint_tensor(x), again)
     assert all(paint.graphs.values())

@@ -60,10 +60,12 @@ def test_filters_in_colour(network):
     assert filters.size == (8 * 8 - 1, 3 * 8 - 1)
     pixels = np.asarray(filters)
     weights = network.modules_of_steps()[0].conv.weight.detach()
-    tile = pixels[8:15, 8:15, :3].astype(float) - 127.5  # the tenth filter, second in the second row
+    # The tenth filter, second in the second row.
+    tile = pixels[8:15, 8:15, :3].astype(float) - 127.5
     expected = weights[9].permute(1, 2, 0).numpy() / weights[9].abs().max().item() * 127.5
     assert np.abs(tile - expected).max() <= 0.51
-    assert not pixels[7, :, 3].any()  # a gap
+    # A gap between tiles.
+    assert not pixels[7, :, 3].any()
 
 
 def test_a_network_without_contrast_is_shown_too(network):

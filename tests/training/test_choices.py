@@ -32,7 +32,8 @@ def test_weights_are_drawn_as_asked(init, std, largest):
 @pytest.mark.parametrize("init", ["uniform", "kaiming"])
 def test_transposed_convolutions_start_without_a_grid(init):
     weight = weights(init)["layers.6_upsampling.conv.weight"]  # (inputs, outputs, 4, 4)
-    phases = weight.unfold(2, 2, 2).unfold(3, 2, 2).sum((2, 3)).flatten(2)  # each one's sum
+    # The sum of each phase.
+    phases = weight.unfold(2, 2, 2).unfold(3, 2, 2).sum((2, 3)).flatten(2)
     torch.testing.assert_close(phases, phases[:, :, :1].expand_as(phases))
     # Whatever was drawn, its scale is that which keeps a signal's: 0.7 * sqrt(2 / inputs).
     assert phases[:, :, 0].std() == pytest.approx(0.7 * (2 / 96) ** 0.5, rel=0.25)

@@ -65,7 +65,8 @@ def test_the_painting_itself_has_no_style_distance(objective, painting):
     distances = objective.distances(pixels, objective.content_of(pixels))
     assert distances.content == 0
     assert distances.style < 1e-3
-    assert distances.palette < 0.01  # of the painting at half its size
+    # Compared with the painting at half its size.
+    assert distances.palette < 0.01
     assert distances.tone < 1e-5
 
 
@@ -112,4 +113,5 @@ def test_the_command_prints_every_figure(photo, painting, perceptual_file, tmp_p
     as_json = CliRunner().invoke(command, [str(a) for a in [*arguments, "--json", "--painting", photo]])
     figures = json.loads(as_json.output)
     assert figures.keys() == FIGURES.keys()
-    assert figures["style"] != pytest.approx(float(table.output.split()[1]), abs=0.01)  # of two paintings now
+    # Compared with two paintings now.
+    assert figures["style"] != pytest.approx(float(table.output.split()[1]), abs=0.01)

@@ -31,5 +31,6 @@ def test_freed_memory_is_used_again():
         )
         for kept in (True, False)
     )
-    assert kept < 100  # of 5 * 32,768
+    # Page faults, of 5 * 32,768 pages.
+    assert kept < 100
     assert given_back > 1000

@@ -22,7 +22,8 @@ def test_longer_presets_take_more_steps():
 
 def test_the_learning_rate_is_the_optimizers_own():
     assert recipe("best").learning_rate == LEARNING_RATES["adam"]
-    assert recipe("quick").learning_rate < LEARNING_RATES["adam"]  # to go on from trained weights
+    # Lower, since it goes on from trained weights.
+    assert recipe("quick").learning_rate < LEARNING_RATES["adam"]
     assert recipe("quick", optimizer="sgd").learning_rate == LEARNING_RATES["sgd"]
     assert recipe("quick", optimizer="sgd", learning_rate=0.5).learning_rate == 0.5
 

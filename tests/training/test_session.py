@@ -125,7 +125,8 @@ def test_a_recipe_is_a_recipe_a_mapping_or_a_file(go, tmp_path):
     ],
 )
 def test_what_is_wrong_is_said_before_anything_begins(go, tmp_path, monkeypatch, options, error, message):
-    monkeypatch.setattr(photos, "Photos", None)  # the start is over when it is called
+    # Called after all checks; None would raise TypeError.
+    monkeypatch.setattr(photos, "Photos", None)
     with pytest.raises(error, match=re.escape(message)) as raised:
         go(**options)
     assert "\n" not in str(raised.value)

@@ -23,7 +23,8 @@ def train(tmp_path, monkeypatch, perceptual_file):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: dict.fromkeys(FIGURES, 0.5))  # takes seconds
+    # The real one takes seconds.
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: dict.fromkeys(FIGURES, 0.5))
 
     def run(*arguments):
         small = ["--steps", 3, "--size", 64, "--batch-size", 1, "--device", "cpu"]
@@ -82,7 +83,8 @@ def test_a_style_or_training_that_is_there_is_not_replaced_by_accident(
     assert style.read_bytes() != before
 
     style.unlink()
-    assert train(*arguments, "--seed", 1, "--resume").exit_code == 0  # finished, but for the style
+    # The training is finished, the style is not written.
+    assert train(*arguments, "--seed", 1, "--resume").exit_code == 0
     checkpoint = tmp_path / "runs/waves/checkpoint.pt"
     state = torch.load(checkpoint)
     torch.save({**state, "step": 2}, checkpoint)
@@ -93,7 +95,8 @@ def test_a_style_or_training_that_is_there_is_not_replaced_by_accident(
 
 
 def test_what_cannot_be_written_is_told_at_the_start(train, painting, photos_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(photos, "Photos", None)  # the start is over when it is called
+    # Called after all checks; None would raise TypeError.
+    monkeypatch.setattr(photos, "Photos", None)
     for target in ("none/style.safetensors", "file/style.safetensors"):
         (tmp_path / "file").touch()
         result = train(painting, "--photos", photos_folder, "-o", target)

@@ -135,9 +135,8 @@ def test_too_little_memory_is_answered_by_the_batch_size_that_fits(new, monkeypa
     content_of = trainer.objective.content_of
 
     def limited(photos):
-        if (
-            photos[:, 0].numel() > fitting * 96 * 96 * 1.2
-        ):  # crops of other sizes are not quite as many pixels
+        # A crop may have a few more pixels than 96 * 96.
+        if photos[:, 0].numel() > fitting * 96 * 96 * 1.2:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
         return content_of(photos)
 
@@ -157,7 +156,8 @@ CHOSEN = [
     (field, name)
     for field, names in CHOICES.items()
     for name in names
-    if (field, name) == ("optimizer", "adam") or name != getattr(Recipe, field)  # all defaults once
+    # The defaults are tried once, as the optimizer adam.
+    if (field, name) == ("optimizer", "adam") or name != getattr(Recipe, field)
 ]
 
 

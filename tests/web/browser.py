@@ -14,7 +14,8 @@ from PIL import Image
 from artlives.web.app import create_app
 
 FACE = Path(__file__).parents[2] / "images" / "astronaut.jpg"
-PATIENCE = 60  # seconds, on a busy machine
+# Seconds, on a busy machine.
+PATIENCE = 60
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -36,7 +37,8 @@ def service(**options):
 def film(path, size=(640, 480), frames=30):
     """A motion JPEG of a face that sways, with the noise of a camera; what Chromium takes for its camera's picture."""
     width, height = size
-    room = width // 16  # to sway in
+    # The face sways this far.
+    room = width // 16
     face = Image.open(FACE).convert("RGB").resize((width + room, width + room), Image.Resampling.BICUBIC)
     noise = np.random.default_rng(0)
     with path.open("wb") as file:

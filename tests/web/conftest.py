@@ -26,15 +26,15 @@ def jpeg(pixels) -> bytes:
 
 
 @pytest.fixture
-def easel(monkeypatch):
+def fake_stylizer(monkeypatch):
     """In place of `Stylizer` in the studio: it waits until it is let paint, and notes what it painted and how."""
-    easel = Easel()
-    monkeypatch.setattr(studio, "Stylizer", lambda style, device: easel)
-    yield easel
-    easel.go.set()
+    fake_stylizer = FakeStylizer()
+    monkeypatch.setattr(studio, "Stylizer", lambda style, device: fake_stylizer)
+    yield fake_stylizer
+    fake_stylizer.go.set()
 
 
-class Easel:
+class FakeStylizer:
     def __init__(self):
         self.go = threading.Event()
         self.started = threading.Semaphore(0)

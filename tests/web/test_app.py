@@ -55,17 +55,18 @@ def test_paints_as_the_stylizer_does(client, png, pixels, style_file, settings):
         assert np.array_equal(pixels_of(response), expected)
 
 
-def test_brush_and_one_pass_reach_the_stylizer(easel, client, png):
-    easel.go.set()
+def test_brush_and_one_pass_reach_the_stylizer(fake_stylizer, client, png):
+    fake_stylizer.go.set()
     for brush in passes.BRUSHES:
         assert post(client, png, style="dots", brush=brush, one_pass=True).status_code == 200
     assert post(client, png, style="dots").status_code == 200
     assert client.post("/api/sheet", data={"brush": "finer"}, files={"file": png}).status_code == 200
-    asked = [(settings.brush, settings.one_pass) for settings in easel.settings]
+    asked = [(settings.brush, settings.one_pass) for settings in fake_stylizer.settings]
     assert asked == [
         *((brush, True) for brush in passes.BRUSHES),
         ("default", False),
-        *[("finer", False)] * 2,  # styles
+        # One for each style.
+        *[("finer", False)] * 2,
     ]
 
 
@@ -80,7 +81,8 @@ def test_size_and_format(client):
 
 def test_orientation_is_applied_and_place_is_not_passed_on(client):
     exif = Image.Exif()
-    exif[0x0112] = 6  # lies on its side
+    # Orientation 6: the picture lies on its side.
+    exif[0x0112] = 6
     exif[0x8825] = {1: "N", 2: (51.0, 0.0, 0.0)}
     data = picture_bytes(Image.new("RGB", (60, 40)), "JPEG", exif=exif)
     painting = Image.open(io.BytesIO(post(client, data, style="dots").content))
@@ -102,7 +104,8 @@ def test_sheet_shows_the_photo_and_every_style(client, png):
 
 @pytest.mark.parametrize("side", [8000, 50_000])
 def test_a_bomb_is_refused_by_its_header(client, monkeypatch, side):
-    monkeypatch.setattr(images, "load", None)  # would fail: nothing may decode it
+    # Decoding would raise an exception.
+    monkeypatch.setattr(images, "load", None)
     header = b"IHDR" + side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     chunk = len(header[4:]).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
     response = post(client, b"\x89PNG\r\n\x1a\n" + chunk + b"\x00\x00\x00\x00IDAT", style="dots")
@@ -192,7 +195,8 @@ def test_no_upload_touches_the_disk(client, monkeypatch):
 
     noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8)
     data = picture_bytes(Image.fromarray(noise), "PNG")
-    assert len(data) > 2_000_000  # more than Starlette would keep in memory
+    # More bytes than Starlette's own parser keeps in memory.
+    assert len(data) > 2_000_000
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     assert post(client, data, style="dots", size=64).status_code == 200
 

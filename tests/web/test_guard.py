@@ -94,7 +94,8 @@ def test_scripts_give_the_token_in_the_query_or_as_bearer(public):
     with live(public, f"?token={TOKEN}"):
         pass
     response = public.post(f"/api/stylize?style=dots&token={TOKEN}", content=b"no picture")
-    assert response.status_code == 415  # the token is no setting
+    # The token is not taken for a setting, which would be answered 422.
+    assert response.status_code == 415
 
 
 def test_the_link_lets_the_page_in_by_a_cookie(public):

@@ -30,13 +30,13 @@ def test_frames_come_back_painted(client, jpeg, style_file):
             assert np.abs(painted.astype(int) - expected).mean() < 12
 
 
-def test_frames_are_painted_in_one_pass(easel, client, jpeg):
-    easel.go.set()
+def test_frames_are_painted_in_one_pass(fake_stylizer, client, jpeg):
+    fake_stylizer.go.set()
     with live(client) as socket:
         socket.send_text(settings())
         socket.send_bytes(jpeg)
         socket.receive_bytes()
-    assert easel.settings[0].one_pass is True
+    assert fake_stylizer.settings[0].one_pass is True
 
 
 def test_styles_are_read_when_settings_come_not_for_each_frame(client, jpeg, monkeypatch):
@@ -76,19 +76,20 @@ def test_settings_change_on_the_way(client, jpeg):
     assert np.abs(frames[1] - photo).mean() > 10
 
 
-def test_the_newest_frame_wins_and_none_pile_up(shipped, easel, client):
+def test_the_newest_frame_wins_and_none_pile_up(shipped, fake_stylizer, client):
     with live(client) as socket:
         socket.send_text(settings())
         socket.send_bytes(frame(50))
-        assert easel.started.acquire(timeout=20)
+        assert fake_stylizer.started.acquire(timeout=20)
         for width in (60, 70, 80, 90):
             socket.send_bytes(frame(width))
         socket.send_text("no settings")
-        assert "JSON object" in socket.receive_json()["detail"]  # so the frames before it have arrived
-        easel.go.set()
+        # The answer comes after the frames before it have arrived.
+        assert "JSON object" in socket.receive_json()["detail"]
+        fake_stylizer.go.set()
         sizes = [Image.open(io.BytesIO(socket.receive_bytes())).width for _ in range(2)]
     assert sizes == [50, 90]
-    assert [shape[1] for shape in easel.painted] == [50, 90]
+    assert [shape[1] for shape in fake_stylizer.painted] == [50, 90]
 
 
 @pytest.mark.parametrize(
@@ -143,10 +144,10 @@ def test_a_session_without_frames_ends(client, monkeypatch):
     assert closed.value.code == CLOSED_IDLE
 
 
-def test_leaving_while_a_frame_is_painted_harms_nobody(easel, client, jpeg):
+def test_leaving_while_a_frame_is_painted_harms_nobody(fake_stylizer, client, jpeg):
     with live(client) as socket:
         socket.send_text(settings())
         socket.send_bytes(jpeg)
-        assert easel.started.acquire(timeout=20)
-    easel.go.set()
+        assert fake_stylizer.started.acquire(timeout=20)
+    fake_stylizer.go.set()
     assert client.post("/api/stylize?style=dots", content=jpeg).status_code == 200

@@ -41,7 +41,8 @@ ORIGINALS = originals()
 def service(models):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("artlives.styles.models_folder", lambda: models)
-        patch.setattr("artlives.passes.FINEST", 64)  # pixels: what is painted counts here, not how finely
+        # Pixels: a small size, since what is painted makes no difference here.
+        patch.setattr("artlives.passes.FINEST", 64)
         with connect(create_app(device="cpu")) as client:
             yield client
 

@@ -32,7 +32,8 @@ def address():
 def browser(tmp_path_factory):
     film = chromium.film(tmp_path_factory.mktemp("camera") / "face.mjpeg")
     arguments = [
-        "--no-sandbox",  # a container's root may run it no other way
+        # Chromium runs as root, as in a container, with this alone.
+        "--no-sandbox",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={film}",
     ]
@@ -66,7 +67,8 @@ def visit(browser, address, complaints):
         page.on("request", lambda request: check_host(request.url))
         page.goto(address + path)
         if path == "/":
-            page.wait_for_selector(".chip", state="attached")  # the styles are there
+            # The styles are loaded.
+            page.wait_for_selector(".chip", state="attached")
         return page
 
     def check_host(url):
@@ -344,7 +346,8 @@ def test_what_is_no_picture_is_said_to_be_none(page, complaints, name, content, 
     page.set_input_files("#file", tmp_path / name)
     page.wait_for_selector("#notice:not([hidden])")
     assert sentence in page.inner_text("#notice")
-    complaints[:] = [line for line in complaints if "415" not in line]  # Chromium's own note of the answer
+    # Chromium logs the status 415 itself.
+    complaints[:] = [line for line in complaints if "415" not in line]
 
 
 def test_a_tiff_which_the_browser_cannot_show_is_painted(page, tmp_path):
@@ -369,7 +372,8 @@ def test_live_mode_shows_painted_frames_and_their_rate(page):
 
     painted = shot()
     deadline = time.monotonic() + PATIENCE
-    while difference(painted, shot()) <= 0.2:  # until it moves
+    # Until the picture moves.
+    while difference(painted, shot()) <= 0.2:
         assert time.monotonic() < deadline
     page.click("text=Just the mirror")
     page.wait_for_selector("#live", state="hidden")

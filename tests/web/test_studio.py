@@ -7,8 +7,7 @@ from functools import partial
 import pytest
 from PIL import Image
 
-from artlives.web import app as app_module
-from artlives.web import uploads
+from artlives.web import api, app, uploads
 from artlives.web.app import create_app
 from artlives.web.studio import Studio
 from tests.web.connection import connect, picture_bytes
@@ -50,22 +49,22 @@ def until(condition):
 
 
 @pytest.fixture
-def studio(shipped, easel, monkeypatch):
+def studio(shipped, fake_stylizer, monkeypatch):
     """The studio of the service in the fixture `busy`."""
     made = []
-    monkeypatch.setattr(app_module, "Studio", lambda *arguments: made.append(Studio(*arguments)) or made[0])
+    monkeypatch.setattr(app, "Studio", lambda *arguments: made.append(Studio(*arguments)) or made[0])
     return made
 
 
 @pytest.fixture
-def busy(studio, easel):
-    """A service of four places that is painting, until `easel.go` is set, the picture of one request."""
-    with connect(create_app(device="cpu", places=4)) as client:
+def busy(studio, fake_stylizer):
+    """A service of four slots that is painting, until `fake_stylizer.go` is set, the picture of one request."""
+    with connect(create_app(device="cpu", slots=4)) as client:
         requests = Requests(client)
         requests.post(sized(50))
-        assert easel.started.acquire(timeout=PATIENCE)
+        assert fake_stylizer.started.acquire(timeout=PATIENCE)
         yield requests
-        easel.go.set()
+        fake_stylizer.go.set()
         requests.finish()
 
 
@@ -73,7 +72,7 @@ def waiting(studio):
     return studio[0]._jobs.qsize()
 
 
-def test_a_full_queue_answers_503_and_when_to_come_back(busy, studio, easel):
+def test_a_full_queue_answers_503_and_when_to_come_back(busy, studio, fake_stylizer):
     for _ in range(3):
         busy.post(sized(50))
     until(lambda: waiting(studio) == 3)
@@ -82,12 +81,12 @@ def test_a_full_queue_answers_503_and_when_to_come_back(busy, studio, easel):
     assert int(response.headers["retry-after"]) > 0
     assert response.headers["content-type"] == "application/problem+json"
     assert busy.client.get("/healthz").status_code == 200
-    easel.go.set()
+    fake_stylizer.go.set()
     assert busy.finish() == [200] * 4
     assert busy.client.post("/api/stylize", params={"style": "dots"}, content=sized(50)).status_code == 200
 
 
-def test_the_oldest_is_painted_first_and_answered_at_once(busy, studio, easel, monkeypatch):
+def test_the_oldest_is_painted_first_and_answered_at_once(busy, studio, fake_stylizer, monkeypatch):
     painted, turns = [], threading.Semaphore(0)
 
     def paint(self, photo, report):
@@ -98,8 +97,8 @@ def test_the_oldest_is_painted_first_and_answered_at_once(busy, studio, easel, m
     for width in (60, 70, 60):
         busy.post(sized(width))
         until(lambda: waiting(studio) == len(busy.threads) - 1)
-    monkeypatch.setattr(type(easel), "__call__", paint)
-    easel.go.set()
+    monkeypatch.setattr(type(fake_stylizer), "__call__", paint)
+    fake_stylizer.go.set()
     for count in (1, 2, 3):
         until(lambda count=count: len(busy.answers) == count)
         turns.release()
@@ -107,7 +106,7 @@ def test_the_oldest_is_painted_first_and_answered_at_once(busy, studio, easel, m
     assert painted == [60, 70, 60]
 
 
-def test_one_that_fails_leaves_the_rest(busy, studio, easel, monkeypatch):
+def test_one_that_fails_leaves_the_rest(busy, studio, fake_stylizer, monkeypatch):
     for width in (10, 60, 60):
         busy.post(sized(width))
     until(lambda: waiting(studio) == 3)
@@ -118,29 +117,29 @@ def test_one_that_fails_leaves_the_rest(busy, studio, easel, monkeypatch):
             raise error
         return photo
 
-    monkeypatch.setattr(type(easel), "__call__", paint)
-    easel.go.set()
+    monkeypatch.setattr(type(fake_stylizer), "__call__", paint)
+    fake_stylizer.go.set()
     assert busy.finish() == [200, 200, 200, 500]
 
 
-def test_whoever_goes_away_is_not_painted(busy, studio, easel):
+def test_whoever_goes_away_is_not_painted(busy, studio, fake_stylizer):
     answers = busy.client.portal.call(ask_and_leave, busy.client.app, sized(60), lambda: waiting(studio) == 1)
     assert [message.get("status") for message in answers[:1]] == [499]
-    easel.go.set()
+    fake_stylizer.go.set()
     assert busy.finish() == [200]
     assert busy.client.post("/api/stylize", params={"style": "dots"}, content=sized(80)).status_code == 200
-    assert [shape[1] for shape in easel.painted] == [50, 80]
+    assert [shape[1] for shape in fake_stylizer.painted] == [50, 80]
 
 
-def test_whoever_goes_away_while_it_is_painted_ends_the_painting(studio, easel):
+def test_whoever_goes_away_while_it_is_painted_ends_the_painting(studio, fake_stylizer):
     with connect(create_app(device="cpu")) as client:
-        painting = partial(easel.started.acquire, blocking=False)
+        painting = partial(fake_stylizer.started.acquire, blocking=False)
         answers = client.portal.call(ask_and_leave, client.app, sized(60), painting)
         assert [message.get("status") for message in answers[:1]] == [499]
-        easel.go.set()
+        fake_stylizer.go.set()
         assert client.post("/api/stylize", params={"style": "dots"}, content=sized(80)).status_code == 200
-    assert [shape[1] for shape in easel.painted] == [60, 80]
-    assert [shape[1] for shape in easel.finished] == [80]
+    assert [shape[1] for shape in fake_stylizer.painted] == [60, 80]
+    assert [shape[1] for shape in fake_stylizer.finished] == [80]
 
 
 async def ask_and_leave(app, body, is_time):
@@ -176,13 +175,13 @@ async def ask(app, messages):
     return answers
 
 
-def test_whoever_goes_away_while_uploading_gives_the_place_back(busy, studio):
+def test_whoever_goes_away_while_uploading_gives_the_slot_back(busy, studio):
     async def messages():
         yield {"type": "http.request", "body": b"half of a pic", "more_body": True}
         yield {"type": "http.disconnect"}
 
     busy.client.portal.call(ask, busy.client.app, messages())
-    assert studio[0].taken == 1
+    assert studio[0].in_flight == 1
 
 
 def test_a_slow_upload_is_given_up(busy, studio, monkeypatch):
@@ -193,11 +192,11 @@ def test_a_slow_upload_is_given_up(busy, studio, monkeypatch):
     monkeypatch.setattr(uploads, "SECONDS", 0.05)
     answers = busy.client.portal.call(ask, busy.client.app, messages())
     assert answers[0]["status"] == 408
-    assert studio[0].taken == 1
+    assert studio[0].in_flight == 1
 
 
 def test_what_takes_too_long_is_given_up(busy, studio, monkeypatch):
-    monkeypatch.setattr(app_module, "SECONDS", 0.05)
+    monkeypatch.setattr(api, "SECONDS", 0.05)
     response = busy.client.post("/api/stylize", params={"style": "dots"}, content=sized(60))
     assert response.status_code == 503
     assert "smaller size" in response.json()["detail"]

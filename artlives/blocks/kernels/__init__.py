@@ -1,0 +1,1 @@
+"""How the blocks' convolutions are computed: which kernels, as matrix products, by Triton."""

@@ -18,8 +18,8 @@ from artlives.blocks.kernels import matmul
 from artlives.blocks.kernels.matmul import Geometry
 from artlives.core import Kernel, Normalization, Reading
 
-PLAIN = (Tensor, torch.nn.Parameter)  # and no subclass, which may stand for something else
-
+# The classes whose memory the kernels read. A subclass may stand for something else.
+PLAIN = (Tensor, torch.nn.Parameter)
 
 # torch's threads do the core's work.
 core.set_team(openmp.team)
@@ -28,7 +28,8 @@ core.set_team(openmp.team)
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
     """See `matmul.convolve`."""
     if triton := _triton_for(x, weight, geometry):
-        return triton.convolve(x, weight, bias, geometry)
+        convolved: Tensor = triton.convolve(x, weight, bias, geometry)
+        return convolved
     if not _is_for_core(x, geometry):
         return matmul.convolve(x, weight, bias, geometry)
     stride, (ph, pw), _, _ = geometry
@@ -44,7 +45,8 @@ def convolve_transposed(
 ) -> Tensor:
     """See `matmul.convolve_transposed`."""
     if triton := _triton_for(y, weight, geometry):
-        return triton.convolve_transposed(y, weight, bias, geometry, size)
+        convolved: Tensor = triton.convolve_transposed(y, weight, bias, geometry, size)
+        return convolved
     large_enough = all(k >= s for k, s in zip(weight.shape[2:], geometry.stride, strict=True))
     if not large_enough or not _is_for_core(y, geometry):
         return matmul.convolve_transposed(y, weight, bias, geometry, size)
@@ -67,7 +69,8 @@ def correlate_weight(
 ) -> Tensor:
     """See `matmul.correlate_weight`; in `dtype`."""
     if triton := _triton_for(x, y, geometry):
-        return triton.correlate_weight(x, y, geometry, kernel_size).to(dtype)
+        correlated: Tensor = triton.correlate_weight(x, y, geometry, kernel_size)
+        return correlated.to(dtype)
     if not y.numel() or not _is_for_core(x, geometry):
         return matmul.correlate_weight(x, y, geometry, kernel_size).to(dtype)
     tiles = _tiles(x)
@@ -93,7 +96,7 @@ def quick_in_bf16(device: torch.device) -> bool:
 
 
 def core_normalizes(x: Tensor) -> bool:
-    """Whether `normalize` and `normalize_backward` can compute this."""
+    """Whether `normalize` and `normalize_backward` take x: (N, C, H, W) of fp32 or bf16 on the CPU, not empty."""
     types = torch.float32, torch.bfloat16
     plain = x.device.type == "cpu" and x.dtype in types and type(x) in PLAIN
     return plain and x.ndim == 4 and x.numel() > 0 and bool(core.instruction_sets())
@@ -112,7 +115,8 @@ def normalize(
     Returns the result, like x but channels-last in memory, and mean and 1 / sqrt(var + eps) as (N, C) in fp32.
     """
     source, threads = _array(x.permute(0, 2, 3, 1)), torch.get_num_threads()
-    # Any pixel's values, so that the squares of what is left do not cancel.
+    # The values of one pixel, (N, C), are subtracted first: else, where the mean is large, the digits of the variance
+    # would cancel in the difference of mean square and squared mean.
     centre = _array(x[:, :, 0, 0].float())
     sums = core.moments(Normalization(centre), source, threads=threads) / source[0, :, :, 0].size
     mean = (centre + sums[:, 0]).astype(np.float32)
@@ -138,7 +142,10 @@ def normalize_backward(
     mean: Tensor,
     factor: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of `normalize`'s x, weight and bias; `mean` and `factor` are those that it returned."""
+    """The gradients of `normalize`'s x (N, C, H, W), weight and bias (C,), each in its dtype.
+
+    `gradient` is that of the result, (N, C, H, W); `mean` and `factor` are those that `normalize` returned.
+    """
     source, slope = (_array(t.permute(0, 2, 3, 1)) for t in (x, gradient))
     threads, count = torch.get_num_threads(), x.shape[2:].numel()
     centre, factors = mean.numpy(), factor.numpy()

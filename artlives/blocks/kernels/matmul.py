@@ -28,7 +28,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Results in progress at a time, in values: 1 MiB of fp32 stays in the second-level cache.
+# Values of the output that are computed at a time: 1 MiB of fp32, which stays in the second-level cache.
 BLOCK = 1 << 18
 
 
@@ -77,8 +77,8 @@ def convolve_transposed(
     )
     # One padded copy of y serves all phases; each reads it from an origin of its own.
     top, left = (max(0, *(p.before for p in axis)) for axis in (rows, columns))
-    bottom = max(0, *(p.reach - p.before - ho for p in rows))
-    right = max(0, *(p.reach - p.before - wo for p in columns))
+    bottom = max(0, *(p.end - p.before - ho for p in rows))
+    right = max(0, *(p.end - p.before - wo for p in columns))
     planes = _planes(y, (top, bottom, left, right), (1, 1))
     flipped = weight.transpose(0, 1).flip(2, 3)  # (C, O, kh, kw)
     for r, c in product(rows, columns):
@@ -113,17 +113,23 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
 
 
 class _Taps(NamedTuple):
-    """Kernel values that meet contiguous input values: `row` below and `column` right of the first pixel."""
+    """Kernel values that meet contiguous input values.
+
+    Attributes:
+        row, column: of the first of these input values, below and right of the window's first pixel.
+        first, last: the range of the values in the kernel laid out as (kh * kw * C).
+    """
 
     row: int
     column: int
-    first: int  # their range in the kernel laid out as (kh * kw * C)
+    first: int
     last: int
 
 
 def _taps(kernel_size: Sequence[int], dilation: tuple[int, int], channels: int) -> list[_Taps]:
     kh, kw = kernel_size
-    run = kw if dilation[1] == 1 else 1  # a horizontally dilated kernel touches its columns one by one
+    # The input values under a row of a horizontally dilated kernel are not contiguous: each tap stands alone.
+    run = kw if dilation[1] == 1 else 1
     return [
         _Taps(row * dilation[0], column * dilation[1], i * channels, (i + run) * channels)
         for row, column in product(range(kh), range(0, kw, run))
@@ -134,7 +140,7 @@ def _taps(kernel_size: Sequence[int], dilation: tuple[int, int], channels: int) 
 class _Phase(NamedTuple):
     """Every stride-th output of a transposed convolution along one axis, from `start` on.
 
-    It is a convolution of y, padded by `before` in front and read up to `reach`, with every `step`-th tap of the
+    It is a convolution of y, padded by `before` in front and read up to `end`, with every `step`-th tap of the
     flipped kernel from `first` on.
     """
 
@@ -144,11 +150,12 @@ class _Phase(NamedTuple):
     step: int = 1
     dilation: int = 1
     before: int = 0
-    reach: int = 0
+    end: int = 0
 
 
 def phases_along(size: int, kernel: int, stride: int, padding: int, dilation: int) -> Iterator[_Phase]:
-    common = gcd(stride, dilation)
+    """The phases along one axis of a transposed convolution whose output has `size` pixels there."""
+    divisor = gcd(stride, dilation)
     for start in range(min(stride, size)):
         # Output h meets input (h + padding - k * dilation) / stride through tap k, where that is whole.
         taps = [k for k in range(kernel) if (start + padding - k * dilation) % stride == 0]
@@ -160,10 +167,10 @@ def phases_along(size: int, kernel: int, stride: int, padding: int, dilation: in
             start,
             len(taps),
             first=kernel - 1 - taps[-1],
-            step=stride // common,
-            dilation=dilation // common,
+            step=stride // divisor,
+            dilation=dilation // divisor,
             before=-((start + padding - taps[-1] * dilation) // stride),
-            reach=length + (len(taps) - 1) * (dilation // common),
+            end=length + (len(taps) - 1) * (dilation // divisor),
         )
 
 

@@ -28,9 +28,12 @@ from torch import Tensor
 
 from artlives.blocks.kernels.matmul import Geometry, phases_along
 
+# Of inputs and weights.
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-REPAYS = 10  # calls of one kind after which the configurations are tried out
-SPLITS = 256  # programs among which a weight's gradient is divided, about
+# Calls of one kind after which all tiles are measured: fewer calls would not repay compiling the kernel for each tile.
+REPAYS = 10
+# Programs that a weight's gradient is divided among, about: a small weight alone has too few tiles to fill a GPU.
+SPLITS = 256
 
 Result = TypeVar("Result")
 
@@ -163,7 +166,8 @@ class Reading(NamedTuple):
     """What a convolution reads: relu(source * scale + shift) + residual.
 
     `source` is (N, H, W, C), dense, of any dtype; `residual` is like it. `scale` and `shift` are (N, C) in fp32, or
-    None for 1 and 0. Around the picture lie `reach` pixels of its reflection (its edge is not repeated), then zeros.
+    None for 1 and 0. Around the picture lie `reflected` pixels of its reflection (its edge is not repeated), then
+    zeros.
     """
 
     source: Tensor
@@ -171,7 +175,7 @@ class Reading(NamedTuple):
     shift: Tensor | None = None
     relu: bool = False
     residual: Tensor | None = None
-    reach: int = 0
+    reflected: int = 0
 
 
 class Statistics(NamedTuple):
@@ -192,7 +196,7 @@ def run(
     reading: Reading,
     target: Tensor,
     *,
-    keep: Tensor | None = None,
+    kept: Tensor | None = None,
     statistics: bool = False,
     gain: tuple[float, float] | None = None,
 ) -> Statistics | None:
@@ -200,7 +204,7 @@ def run(
 
     Args:
         target: (N, H', W', O), dense, of any float dtype, or of uint8, which is rounded and limited to 0..255.
-        keep: like the source; what was read is written there, without the padding. For a stride of 1.
+        kept: like the source; what was read is written there, without the padding. For a stride of 1.
         statistics: whether to take the output's statistics; H' and W' must then be multiples of `kernel.up`.
         gain: (factor, offset) to write factor * tanh(x) + offset instead of x.
     """
@@ -227,7 +231,7 @@ def run(
                 kernel.bias,
                 kernel.walks,
                 target,
-                keep,
+                kept,
                 parts and parts.mean,
                 parts and parts.deviation,
                 *reading.source.shape[1:3],
@@ -238,7 +242,7 @@ def run(
                 *kernel.up,
                 *kernel.input_step,
                 *kernel.kernel_step,
-                reading.reach,
+                reading.reflected,
                 *(gain or (1.0, 0.0)),
                 CHANNELS=c,
                 OUTPUTS=o,
@@ -253,7 +257,7 @@ def run(
             )
         return parts
 
-    flags = reading.relu, reading.residual is None, keep is None, statistics, target.dtype
+    flags = reading.relu, reading.residual is None, kept is None, statistics, target.dtype
     key = (target.device, kernel.weight.dtype, *kernel.weight.shape, kernel.stride, kernel.up, flags)
     return _fastest((*key, n, phase_pixels), _tiles(kernel.weight), launch)
 
@@ -314,7 +318,7 @@ def _tiles(weight: Tensor) -> list[Tile]:
 
 def _power(size: int) -> int:
     """The power of two from `size` on, and 16 at least, below which there are no matrix instructions."""
-    return max(16, triton.next_power_of_2(size))
+    return max(16, 1 << (size - 1).bit_length())
 
 
 _calls: Counter[Any] = Counter()
@@ -322,9 +326,9 @@ _choices: dict[Any, Tile] = {}
 
 
 def _fastest(key: Any, tiles: Sequence[Tile], launch: Callable[[Tile], Result]) -> Result:
-    """What `launch` returns for the fastest tile; for the first one, until such calls are so many as to repay a trial.
+    """What `launch` returns for the fastest tile; for the first tile, before `REPAYS` calls of this `key`.
 
-    Triton keeps on disk what it has compiled, so that in the next process a trial takes milliseconds.
+    Triton caches compiled kernels on disk, so that the next process measures the tiles in milliseconds.
     """
     _calls[key] += 1
     if _calls[key] == REPAYS and len(tiles) > 1:
@@ -356,7 +360,7 @@ def _convolve(
     bias,
     walks,
     target,
-    keep,
+    kept,
     means,
     deviations,
     height,
@@ -373,7 +377,7 @@ def _convolve(
     input_step_x,
     kernel_step_y,
     kernel_step_x,
-    reach,
+    reflected,
     factor,
     offset,
     CHANNELS: tl.constexpr,
@@ -387,10 +391,12 @@ def _convolve(
 ):
     """Program (t, b, n): tile t of picture n, output channels b * BLOCK_N and on. See `run`."""
     n = tl.program_id(2).to(tl.int64)
-    phase = tl.program_id(0) % (up_y * up_x)  # the phases of one place follow each other, and share the cache
+    # The phases of one tile have successive programs: they read the same pixels, which are in the cache then.
+    phase = tl.program_id(0) % (up_y * up_x)
     tile = tl.program_id(0) // (up_y * up_x)
     top, left = phase // up_x, phase % up_x
-    rows, columns = tl.cdiv(target_height - top, up_y), tl.cdiv(target_width - left, up_x)  # of this phase
+    # Of this phase.
+    rows, columns = tl.cdiv(target_height - top, up_y), tl.cdiv(target_width - left, up_x)
     m = tile * BLOCK_M + tl.arange(0, BLOCK_M)
     inside = m < rows * columns
     y, x = (m // tl.maximum(columns, 1))[:, None], (m % tl.maximum(columns, 1))[:, None]
@@ -409,12 +415,12 @@ def _convolve(
         i, j = tap // taps_x, tap % taps_x
         at_y = y * stride_y + (first_y + i * input_step_y)[None, :]
         at_x = x * stride_x + (first_x + j * input_step_x)[None, :]
-        source_y, within_y = _reflected(at_y, height, reach)
-        source_x, within_x = _reflected(at_x, width, reach)
+        source_y, within_y = _reflected(at_y, height, reflected)
+        source_x, within_x = _reflected(at_x, width, reflected)
         exists = (tap < taps_y * taps_x) & (c < CHANNELS)
         seen = inside[:, None] & within_y & within_x & exists[None, :]
-        place = picture + (source_y * width + source_x).to(tl.int64) * CHANNELS + c[None, :]
-        a = tl.load(source + place, seen, 0).to(tl.float32)
+        index = picture + (source_y * width + source_x).to(tl.int64) * CHANNELS + c[None, :]
+        a = tl.load(source + index, seen, 0).to(tl.float32)
         if scale is not None:
             at_c = n * CHANNELS + c
             a = (
@@ -424,15 +430,15 @@ def _convolve(
         if RELU:
             a = tl.maximum(a, 0)
         if residual is not None:
-            a += tl.load(residual + place, seen, 0).to(tl.float32)
-        if keep is not None:
+            a += tl.load(residual + index, seen, 0).to(tl.float32)
+        if kept is not None:
             own = (at_y == y) & (at_x == x) & (tl.program_id(1) == 0)
-            tl.store(keep + place, a.to(keep.dtype.element_ty), seen & own)
+            tl.store(kept + index, a.to(kept.dtype.element_ty), seen & own)
         a = tl.where(seen, a, 0)
         # Times these values of the kernel: (BLOCK_K, BLOCK_N).
-        place = ((tap_y + i * kernel_step_y) * kernel_columns + tap_x + j * kernel_step_x) * CHANNELS + c
-        place = place[:, None] + (o * kernel_rows * kernel_columns * CHANNELS)[None, :]
-        b = tl.load(weight + place, exists[:, None] & (o < OUTPUTS)[None, :], 0)
+        index = ((tap_y + i * kernel_step_y) * kernel_columns + tap_x + j * kernel_step_x) * CHANNELS + c
+        index = index[:, None] + (o * kernel_rows * kernel_columns * CHANNELS)[None, :]
+        b = tl.load(weight + index, exists[:, None] & (o < OUTPUTS)[None, :], 0)
         sums = tl.dot(a.to(b.dtype), b, sums, input_precision=PRECISION)
     if bias is not None:
         sums += tl.load(bias + o, o < OUTPUTS, 0).to(tl.float32)[None, :]
@@ -449,8 +455,8 @@ def _convolve(
     if target.dtype.element_ty == tl.uint8:
         sums = tl.floor(tl.minimum(tl.maximum(sums, 0), 255) + 0.5)
     pixel = n * target_height * target_width + (top + y * up_y) * target_width + left + x * up_x
-    place = pixel * OUTPUTS + o[None, :]
-    tl.store(target + place, sums.to(target.dtype.element_ty), inside[:, None] & (o < OUTPUTS)[None, :])
+    index = pixel * OUTPUTS + o[None, :]
+    tl.store(target + index, sums.to(target.dtype.element_ty), inside[:, None] & (o < OUTPUTS)[None, :])
 
 
 @triton.jit
@@ -464,9 +470,9 @@ def _tap_and_channel(k0, SLOTS: tl.constexpr, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _reflected(i, size, reach):
-    """The row (or column) of the picture that stands at `i`, and whether there is one: not beyond `reach`."""
-    return size - 1 - tl.abs(size - 1 - tl.abs(i)), (i >= -reach) & (i < size + reach)
+def _reflected(i, size, reflected):
+    """The row (or column) that position `i` reads, and whether it is within the reflection around the picture."""
+    return size - 1 - tl.abs(size - 1 - tl.abs(i)), (i >= -reflected) & (i < size + reflected)
 
 
 @triton.jit
@@ -545,14 +551,15 @@ def _correlate(
     for p0 in range(first, tl.minimum(first + steps_each * BLOCK_P, pixels), BLOCK_P):
         p = p0 + tl.arange(0, BLOCK_P)
         n, y, x = p // (out_height * out_width), p // out_width % out_height, p % out_width
-        # What the kernel's values met at these pixels (BLOCK_P, BLOCK_K), and what came of it (BLOCK_P, BLOCK_O).
+        # The inputs that the kernel's values meet at these pixels (BLOCK_P, BLOCK_K), and the outputs there
+        # (BLOCK_P, BLOCK_O).
         at_y, at_x = y[:, None] * stride_y + from_y, x[:, None] * stride_x + from_x
         seen = (at_y >= 0) & (at_y < height) & (at_x >= 0) & (at_x < width)
         seen = seen & (p < pixels)[:, None] & (k < values)[None, :]
-        place = ((n.to(tl.int64) * height)[:, None] + at_y) * width + at_x
-        a = tl.load(inputs + place * CHANNELS + c[None, :], seen, 0)
-        place = p.to(tl.int64)[:, None] * OUTPUTS + o[None, :]
-        b = tl.load(outputs + place, (p < pixels)[:, None] & (o < OUTPUTS)[None, :], 0)
+        index = ((n.to(tl.int64) * height)[:, None] + at_y) * width + at_x
+        a = tl.load(inputs + index * CHANNELS + c[None, :], seen, 0)
+        index = p.to(tl.int64)[:, None] * OUTPUTS + o[None, :]
+        b = tl.load(outputs + index, (p < pixels)[:, None] & (o < OUTPUTS)[None, :], 0)
         sums = tl.dot(tl.trans(b), a, sums, input_precision=PRECISION)
-    place = (tl.program_id(2).to(tl.int64) * OUTPUTS + o)[:, None] * values + k[None, :]
-    tl.store(parts + place, sums, (o < OUTPUTS)[:, None] & (k < values)[None, :])
+    index = (tl.program_id(2).to(tl.int64) * OUTPUTS + o)[:, None] * values + k[None, :]
+    tl.store(parts + index, sums, (o < OUTPUTS)[:, None] & (k < values)[None, :])
