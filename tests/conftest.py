@@ -1,6 +1,7 @@
 """Fixtures that more than one test file uses. No test needs a trained model."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,24 @@ from artlives.engines.network import StyleNetwork
 # Triton decides when it is imported whether kernels are compiled or interpreted.
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests are marked by what they use; and those for a GPU are skipped where there is none."""
+    without_gpu = pytest.mark.skip(reason="needs a GPU")
+    for item in items:
+        for name in ("browser", "cluster"):
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(name)
+        if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+            item.add_marker(without_gpu)
+
+
+@pytest.fixture(autouse=True)
+def seeded(request: pytest.FixtureRequest) -> None:
+    """torch draws from a seed of the test's own, as NumPy does by pytest-randomly; --randomly-seed repeats a run."""
+    seed = request.config.getoption("randomly_seed", 0)
+    torch.manual_seed(seed + zlib.crc32(request.node.nodeid.encode()))
 
 
 @pytest.fixture(scope="session")

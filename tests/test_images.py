@@ -320,7 +320,8 @@ def test_thumbnail_of_the_unpainted_photo_is_dropped(tmp_path, pixels):
     file.seek(0)
     images.save(images.load(file), tmp_path / "out.jpg")
     assert b"THUMBNAIL" not in (tmp_path / "out.jpg").read_bytes()
-    assert Image.open(tmp_path / "out.jpg").getexif()[ExifTags.Base.Make] == "Me"
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.getexif()[ExifTags.Base.Make] == "Me"
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0rubbish", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"])
@@ -434,7 +435,8 @@ def test_alpha_is_laid_on_white_where_a_format_has_none(suffix, tmp_path):
 def test_quality(tmp_path, pixels):
     for quality, sampling in ((92, 0), (50, 2)):
         images.save(Photo(pixels), tmp_path / f"{quality}.jpg", quality=quality)
-        assert JpegImagePlugin.get_sampling(Image.open(tmp_path / f"{quality}.jpg")) == sampling
+        with Image.open(tmp_path / f"{quality}.jpg") as image:
+            assert JpegImagePlugin.get_sampling(image) == sampling
         images.save(Photo(pixels), tmp_path / f"{quality}.webp", quality=quality)
     for suffix in (".jpg", ".webp"):
         assert (tmp_path / f"50{suffix}").stat().st_size < (tmp_path / f"92{suffix}").stat().st_size

@@ -145,6 +145,7 @@ def layers_named(source):
     return {name for name in named(source) if LAYERS.search(name.lower())}
 
 
+@pytest.mark.smoke
 def test_no_source_file_names_them():
     files = [path for path in SOURCES.rglob("*.py") if path not in EXEMPT]
     assert len(files) > 10

@@ -8,6 +8,8 @@ import pytest
 from artlives import plan
 from artlives.architecture import STYLE_NETWORK, Layer, activated, from_json, to_json
 
+pytestmark = pytest.mark.smoke
+
 OUTPUT = Layer("output", 3, 3, 5)
 
 

@@ -34,6 +34,7 @@ def test_it_is_what_the_package_offers():
     assert artlives.Stylizer is Stylizer
 
 
+@pytest.mark.smoke
 def test_one_pass_is_what_the_network_makes_of_the_photo(stylizer, painted, style_file, pixels, x):
     expected = load(styles.find(style_file))(x.float()).clamp(0, 255).round()[0]
     once = stylizer.variant(one_pass=True)(pixels)
@@ -268,7 +269,7 @@ def test_other_failures_are_not_called_a_lack_of_memory(failing, pixels):
         failing(RuntimeError("unsupported memory format"))(pixels)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.gpu
 def test_cuda_paints_as_the_cpu(style_file, painted, pixels, x):
     stylizer = Stylizer(style_file)
     assert stylizer.device == "cuda"
@@ -346,8 +347,8 @@ def test_settings_and_options(style_file):
     settings = Settings(size=64, strength=0.5)
     assert Stylizer(style_file, settings, device="cpu").settings == settings
     assert Stylizer(style_file, settings, device="cpu", size=32).settings == Settings(size=32, strength=0.5)
-    with pytest.raises(TypeError, match="sise"):
-        Stylizer(style_file, sise=3)
+    with pytest.raises(TypeError, match="sizes"):
+        Stylizer(style_file, sizes=3)
 
 
 @pytest.mark.parametrize(

@@ -67,11 +67,12 @@ async def _form(request: Request) -> tuple[bytes, dict[str, str]]:
         form = await parser.parse()
     except MultiPartException as error:
         raise Problem(422, f"The form cannot be read: {error.message}") from None
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        return b"", fields
-    return await file.read(), fields
+    try:
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+        file = form.get("file")
+        return await file.read() if isinstance(file, UploadFile) else b"", fields
+    finally:
+        await form.close()
 
 
 async def _limited(stream: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

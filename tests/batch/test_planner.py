@@ -60,6 +60,7 @@ def _inside(file, folder):
     return file.partition("://")[2].removeprefix(f"{folder}/") or file.removeprefix(f"{folder}/")
 
 
+@pytest.mark.smoke
 def test_paintings_lie_as_the_photos_do(planned, photos, tmp_path):
     jobs, there, failed = planned(photos, tmp_path / "out")
     assert jobs == [

@@ -22,8 +22,8 @@ from artlives.batch import ray as engine  # noqa: E402
 from artlives.batch.plan import jobs_in, plan  # noqa: E402
 from artlives.batch.remote import Folder  # noqa: E402
 
-# Ray warns of what it does itself.
-pytestmark = pytest.mark.filterwarnings("ignore")
+# Ray sets options of its own that it calls deprecated.
+pytestmark = pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\..*")
 
 SETTINGS = Settings(), "cpu"
 
@@ -88,6 +88,7 @@ def planned(photos, output, style):
     return plan(jobs_in(source, style, target), source, target), source, target
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_with_a_worker_killed_in_the_middle_nothing_is_lost_or_doubled(photos, style, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "BLOCK", 2)
@@ -124,6 +125,7 @@ class Fragile(engine.Painter):
         return super().__call__(block)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_photo_that_workers_die_of_takes_no_others_with_it(photos, style, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "BLOCK", 8)
@@ -139,6 +141,7 @@ def test_a_photo_that_workers_die_of_takes_no_others_with_it(photos, style, tmp_
     assert len(list((tmp_path / "out").rglob("*-dots.png"))) == 39
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_from_and_to_uris_with_settings(photos, style, tmp_path):
     todo, source, target = planned(f"file://{photos}/sub", f"local://{tmp_path}/out", style)

@@ -37,7 +37,8 @@ def test_what_is_saved_is_listed_and_loaded(folder, picture, tmp_path):
 
 def test_the_format_is_that_of_the_name(folder, picture, tmp_path):
     folder.save(picture, f"{folder.name}/a.webp", 50)
-    assert Image.open(tmp_path / "pictures" / "a.webp").format == "WEBP"
+    with Image.open(tmp_path / "pictures" / "a.webp") as image:
+        assert image.format == "WEBP"
 
 
 def test_a_file_is_replaced(folder, picture, tmp_path):

@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+DEVICES = ["cpu", *([pytest.param("cuda", marks=pytest.mark.gpu)] if torch.cuda.is_available() else [])]
 
-@pytest.fixture(params=["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])
+
+@pytest.fixture(params=DEVICES)
 def device(request):
     return request.param

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from against_torch import assert_both_raise, drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
 from artlives.blocks import activation
+from tests.blocks.against_torch import assert_both_raise, drawn
 
 FUNCTIONS = {
     "tanh": (activation.tanh, torch.tanh),

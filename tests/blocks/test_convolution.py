@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-from against_torch import assert_agree, assert_both_raise, drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -16,6 +15,7 @@ from artlives.blocks.convolution import Conv2d, conv2d
 from artlives.blocks.kernels import matmul
 from artlives.blocks.transposed_convolution import ConvTranspose2d
 from artlives.validation import BLOCKS, LAYOUTS, Case
+from tests.blocks.against_torch import assert_agree, assert_both_raise, drawn
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from against_torch import assert_agree
 
 from artlives.validation import BLOCKS, TOLERANCES, Block, Errors, arrange, differentiates, draw, measure
+from tests.blocks.against_torch import assert_agree
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
@@ -60,6 +60,7 @@ def test_without_gradients_the_result_is_the_same_and_keeps_no_graph(block):
         assert torch.equal(block.ours(**{**draw(case), "input": tensors["input"]}, **case.options), y), case
 
 
+@pytest.mark.smoke
 def test_the_measure_sees_a_wrong_block():
     """One wrong value in the output or in one gradient, another shape, another dtype, NaN."""
     right = BLOCKS["conv2d"]

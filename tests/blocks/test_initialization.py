@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from against_torch import assert_both_raise, drawn
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import init
 
 from artlives.blocks import initialization
+from tests.blocks.against_torch import assert_both_raise, drawn
 
 WEIGHT = (96, 48, 5, 7)  # 161,280 values
 CALLS = {

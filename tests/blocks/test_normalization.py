@@ -5,7 +5,6 @@ from functools import partial
 
 import pytest
 import torch
-from against_torch import assert_agree, assert_both_raise, drawn, memory_format
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
@@ -22,6 +21,7 @@ from artlives.blocks.normalization import (
 )
 from artlives.core import abi
 from artlives.validation import BLOCKS, LAYOUTS, Case
+from tests.blocks.against_torch import assert_agree, assert_both_raise, drawn, memory_format
 
 PAIRS = [(InstanceNorm2d, nn.InstanceNorm2d), (BatchNorm2d, nn.BatchNorm2d)]
 OPTIONS = [

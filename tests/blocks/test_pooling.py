@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from against_torch import assert_agree, assert_both_raise, drawn
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
@@ -10,6 +9,7 @@ from torch.nn import functional
 
 from artlives.blocks.pooling import MaxPool2d, max_pool2d
 from artlives.validation import BLOCKS, LAYOUTS, Case, arrange
+from tests.blocks.against_torch import assert_agree, assert_both_raise, drawn
 
 NAN, INF = float("nan"), float("inf")
 

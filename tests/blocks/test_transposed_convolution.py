@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-from against_torch import assert_agree, assert_both_raise, drawn
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
@@ -14,6 +13,7 @@ from artlives.blocks.convolution import conv2d
 from artlives.blocks.kernels import matmul
 from artlives.blocks.transposed_convolution import ConvTranspose2d, conv_transpose2d
 from artlives.validation import BLOCKS, LAYOUTS, Case
+from tests.blocks.against_torch import assert_agree, assert_both_raise, drawn
 
 MODULES = [
     {},

@@ -22,6 +22,7 @@ Reading = kernels.Reading
 
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
+pytestmark = [pytest.mark.gpu] if GPU else []
 
 
 @pytest.fixture(autouse=True)
@@ -283,6 +284,7 @@ kernels.run(kernel, Reading(y[:, :4, :4].half()), picture, gain=(150.0, 127.5))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(GPU, reason="the other tests compile them")
 def test_the_kernels_compile_for_a_gpu(tmp_path):
     """The interpreter takes what the compiler refuses, which needs no GPU. Half precision is for tensor cores."""

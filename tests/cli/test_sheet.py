@@ -35,7 +35,8 @@ def test_the_photo_and_every_style_are_on_it(photo):
 def test_styles_are_those_asked_for(photo, tmp_path):
     result = run(photo, "--styles", "stripes", "-o", tmp_path / "one.png", "--columns", 5, "--size", 70)
     assert result.exit_code == 0, result.output
-    assert Image.open(tmp_path / "one.png").width == 2 * 70 + 3 * 12
+    with Image.open(tmp_path / "one.png") as image:
+        assert image.width == 2 * 70 + 3 * 12
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,8 @@ def test_nothing_is_replaced_unasked(photo):
     assert "itself" in str(run(photo, "-o", photo, "--overwrite").exception)
     assert target.read_text() == "mine"
     assert run(photo, "--overwrite").exit_code == 0
-    assert Image.open(target).width > 140
+    with Image.open(target) as image:
+        assert image.width > 140
 
 
 def test_a_long_line_is_shortened():

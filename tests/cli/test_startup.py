@@ -1,38 +1,106 @@
-"""What answers at once: without torch, NumPy and torchvision. Modules are counted, not seconds."""
+"""What each command imports, by allowlists: modules are counted, not seconds.
+
+A command answers at once if it imports little; torch, NumPy and the web's packages take seconds.
+"""
 
 import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 
+from artlives.cli import COMMANDS
+
+PATIENCE = 60  # seconds
+# Runs the command line, and says with which status and which top-level modules it ends. What the environment itself
+# imports when Python starts, such as a coverage tool, does not count.
 CODE = """
 import json, sys
-from artlives import styles
+before = set(sys.modules)
 from artlives.cli import main
 if models := sys.argv.pop(1):
     from pathlib import Path
+    from artlives import styles
     styles.models_folder = lambda: Path(models)
 try:
     main()
     status = 0
 except SystemExit as exit:
     status = exit.code
-heavy = sorted({"torch", "torchvision", "numpy"} & set(sys.modules))
-print(json.dumps([status, heavy]), file=sys.stderr)
+modules = {name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names
+print(json.dumps([status, sorted(modules)]), file=sys.stderr)
 """
+ANSWER = {"click"}
+# Where the user's own styles and settings lie.
+STYLES = {*ANSWER, "platformdirs"}
+# Pillow is asked which endings of names can be written, before anything is painted.
+FOLDERS = {*STYLES, "PIL", "tqdm"}
+PAINTING = {*FOLDERS, "numpy", "psutil", "safetensors"}
+SERVICE = {
+    *PAINTING,
+    "annotated_doc",
+    "annotated_types",
+    "anyio",
+    "exceptiongroup",  # anyio's, before Python 3.11
+    "fastapi",
+    "fastapi_offline",
+    "h11",
+    "idna",
+    "opentelemetry",  # FastAPI's, where something else has installed it
+    "pydantic",
+    "pydantic_core",
+    "python_multipart",
+    "sniffio",  # anyio's, in older versions
+    "starlette",
+    "typing_extensions",
+    "typing_inspection",
+    "uvicorn",
+    "websockets",
+}
+USAGE = {"stylize": FOLDERS, "sheet": FOLDERS, "styles": STYLES, "train": STYLES}
+
+
+def parsed(stderr):
+    """What CODE says at the end of stderr: the status, the modules of packages, and what was written before."""
+    *lines, last = stderr.splitlines()
+    status, modules = json.loads(last)
+    # Without what extensions by Cython and `sysconfig` leave there.
+    packages = {name for name in modules if not name.startswith(("_", "cython", "artlives"))}
+    return status, packages, "\n".join(lines)
 
 
 def answer(python, *arguments, models=""):
     result = python("-c", CODE, models, *arguments)
-    lines = result.stderr.decode().splitlines()
-    status, heavy = json.loads(lines[-1])
-    return status, heavy, result.stdout.decode(), "\n".join(lines[:-1])
+    status, packages, err = parsed(result.stderr.decode())
+    return status, packages, result.stdout.decode(), err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param(["--help"], "stylize", marks=pytest.mark.smoke),
+        (["--version"], "artlives 0."),
+    ],
+)
+def test_the_program_answers_with_click_alone(python, arguments, message):
+    status, packages, out, _ = answer(python, *arguments)
+    assert message in out
+    assert (status, packages - ANSWER) == (0, set())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_usage_error_imports_nothing_heavy(python, command):
+    status, packages, _, err = answer(python, command, "--no-such-option")
+    assert "No such option" in err
+    assert (status, packages - USAGE.get(command, ANSWER)) == (2, set())
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["--help"], 0, "stylize"),
-        (["--version"], 0, "artlives 0."),
         (["stylize", "--help"], 0, "--keep-colors"),
         (["train", "--help"], 0, "PAINTING"),
         (["train", __file__, "--name", "../up"], 2, "--name"),
@@ -58,14 +126,52 @@ def answer(python, *arguments, models=""):
     ],
 )
 def test_answers_at_once(python, models, arguments, status, message):
-    code, heavy, out, err = answer(python, *arguments, models=models)
+    code, packages, out, err = answer(python, *arguments, models=models)
     assert message in (err if status else out)
-    assert (code, heavy) == (status, [])
+    assert (code, packages - FOLDERS) == (status, set())
 
 
-def test_stylize_does_without_torch(python, style_file, photo_file):
-    code, heavy, _, _ = answer(python, "stylize", photo_file, "--style", style_file)
-    assert (code, heavy) == (0, ["numpy"])
+@pytest.mark.smoke
+def test_stylize_imports_what_paints(python, style_file, photo_file):
+    status, packages, _, _ = answer(python, "stylize", photo_file, "--style", style_file)
+    assert photo_file.with_name(f"photo-{style_file.stem}.jpg").exists()
+    assert (status, packages - PAINTING) == (0, set())
+
+
+def test_sheet_imports_what_paints(python, models, photo_file, tmp_path):
+    sheet = tmp_path / "sheet.jpg"
+    status, packages, _, _ = answer(python, "sheet", photo_file, "-o", sheet, "--size", "64", models=models)
+    assert sheet.exists()
+    assert (status, packages - PAINTING) == (0, set())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("command", ["serve", "selfie"])
+def test_the_service_imports_no_torch(environment, command):
+    arguments = [command, "--port", "0", "--device", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", CODE, "", *arguments],
+        # A browser that shows nothing.
+        env={**environment, "BROWSER": "true", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        link = process.stdout.readline().strip()
+        with urllib.request.urlopen(link, timeout=PATIENCE) as response:
+            assert re.search(rb"<!doctype html>", response.read(), re.IGNORECASE)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    status, packages, _ = parsed(err)
+    assert (status, packages - SERVICE) == (0, set())
+
+
+def test_an_import_that_is_not_listed_would_be_noticed(python, style_file, photo_file):
+    _, packages, _, _ = answer(python, "stylize", photo_file, "--style", style_file)
+    assert "numpy" in packages - FOLDERS
 
 
 @pytest.mark.parametrize("use", ["artlives.styles", "artlives.training.train"])

@@ -313,6 +313,7 @@ def test_full_disk_behind_the_report(stylize, album, tmp_path):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_killed_in_the_middle_a_second_run_ends_with_the_same_files(
     python, environment, style_file, tmp_path, pixels

@@ -92,6 +92,7 @@ def test_transposed_convolution_by_phases(instructions, draw, case):
     np.testing.assert_allclose(totals[1], np.square(target, dtype=np.float64).sum((0, 1)), rtol=1e-9)
 
 
+@pytest.mark.smoke
 def test_an_output_convolution_ends_in_tanh(instructions, draw):
     x, weight, bias = draw(14, 77, 16), draw(3, 16, 5, 5) / 10, draw(3)
     padded = functional.pad(nchw(x), (2,) * 4, "reflect")
@@ -153,6 +154,7 @@ def test_every_half_survives(instructions):
     assert (target == 65504).all()
 
 
+@pytest.mark.smoke
 def test_materializing_in_place(instructions, draw):
     x, residual = draw(5, 6, 24).astype(np.float16), draw(5, 6, 24).astype(np.float16)
     scale, shift = draw(24), draw(24)

@@ -78,7 +78,7 @@ def test_shipped_styles_paint_as_in_torch(style):
     assert np.abs(painted(painter, pixels).astype(int) - expected).max() <= 1
 
 
-@pytest.mark.parametrize("size", [(64, 48), (37, 61), (200, 64)])
+@pytest.mark.parametrize("size", [pytest.param((64, 48), marks=pytest.mark.smoke), (37, 61), (200, 64)])
 @pytest.mark.parametrize("name", LAYERS)
 def test_strips_leave_no_seam(painters, name, size, monkeypatch):
     # Bands of the least height.
@@ -89,6 +89,7 @@ def test_strips_leave_no_seam(painters, name, size, monkeypatch):
     assert np.abs(painted(painter, pixels, way=Way.STRIPS) - whole).max() <= (1 if name == "ours" else 2)
 
 
+@pytest.mark.smoke
 def test_pictures_are_painted_one_after_the_other(painters):
     pictures = [picture(40, 40), picture(120, 90, seed=1), picture(40, 40, seed=2)]
     alone = [painted(painters["ours"], pixels) for pixels in pictures]

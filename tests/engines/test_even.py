@@ -81,6 +81,7 @@ def test_even_in_onnx_runtime(network, tmp_path, metadata):
     assert_even(by_onnx(network, tmp_path, metadata))
 
 
+@pytest.mark.slow
 def test_even_by_the_triton_kernels(network):
     pytest.importorskip("triton")
     from artlives.engines.triton import TritonPainter

@@ -14,7 +14,7 @@ triton = pytest.importorskip("artlives.engines.triton")
 
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
-on_gpu = pytest.mark.skipif(not GPU, reason="needs a GPU")
+pytestmark = [pytest.mark.gpu] if GPU else []
 
 # Each kind, with few channels: the interpreter is slow.
 SMALL = (
@@ -66,6 +66,7 @@ def picture(*shape):
 DTYPES = {torch.float32: 1, torch.float16: 3} | ({torch.bfloat16: 8} if GPU else {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("shape", [(2, 3, 16, 24), (1, 3, 21, 18)], ids=str)
 @pytest.mark.parametrize("name", NETWORKS)
@@ -96,6 +97,7 @@ def test_what_is_no_picture(networks):
             paint.paint_tensor(torch.zeros(shape))
 
 
+@pytest.mark.slow
 def test_arrays_of_one_size_go_together(networks):
     paint = painter(networks["other"], "other", torch.float32)
     arrays = [picture(1, 3, 18, 17).byte()[0].permute(1, 2, 0).contiguous().numpy() + i for i in range(3)]
@@ -120,7 +122,7 @@ def test_what_is_left_to_torch(monkeypatch):
     assert "no activation swish" in reason("swish")
 
 
-@on_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("style", styles.available(), ids=lambda style: style.name)
 def test_shipped_styles_paint_as_in_torch(style):
     x = picture(1, 3, 136, 200).to(DEVICE)
@@ -134,7 +136,7 @@ def test_shipped_styles_paint_as_in_torch(style):
         assert difference.mean() < 0.5
 
 
-@on_gpu
+@pytest.mark.gpu
 def test_sizes_that_come_again_are_painted_by_graphs(networks, monkeypatch):
     paint = painter(networks["ours"], "ours", torch.float16)
     pictures = [picture(1, 3, 64 + 8 * i, 80).to(DEVICE) for i in range(triton.GRAPHS + 1)]

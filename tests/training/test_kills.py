@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a process cannot be forked here")
 def test_a_training_killed_at_random_moments_goes_on(painting, photos_folder, perceptual_file):
     """`python -m benchmarks.kills` was run with 50; fewer are enough to notice that one day it no longer holds."""

@@ -96,6 +96,7 @@ def assert_same(losses, expected):
         )
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does_and_go_on_from_it(two_processes, one_process):
     whole = one_process("whole")
     whole.run(lambda report: None)
@@ -113,6 +114,7 @@ def test_two_processes_train_as_one_does_and_go_on_from_it(two_processes, one_pr
     torch.testing.assert_close(alone.network.state_dict(), whole.network.state_dict(), rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_both_processes_return_the_style(started, painting, photos_folder, perceptual_file, tmp_path):
     (tmp_path / "script.py").write_text(f"""
 import os

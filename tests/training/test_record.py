@@ -13,11 +13,11 @@ def test_pictures_and_losses_are_drawn(tmp_path):
     assert list(record.previews()) == [1, 20, 300]
     record.draw_previews()
     record.draw_losses()
-    sheet = Image.open(record.sheet)
-    assert sheet.width > 3 * TILE
-    plot = Image.open(record.plot)
-    assert plot.format == "PNG"
-    assert len(plot.convert("RGB").getcolors(1 << 20)) > 10
+    with Image.open(record.sheet) as sheet:
+        assert sheet.width > 3 * TILE
+    with Image.open(record.plot) as plot:
+        assert plot.format == "PNG"
+        assert len(plot.convert("RGB").getcolors(1 << 20)) > 10
     assert Record(tmp_path).entries()[1] == {"step": 20, "style": 0.1, "content": 0.5, "steadiness": 30.0}
 
 

@@ -202,7 +202,8 @@ def test_a_report_is_told_how_it_goes(go, tmp_path):
     ]
     assert notes.trainer.folder.resolve() == tmp_path / "runs" / style.name
     for picture in ("previews.jpg", "losses.png"):
-        assert Image.open(notes.trainer.folder / picture).width > 100
+        with Image.open(notes.trainer.folder / picture) as image:
+            assert image.width > 100
 
 
 def test_without_a_report_warnings_are_logged(go, caplog):

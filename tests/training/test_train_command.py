@@ -34,6 +34,7 @@ def train(tmp_path, monkeypatch, perceptual_file):
     return run
 
 
+@pytest.mark.slow
 def test_all_it_takes_is_a_painting(train, painting, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "evaluate", evaluate)
     monkeypatch.setattr(session, "JUDGED", 1)
@@ -48,9 +49,11 @@ def test_all_it_takes_is_a_painting(train, painting, tmp_path, monkeypatch):
     assert (style.training["steps"], style.training["photos"], style.measured) == (3, 9, {})
     assert load(style)(torch.rand(1, 3, 32, 32) * 255).isfinite().all()
     for picture in ("preview-00003.jpg", "previews.jpg", "losses.png"):
-        assert Image.open(tmp_path / "runs/painting" / picture).size[0] > 100
+        with Image.open(tmp_path / "runs/painting" / picture) as image:
+            assert image.width > 100
 
 
+@pytest.mark.slow
 def test_the_photos_are_remembered(train, painting, photos_folder, tmp_path):
     assert train(painting, "--photos", photos_folder, "--name", "one").exit_code == 0
     assert remembered.settings_file().is_relative_to(tmp_path)
@@ -68,6 +71,7 @@ def test_the_photos_are_remembered(train, painting, photos_folder, tmp_path):
     assert train(painting, "--name", "three", "--photos", photos_folder).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_style_or_training_that_is_there_is_not_replaced_by_accident(
     train, painting, photos_folder, tmp_path
 ):

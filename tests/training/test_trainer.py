@@ -30,6 +30,7 @@ def losses_of(trainer, reports=None):
     return [report.losses()["loss"] for report in reports]
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(new):
     losses = losses_of(new(recipe=replace(RECIPE, steps=30)))
     assert len(losses) == 30
@@ -161,6 +162,7 @@ CHOSEN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("field", "name"), CHOSEN)
 def test_every_choice_of_the_lectures_trains(new, field, name):
     rate = LEARNING_RATES[name] if field == "optimizer" else 3e-3
@@ -178,6 +180,7 @@ def test_learning_rate_rises_and_falls():
     assert 0 < rates[-1] < 0.01
 
 
+@pytest.mark.smoke
 def test_the_log_holds_the_losses(new):
     trainer = new(recipe=replace(RECIPE, steps=10))
     trainer.run(lambda report: None)

@@ -19,6 +19,7 @@ def post(client, data, **fields):
     return client.post("/api/stylize", data=fields, files={"file": ("me.png", data)})
 
 
+@pytest.mark.smoke
 def test_lists_the_styles(client):
     styles = client.get("/api/styles").json()
     assert [style["name"] for style in styles] == ["dots", "stripes"]

@@ -43,10 +43,10 @@ def test_styles_are_read_when_settings_come_not_for_each_frame(client, jpeg, mon
     with live(client) as socket:
         socket.send_text(settings())
         socket.send_bytes(jpeg)
-        socket.receive_bytes()
+        painting = socket.receive_bytes()
         monkeypatch.setattr(styles, "read", None)
         socket.send_bytes(jpeg)
-        socket.receive_bytes()
+        assert socket.receive_bytes() == painting
 
 
 def test_a_style_that_is_removed_on_the_way_is_said_to_be_gone(client, jpeg, models, network, metadata):

@@ -475,7 +475,7 @@ def test_the_link_with_its_token_opens_a_page_that_works(browser):
 
 def test_the_docs_need_no_other_host(visit):
     page = visit(path="/docs")
-    page.wait_for_selector("[data-path='/api/stylize']")
+    assert page.wait_for_selector("[data-path='/api/stylize']").is_visible()
 
 
 def test_the_pace_finds_the_largest_size_that_is_fast_enough(page):
