@@ -1,5 +1,6 @@
 """The models that come with artlives, and what is said of them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,8 @@ def test_a_model_is_small_and_its_card_whole(style):
     assert "unknown" not in (style.painting, style.painter, style.year, style.licence)
     assert {"steps", "seed", "style_size", "losses", "before"} <= style.training.keys()
     assert style.grain > 0
+    # No path of the machine that it was trained on.
+    assert "/" not in json.dumps([card.get("start", "") for card in (style.training, *style.training["before"])])
 
 
 def test_the_models_readme_says_what_their_metadata_say():
