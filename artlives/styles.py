@@ -68,7 +68,7 @@ class Style:
     @property
     def caption(self) -> str:
         """What stands below a picture in this style."""
-        return f"{self.painter}, {self.painting}, {self.year}"
+        return ", ".join(filter(None, (self.painter, self.painting, self.year)))
 
 
 def models_folder() -> Path:
@@ -163,6 +163,17 @@ def check_name(name: str) -> None:
     """Raise ValueError unless `name` can name a style: it becomes a part of file names."""
     if not re.fullmatch(r"\w[\w-]*", name):
         raise ValueError(f"a style's name is made of letters, digits, - and _, unlike {name!r}")
+
+
+def name_of(painting: Path) -> str:
+    """A style's name, made of the name of its painting's file.
+
+    Raises:
+        ValueError: nothing of it is a letter or a digit.
+    """
+    name = re.sub(r"\W+", "-", painting.stem).strip("-_").lower()
+    check_name(name)
+    return name
 
 
 def save(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 from PIL import Image
 
-from artlives import images, passes, styles
+from artlives import images, passes, studies, styles
 from artlives.architecture import SMALLEST
 from artlives.blend import blend
 from artlives.core import default_threads
@@ -39,7 +39,9 @@ class Stylizer:
     else NumPy. Any number of threads may call it.
 
     Args:
-        style: a style's name, the path of its safetensors file, or a `styles.Style`.
+        style: a style's name, the path of its safetensors file, or a `styles.Style`; a painting's file, which is first
+            learnt, in half a minute or so, and remembered; or a mix, such as {"wave": 0.6, "udnie": 0.4}; see
+            `studies.find`.
         settings: how pictures are painted.
         device: "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda" or "mps".
         options: fields of `Settings`, such as `size=1200`, that differ from `settings`.
@@ -56,14 +58,14 @@ class Stylizer:
 
     def __init__(
         self,
-        style: str | Path | styles.Style,
+        style: str | Path | styles.Style | Mapping[str, float],
         settings: Settings | None = None,
         *,
         device: str | torch.device = "auto",
         **options: Any,
     ) -> None:
         self.settings = replace(settings or Settings(), **options)
-        self.style = style if isinstance(style, styles.Style) else styles.find(style)
+        self.style = studies.learn(studies.find(style), device=device)
         self.painter, (self.engine, self.device, self.reasons) = choose(self.style, device)
 
     def variant(self, settings: Settings | None = None, **options: Any) -> Stylizer:

@@ -57,7 +57,7 @@ def metadata() -> dict[str, Any]:
 def no_user(tmp_path_factory) -> Iterator[None]:
     """Nobody's own styles and settings are seen or changed."""
     with pytest.MonkeyPatch.context() as patch:
-        for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
             patch.setenv(variable, str(tmp_path_factory.mktemp("user")))
         yield
 

@@ -46,7 +46,9 @@ def test_a_model_is_small_and_its_card_whole(style):
     assert {"steps", "seed", "style_size", "losses", "before"} <= style.training.keys()
     assert style.grain > 0
     # No path of the machine that it was trained on.
-    assert "/" not in json.dumps([card.get("start", "") for card in (style.training, *style.training["before"])])
+    assert "/" not in json.dumps(
+        [card.get("start", "") for card in (style.training, *style.training["before"])]
+    )
 
 
 def test_the_models_readme_says_what_their_metadata_say():

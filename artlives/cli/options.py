@@ -59,7 +59,8 @@ style_option = click.option(
     "--style",
     metavar="NAME",
     required=True,
-    help="A style's name (`artlives styles` lists them), or the path of its .safetensors file.",
+    help="A style's name (`artlives styles` lists them), or the path of its .safetensors file; a painting's picture, "
+    "which is learnt first and remembered; or a mix: wave+udnie, wave:0.6,udnie:0.4.",
 )
 brush_option = click.option(
     "--brush",

@@ -40,17 +40,19 @@ def sheet(
     device: str,
 ) -> None:
     """Show PHOTO in every style, side by side and named."""
-    from artlives import images, styles
+    from artlives import images, studies, styles
 
     target = output or photo.with_name(f"{photo.stem}-sheet.jpg")
     here = local.Folder()
     check_target(str(target), here, overwrite, [here.identity(str(photo))])
-    chosen = [styles.find(name.strip()) for name in names.split(",")] if names else styles.available()
+    found = [studies.find(name.strip()) for name in names.split(",")] if names else styles.available()
 
+    from artlives.cli.study import learnt
     from artlives.sheet import sheet_of
     from artlives.stylizer import Stylizer
 
     small = images.fit(images.load(photo), size)
+    chosen = [learnt(style, [str(photo)], device) for style in found]
     tell_engine(chosen[0].steps, device)
     paintings = [(style, Stylizer(style, device=device, brush=brush)(small)) for style in chosen]
     images.save(sheet_of(small, photo.name, paintings, columns), target)

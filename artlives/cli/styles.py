@@ -4,14 +4,22 @@ import json
 
 import click
 
-from artlives import styles as registry
-
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print all that is known of each as JSON.")
-def styles(as_json: bool) -> None:
-    """List the styles that come with artlives and your own: name, painting, painter and year."""
-    found = registry.available()
+@click.option("--forget", is_flag=True, help="Forget the paintings that were learnt from their pictures.")
+def styles(as_json: bool, forget: bool) -> None:
+    """List the styles that come with artlives and your own: name, painting, painter and year.
+
+    Then come the paintings that were learnt because they were given as a style; they are found by their pictures.
+    """
+    from artlives import studies
+    from artlives import styles as registry
+
+    if forget:
+        click.echo(f"{studies.forget()} forgotten")
+        return
+    found = [*registry.available(), *studies.studied()]
     if as_json:
         fields = ("name", "painting", "painter", "year", "licence", "training", "measured")
         click.echo(json.dumps([{f: getattr(style, f) for f in fields} for style in found], indent=2))

@@ -17,12 +17,13 @@ from typing import IO, TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from artlives import styles
+from artlives import studies, styles
 from artlives.batch import local
 from artlives.batch.paint import paint
 from artlives.batch.plan import STREAM, Job, Outcome, Plan, jobs_in, plan
 from artlives.cli.engine import tell_engine
 from artlives.cli.options import Bytes, brush_option, device_option, style_option, with_options
+from artlives.cli.study import learnt
 from artlives.errors import ArtlivesError, needs
 from artlives.files import is_folder
 from artlives.settings import Settings
@@ -125,6 +126,8 @@ def stylize(
     artlives stylize photo.jpg --style wave
     artlives stylize holiday/ --style wave -o painted/ --size 1024
     artlives stylize - --style wave < in.jpg > out.jpg
+    artlives stylize photo.jpg --style sunflowers.jpg
+    artlives stylize photo.jpg --style wave:0.6,udnie:0.4
     """
     if isnan(strength):
         raise click.BadParameter("must be a number within 0 and 1", param_hint="--strength")
@@ -132,7 +135,7 @@ def stylize(
         raise click.BadParameter("a photo without a name", param_hint="PHOTO...")
     if report and report.suffix != ".jsonl":
         raise click.BadParameter(f"{report} does not end in .jsonl", param_hint="--report")
-    found = styles.find(style)
+    found = studies.find(style)
     settings = Settings(size=size, brush=brush, strength=strength, keep_colors=keep_colors, memory=memory)
     several = engine == "ray" or len(photos) > 1 or any(is_folder(photo) for photo in photos)
     if engine == "ray":
@@ -163,6 +166,7 @@ def _on_ray(
     logging.disable(logging.ERROR)
     source, target = remote.Folder(photos[0]), remote.Folder(output)
     planned = plan(jobs_in(source, style, target), source, target, overwrite=overwrite)
+    style = learnt(style, (), device)
     return planned, ray.paint(planned.jobs, source, target, style, quality, settings, device)
 
 
@@ -190,7 +194,8 @@ def _here(
     def outcomes() -> Iterator[Outcome]:
         from artlives.stylizer import Stylizer
 
-        stylizer = Stylizer(style, settings, device=device)
+        known = learnt(style, [job.source for job in planned.jobs if job.source != STREAM], device)
+        stylizer = Stylizer(known, settings, device=device)
         tell_engine(style.steps, device)
         if several:
             yield from paint(stylizer, planned.jobs, here.load, partial(here.save, quality=quality))

@@ -215,9 +215,11 @@ class _Console(Report):
         self._record = trainer.record
         preset = self._preset or PRESET_OF[trainer.device.type]
         photos = len(trainer.photos.files)
-        click.echo(f"{trainer.folder.name}: {steps} steps (preset {preset}) on {photos} photos", err=True)
+        click.echo(
+            f"{trainer.record.folder.name}: {steps} steps (preset {preset}) on {photos} photos", err=True
+        )
         if self._tensorboard:
-            self._writer = _summary_writer(trainer.folder, trainer.step)
+            self._writer = _summary_writer(trainer.record.folder, trainer.step)
         self._bar = tqdm(total=steps, initial=trainer.step, unit="step")
         # The first step takes longer.
         self._measured_from, self._started = trainer.step + 1, time.perf_counter()

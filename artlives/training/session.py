@@ -6,7 +6,6 @@ torch is imported when all has been checked that can be without it.
 from __future__ import annotations
 
 import logging
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -122,7 +121,7 @@ def style_name(name: str | None, paintings: Sequence[Path], target: str | Path |
     """
     if not paintings:
         raise ValueError("there is no painting to train on: give one or more")
-    name = name or re.sub(r"\W+", "-", paintings[0].stem).strip("-_").lower()
+    name = name or styles.name_of(paintings[0])
     styles.check_name(name)
     if target is None and name in styles.shipped():
         raise ValueError(f"{name} comes with artlives: choose another")
@@ -163,7 +162,7 @@ class _Job:
                     "--photos for a style that suits any photo"
                 )
             recipe = recipe_of(self.preset or PRESET_OF[where.type], self.options)
-            weights, before = _start(recipe)
+            weights, before = start_of(recipe)
             judge = Perceptual(self.perceptual, where)
             folder = Path("runs") / self.about["name"]
             trainer = Trainer(self.paintings, photos, recipe, judge, folder, where, processes, weights)
@@ -240,7 +239,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise ArtlivesError(f"{target} cannot be written: {error.strerror}") from error
 
 
-def _start(recipe: Recipe) -> tuple[dict[str, Tensor] | None, list[dict[str, Any]]]:
+def start_of(recipe: Recipe) -> tuple[dict[str, Tensor] | None, list[dict[str, Any]]]:
     """The weights to begin with, those of a style or the mean of all shipped ones', None for random ones; and the cards
     of the trainings that led to them.
 

@@ -74,7 +74,7 @@ class Trainer:
         photos: what is learned on.
         recipe: what decides the outcome; `recipe.start` is only what `weights` came from.
         perceptual: the network that judges.
-        folder: made where there is none.
+        folder: of the checkpoint, the log and the previews, made where there is none; None to keep nothing.
         device: where the style network computes, the same as `perceptual`'s.
         weights: a `StyleNetwork.state_dict` to begin with; None for random weights.
 
@@ -88,7 +88,7 @@ class Trainer:
         photos: Photos,
         recipe: Recipe,
         perceptual: Perceptual,
-        folder: Path,
+        folder: Path | None,
         device: torch.device | str = "cpu",
         processes: Processes | None = None,
         weights: Mapping[str, Tensor] | None = None,
@@ -109,11 +109,12 @@ class Trainer:
             recipe.scale_weights,
             recipe.content_weights,
         )
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ArtlivesError(f"{folder} cannot be made: {error.strerror}") from error
-        self.checkpoint, self.record = folder / "checkpoint.pt", Record(folder)
+        if folder is not None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ArtlivesError(f"{folder} cannot be made: {error.strerror}") from error
+            self.checkpoint, self.record = folder / "checkpoint.pt", Record(folder)
         self.step = 0
         self.recent: list[Tensor] = []
         torch.manual_seed(recipe.seed)
@@ -139,7 +140,7 @@ class Trainer:
             ArtlivesError: a loss is not finite, or a step needs more memory than there is; the last checkpoint
                 before is kept.
         """
-        recipe, writes = self.recipe, self.processes.rank == 0
+        recipe, writes = self.recipe, self.processes.rank == 0 and self.folder is not None
         previews = {round(recipe.steps * part / PREVIEWS) for part in range(1, PREVIEWS + 1)}
         with ThreadPoolExecutor(1) as executor, caught_signals() as caught:
             upcoming = executor.submit(self._batch, self.step)
@@ -294,7 +295,8 @@ class Trainer:
             return {}
         values = torch.stack(self.recent[-count:]).mean(0)
         if not values.isfinite().all():
-            saved = f"; {self.checkpoint} holds the last good state" if self.checkpoint.exists() else ""
+            kept = self.folder is not None and self.checkpoint.exists()
+            saved = f"; {self.checkpoint} holds the last good state" if kept else ""
             raise ArtlivesError(
                 f"the loss is no longer finite at step {self.step}: give a smaller --learning-rate{saved}"
             )

@@ -1,0 +1,58 @@
+"""What commands that paint do with a style that is still to be learnt from its painting."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from artlives import studies
+from artlives.cli import remembered
+from artlives.errors import ArtlivesError
+from artlives.files import files_in
+from artlives.names import photos_among
+from artlives.styles import Style
+from artlives.training import Interrupted
+from artlives.training.recipe import STUDY
+
+# Photos of the command, and of the folder that `train` remembers, that a study looks at; a few teach it most.
+OWN, REMEMBERED = 8, 16
+
+
+def learnt(style: Style, photos: Sequence[str], device: str) -> Style:
+    """The style, learnt from its painting if it is pending, with a progress bar.
+
+    Args:
+        photos: the command's own, which the study looks at, too.
+
+    Raises:
+        ArtlivesError: as `studies.learn` does.
+    """
+    if not studies.is_pending(style):
+        return style
+    click.echo(f"learning how {style.painting} is painted, once; it is remembered", err=True)
+    content = [Path(photo) for photo in photos[:OWN]] + _remembered()
+    with tqdm(total=STUDY.steps, unit="step", desc=style.name, disable=None) as bar:
+
+        def report(step: int) -> None:
+            bar.update(step - bar.n)
+
+        try:
+            return studies.learn(style, content, device, report)
+        except Interrupted as stop:
+            bar.close()
+            click.echo("stopped; nothing of it was kept", err=True)
+            sys.exit(128 + stop.signum)
+
+
+def _remembered() -> list[Path]:
+    """Photos of the folder that was last trained on, from all over it; none if there is no such folder."""
+    try:
+        folder = remembered.photos_folder()
+        paths = photos_among(files_in(folder), ()) if folder else []
+    except ArtlivesError:
+        return []
+    return (
+        [folder / path for path in paths[:: max(1, len(paths) // REMEMBERED)][:REMEMBERED]] if folder else []
+    )
