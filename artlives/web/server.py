@@ -74,12 +74,15 @@ def serve(
             timeout_graceful_shutdown=GRACE,
             ssl_certfile=certificate,
         )
-        query = f"?token={token}" if token else ""
-        bracketed = f"[{here}]" if ":" in here else here
-        announce(f"http{'s' if https else ''}://{bracketed}:{port}/{query}")
+        announce(_link(https, here, port, token))
         # Ctrl-C is the ordinary way to stop it.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def _link(https: bool, host: str, port: int, token: str | None) -> str:
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"http{'s' if https else ''}://{bracketed}:{port}/{f'?token={token}' if token else ''}"
 
 
 def _listen(host: str, port: int) -> socket.socket:
