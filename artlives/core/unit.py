@@ -5,6 +5,7 @@ the convolution), convolves, and writes the result once, adding up what the next
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -56,17 +57,21 @@ class Reading:
             expect("residual", self.residual, (source.dtype,), source.shape)
 
 
+# Pictures of a size ask for the same ones, some forty, again and again.
+@lru_cache(maxsize=128)
 def padding_table(size: int, before: int, after: int, mirrored: int) -> Array:
     """For each row (or column) of the padded picture, the row of the picture that it repeats.
 
-    Returns int64 (before + size + after,).
+    Returns int64 (before + size + after,), read-only.
 
     `before` rows come before the picture's `size` rows, and `after` rows behind. At each end `mirrored` of them are
     reflected (the edge row is not repeated); beyond those lie zeros, which -1 stands for.
     """
     index = np.arange(-before, size + after)
     reflected = size - 1 - np.abs(size - 1 - np.abs(index))
-    return np.where((index < -mirrored) | (index >= size + mirrored), -1, reflected)
+    table = np.where((index < -mirrored) | (index >= size + mirrored), -1, reflected)
+    table.setflags(write=False)
+    return table
 
 
 def run(
@@ -169,10 +174,11 @@ def materialize(
 def _whole_tables(kernel: Kernel, tables: tuple[Array, Array], site_rows: int, width: int) -> list[Array]:
     """Both tables with zeros beyond their ends, as far as any of the sites reaches."""
     counts = site_rows, -(-width // kernel.up[1])
-    return [
-        np.concatenate([table, np.full(max(0, (count - 1) * stride + span - len(table)), -1)])
-        for table, count, stride, span in zip(tables, counts, kernel.stride, kernel.span, strict=True)
-    ]
+    whole = []
+    for table, count, stride, span in zip(tables, counts, kernel.stride, kernel.span, strict=True):
+        missing = (count - 1) * stride + span - len(table)
+        whole.append(np.concatenate([table, np.full(missing, -1)]) if missing > 0 else table)
+    return whole
 
 
 def _expect_run(

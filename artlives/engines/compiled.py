@@ -48,13 +48,16 @@ class CompiledPainter:
         self.steps = tuple(prepared(step, weights) for step in steps)
         self.reduction = plan.reduction(steps)
         self.bytes_each = _bytes_each(self.steps, self.reduction)
+        self.kept_values = strips.kept_values(self.steps)
+        # A picture is read until the first step whose output strips keep; without one, to the end.
+        self.paints_in_place = strips.keep_any(self.steps)
 
     def ways(self, height: int, width: int) -> dict[Way, int]:
         """See `painter.Painter`."""
         found = {Way.WHOLE: int(self.bytes_each * height * width)}
-        if (exact := strips.needs(self.steps, height, width, np.dtype(np.float32))) <= EXACT:
+        if (exact := strips.needs(self.kept_values, height, width, np.dtype(np.float32))) <= EXACT:
             found[Way.STRIPS] = exact
-        found[Way.HALF_STRIPS] = strips.needs(self.steps, height, width, np.dtype(np.float16))
+        found[Way.HALF_STRIPS] = strips.needs(self.kept_values, height, width, np.dtype(np.float16))
         return found
 
     def paint(
@@ -69,8 +72,7 @@ class CompiledPainter:
         threads = threads or core.default_threads()
         try:
             for i, picture in enumerate(pictures):
-                # A picture is read until the first step whose output strips keep; without one, to the end.
-                source = picture if strips.keep_any(self.steps) else picture.copy()
+                source = picture if self.paints_in_place else picture.copy()
                 arguments = self.steps, self.reduction, source, picture, threads
 
                 def told(done: float, i: int = i) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, prod
 
 import numpy as np
@@ -35,16 +36,35 @@ class Step:
     gamma: Array | None = None
     beta: Array | None = None
 
-    @property
+    # Cached, since arithmetic of fractions would take as long as a small picture's convolutions.
+    @cached_property
     def values(self) -> float:
         """Values of its output for each pixel of the picture."""
         return float(self.plan.outputs / self.plan.scale**2)
 
-    @property
+    @cached_property
     def work(self) -> float:
         """Multiply-adds for each pixel of the picture, roughly."""
         taps = sum(phase.weight.size for phase in self.kernel.phases)
         return float(taps / (self.plan.scale * self.kernel.up[0]) ** 2)
+
+    def sides(self, height: int, width: int) -> tuple[int, int]:
+        """(H', W') of its output, of a padded picture of that size."""
+        down, up = self._ratio
+        return height * up // down, width * up // down
+
+    def source_side(self, side: int) -> int:
+        """The side of its input, of a padded picture's side."""
+        down, up = self._source_ratio
+        return side * up // down
+
+    @cached_property
+    def _ratio(self) -> tuple[int, int]:
+        return self.plan.scale.as_integer_ratio()
+
+    @cached_property
+    def _source_ratio(self) -> tuple[int, int]:
+        return self.plan.source_scale.as_integer_ratio()
 
     def normalization(self, totals: Array, pixels: int) -> tuple[Array, Array]:
         """Scale and shift, (O,) in fp32, that normalize an output of these totals over so many pixels.
@@ -114,8 +134,7 @@ class Painting:
 
     def shape(self, step: Step) -> tuple[int, int, int]:
         """(H', W', O) of the step's output, of the padded picture."""
-        scale = step.plan.scale
-        return int(self.height / scale), int(self.width / scale), step.plan.outputs
+        return *step.sides(self.height, self.width), step.plan.outputs
 
     def normalization(self, step: Step, totals: Array) -> tuple[Array, Array]:
         """Scale and shift, (O,) in fp32, that normalize the step's output, of its totals (2, O) over the picture."""
@@ -126,7 +145,7 @@ class Painting:
 
         `of_picture` says that the input is the picture itself. See `core.padding_table`.
         """
-        size = int((self.height, self.width)[axis] / step.plan.source_scale)
+        size = step.source_side((self.height, self.width)[axis])
         table: Array = core.padding_table(size, step.before, step.after, step.plan.reflected)
         if of_picture:
             # It is itself padded, to a multiple of what the network reduces it by.
@@ -155,7 +174,7 @@ class Painting:
         totals = core.run(
             step.kernel,
             reading,
-            np.where(down < 0, -1, down - source_top),
+            np.where(down < 0, -1, down - source_top) if source_top else down,
             across,
             target,
             size,

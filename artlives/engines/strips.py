@@ -40,8 +40,8 @@ def keep_any(steps: Sequence[Step]) -> bool:
     return any(step.plan.scale >= kept_at(steps) for step in steps if step.plan.normalized)
 
 
-def needs(steps: Sequence[Step], height: int, width: int, dtype: np.dtype[Any]) -> int:
-    """Bytes that a picture takes in strips, besides itself and the painting, with outputs kept as `dtype`."""
+def kept_values(steps: Sequence[Step]) -> float:
+    """Values for each pixel of a picture that strips keep at most."""
     least = kept_at(steps)
     # Of a residual layer, its input and its output.
     kept = [
@@ -49,7 +49,13 @@ def needs(steps: Sequence[Step], height: int, width: int, dtype: np.dtype[Any]) 
         for step in steps
         if step.plan.normalized and step.plan.scale >= least
     ]
-    return int(dtype.itemsize * height * width * max(kept, default=0)) + 2 * BAND_BYTES
+    return max(kept, default=0)
+
+
+def needs(values: float, height: int, width: int, dtype: np.dtype[Any]) -> int:
+    """Bytes that a picture takes in strips that keep so many `values` for each pixel as `dtype`, besides itself and
+    the painting."""
+    return int(dtype.itemsize * height * width * values) + 2 * BAND_BYTES
 
 
 class Strips(Painting):
