@@ -10,10 +10,11 @@ a GPU or in place of the compiled core.
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Stylizer", "__version__", "styles"]
+__all__ = ["Settings", "Stylizer", "__version__", "styles"]
 
 if TYPE_CHECKING:
     from artlives import styles
+    from artlives.settings import Settings
     from artlives.stylizer import Stylizer
 
 
@@ -22,6 +23,8 @@ def __getattr__(name: str) -> Any:
 
     if name == "Stylizer":
         return import_module("artlives.stylizer").Stylizer
+    if name == "Settings":
+        return import_module("artlives.settings").Settings
     if name == "styles":
         return import_module("artlives.styles")
     raise AttributeError(f"module 'artlives' has no attribute {name!r}")

@@ -5,11 +5,23 @@ is not imported here.
 """
 
 import ctypes
+import os
 import sys
 from functools import cache
 from pathlib import Path
 
 from artlives.core.threads import Team
+
+
+def _after_fork() -> None:
+    """Let torch compute in one thread: in a forked child its OpenMP waits for ever for threads of the parent's."""
+    torch = sys.modules.get("torch")
+    if torch:
+        torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def team() -> Team | None:

@@ -7,6 +7,7 @@ once. The cache is bounded, and `forget` empties it.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Files in the cache at most, of 1.5 MB each; the one that was used longest ago goes first.
 MOST = 64
+# Pixels a side of a painting, at least: with fewer, there are no strokes to learn from.
+SMALLEST = 64
 # Shares of a mix are told apart, and named, by whole percents.
 PERCENT = 100
 
@@ -123,6 +126,11 @@ def _of_painting(path: Path) -> Style:
     known = _known(target)
     if known:
         return replace(known, name=name)
+    height, width = images.load(io.BytesIO(content), str(path)).pixels.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise ArtlivesError(
+            f"{path} has {width}x{height} pixels: a painting to learn from needs {SMALLEST} a side"
+        )
     return Style(name, target, str(path), "", "", "", STUDY.layers, {"grain": STUDY.grain}, {})
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -68,6 +69,10 @@ class Stylizer:
         self.style = studies.learn(studies.find(style), device=device)
         self.painter, (self.engine, self.device, self.reasons) = choose(self.style, device)
 
+    def __reduce__(self) -> tuple[partial[Stylizer], tuple[styles.Style, Settings]]:
+        """It is pickled and copied as its style and settings; the copy loads the style's file again."""
+        return partial(Stylizer, device=self.device), (self.style, self.settings)
+
     def variant(self, settings: Settings | None = None, **options: Any) -> Stylizer:
         """A stylizer that shares this one's network, with these settings, or its own but for `options`.
 
@@ -128,6 +133,8 @@ class Stylizer:
     def _photo(self, photo: Photo, report: Report, threads: int) -> Photo:
         if self.settings.size is not None:
             photo = images.fit(photo, self.settings.size)
+        if self.settings.strength > 0:
+            photo = images.filled(photo)
         return replace(photo, pixels=self._painted(np.ascontiguousarray(photo.pixels), report, threads))
 
     def _tensor(self, x: Tensor, report: Report, threads: int) -> Tensor:

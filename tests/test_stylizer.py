@@ -107,9 +107,9 @@ def test_modes(stylizer, mode, pixels):
     assert out.mode == ("RGBA" if mode.endswith("A") else "RGB")
 
 
-def test_transparency_stays(stylizer, painted, pixels):
+def test_transparency_stays(stylizer, pixels):
     out = np.asarray(stylizer(Image.fromarray(np.dstack([pixels, pixels[..., 0]]))))
-    assert np.array_equal(out[..., :3], painted)
+    assert np.array_equal(out[..., :3], stylizer(images.filled(Photo(pixels, pixels[..., 0])).pixels))
     assert np.array_equal(out[..., 3], pixels[..., 0])
 
 
@@ -364,3 +364,30 @@ def test_settings_and_options(style_file):
 def test_settings_that_make_no_sense(options, what):
     with pytest.raises(ValueError, match=what):
         Settings(**options)
+
+
+@pytest.mark.parametrize("size", [None, 60])
+@pytest.mark.parametrize("edge", ["hard", "soft"])
+def test_what_cannot_be_seen_changes_nothing(style_file, size, edge):
+    """A disc, beside which any colour may be hidden."""
+    y, x = np.mgrid[:90, :120]
+    inside = 40 - np.hypot(y - 45, x - 60)
+    alpha = ((inside > 0) * 255 if edge == "hard" else (inside / 12).clip(0, 1) * 255).astype(np.uint8)
+    colours = np.stack([x * 2, y * 2, 200 - x], 2).astype(np.uint8)
+    stylizer = Stylizer(style_file, device="cpu", size=size)
+    paintings = []
+    for hidden in ((0, 0, 0), (255, 255, 255), (0, 255, 0), None):
+        pixels = colours.copy()
+        if hidden is not None:
+            pixels[alpha == 0] = hidden
+        painted = stylizer(Image.fromarray(np.dstack([pixels, alpha])))
+        paintings.append(np.asarray(painted).astype(int))
+    for painting in paintings[1:]:
+        assert np.array_equal(painting[..., 3], paintings[0][..., 3])
+        visible = painting[..., 3:] > 0
+        assert np.array_equal(painting[..., :3] * visible, paintings[0][..., :3] * visible)
+
+
+def test_strength_0_keeps_hidden_colours(style_file, pixels):
+    picture = Image.fromarray(np.dstack([pixels, np.zeros(pixels.shape[:2], np.uint8)]))
+    assert np.array_equal(Stylizer(style_file, device="cpu", strength=0)(picture), picture)

@@ -58,7 +58,12 @@ class Folder:
 
     def load(self, file: str) -> Photo:
         """See `plan.Folder`; `STREAM` is standard input."""
-        return images.load(sys.stdin.buffer, "standard input") if file == STREAM else images.load(file)
+        if file != STREAM:
+            return images.load(file)
+        # A process that is started without one, as by some services.
+        if sys.stdin is None:
+            raise ArtlivesError("standard input is closed: give a file")
+        return images.load(sys.stdin.buffer, "standard input")
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
         """See `plan.Folder`; `STREAM` is standard output."""
@@ -116,6 +121,8 @@ def _target_folders(jobs: Iterable[Job]) -> list[Path]:
 
 
 def _write_to_standard_output(picture: Photo, quality: int) -> None:
+    if sys.stdout is None:
+        raise ArtlivesError("standard output is closed: give -o FILE")
     try:
         images.save(picture, sys.stdout.buffer, quality=quality)
         sys.stdout.flush()

@@ -3,6 +3,8 @@
 So `artlives --help` and a mistyped command answer at once, without torch.
 """
 
+import io
+import sys
 from importlib import import_module
 
 import click
@@ -61,3 +63,7 @@ class Commands(click.Group):
 @click.version_option(__version__, message="artlives %(version)s")
 def main() -> None:
     """Repaint photographs in the style of a painter."""
+    # A name that the terminal or a log file cannot show does not end a run.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

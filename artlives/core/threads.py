@@ -38,6 +38,16 @@ def set_team(find: Callable[[], Team | None]) -> None:
     _find_team = find
 
 
+def _after_fork() -> None:
+    """A forked child has its parent's memory and none of its threads: it starts threads of its own, and no team's."""
+    _pool.cache_clear()
+    set_team(_no_team)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def default_threads() -> int:
     """The processors that this process may use, or fewer if OMP_NUM_THREADS says so."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

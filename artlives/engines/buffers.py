@@ -1,5 +1,6 @@
 """A pool of arrays that are used again, since the system takes time to map every page of fresh memory."""
 
+import os
 from bisect import bisect_left
 from math import prod
 from threading import Lock
@@ -28,6 +29,10 @@ class Buffers:
         self.free: list[Array] = []
         self.held = 0
         self.lock = Lock()
+
+    def forget(self) -> None:
+        """In a forked child: begin anew, since a thread of the parent's may have held the lock."""
+        self.__init__()  # type: ignore[misc]
 
     def take(self, shape: tuple[int, ...]) -> Array:
         """An array of fp32 of that shape, whose content is undefined."""
@@ -70,3 +75,5 @@ class Buffers:
 
 # All networks share it, in all threads.
 BUFFERS = Buffers()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=BUFFERS.forget)

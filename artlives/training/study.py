@@ -26,8 +26,6 @@ from artlives.training.trainer import Trainer
 
 # Photos that are learned on at most: they are kept in memory, and more teach hardly more in so few steps.
 PHOTOS = 32
-# Pixels a side of the painting, at least: with fewer, there are no strokes to learn from.
-SMALLEST = 64
 
 
 def study(
@@ -50,14 +48,9 @@ def study(
         report: called after each of `STUDY.steps` steps with its number. What it raises ends the study.
 
     Raises:
-        ArtlivesError: the painting cannot be read or is too small, or the style cannot be written.
+        ArtlivesError: the painting cannot be read, or the style cannot be written.
     """
     pixels = on_white(images.load(painting))
-    height, width = pixels.shape[:2]
-    if min(height, width) < SMALLEST:
-        raise ArtlivesError(
-            f"{painting} has {width}x{height} pixels: a painting to learn from needs {SMALLEST} a side"
-        )
     keep_freed_memory()
     where = devices.pick(device)
     content = _Kept([*photos, *sorted(sample_photos().glob("*.jpg"))])
