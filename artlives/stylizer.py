@@ -70,8 +70,14 @@ class Stylizer:
         self.painter, (self.engine, self.device, self.reasons) = choose(self.style, device)
 
     def __reduce__(self) -> tuple[partial[Stylizer], tuple[styles.Style, Settings]]:
-        """It is pickled and copied as its style and settings; the copy loads the style's file again."""
+        """It is pickled and deep-copied as its style and settings; the copy loads the style's file again."""
         return partial(Stylizer, device=self.device), (self.style, self.settings)
+
+    def __copy__(self) -> Stylizer:
+        """A shallow copy shares the network."""
+        other = object.__new__(Stylizer)
+        other.__dict__.update(self.__dict__)
+        return other
 
     def variant(self, settings: Settings | None = None, **options: Any) -> Stylizer:
         """A stylizer that shares this one's network, with these settings, or its own but for `options`.

@@ -296,6 +296,7 @@ def test_a_variant_shares_the_network(style_file, pixels):
         stylizer.variant(keep_colors=True)(pixels), Stylizer(style_file, keep_colors=True)(pixels)
     )
     small = stylizer.variant(size=32)
+    assert small.painter is stylizer.painter
     assert max(small(pixels).shape) == 32
     # It keeps what is not named.
     assert small.variant(strength=0.5).settings == Settings(size=32, strength=0.5)
