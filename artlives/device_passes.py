@@ -4,7 +4,7 @@ Tensors are (N, 3, H, W), of uint8 or fp32 in 0..255. Whole numbers are mixed as
 rounds by itself, so that a pixel may be off by one grey level.
 """
 
-from functools import cache
+from functools import lru_cache
 from math import ceil
 
 import torch
@@ -18,6 +18,8 @@ from artlives.passes import Size
 
 # Pixels to either side of a point that Lanczos's filter reaches, at the coarser of the two resolutions; as in Pillow.
 SUPPORT = 3
+# Matrices of either kind that are kept: those of two sizes of pictures, up to 32 MB each for 12 megapixels.
+MATRICES = 16
 
 
 def paint(
@@ -70,14 +72,14 @@ def _reduced(x: Tensor, factors: list[int]) -> Tensor:
     return ((sums + counts // 2) * ((1 << 24) // counts) >> 24).to(torch.uint8)
 
 
-@cache
+@lru_cache(maxsize=MATRICES)
 def _cells(old: int, factor: int) -> Tensor:
     """The matrix (cells, old) that sums every `factor` pixels of a line."""
     cell = torch.arange(old) // factor
     return (cell == torch.arange(ceil(old / factor))[:, None]).float()
 
 
-@cache
+@lru_cache(maxsize=MATRICES)
 def _lanczos(old: int, new: int, span: float) -> Tensor:
     """The matrix (new, old) that resamples the first `span` of a line's `old` pixels to `new`."""
     scale = span / new

@@ -149,6 +149,16 @@ def to_pil(photo: Photo) -> Image.Image:
     return image
 
 
+def on_white(photo: Photo) -> Image.Image:
+    """The picture as a PIL image in RGB, its transparent parts laid on white."""
+    image = to_pil(photo)
+    if photo.alpha is None:
+        return image
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white
+
+
 def fitted(size: tuple[int, int], long_side: int) -> tuple[int, int]:
     """`size` with its longer side reduced to `long_side`; as it is if it is no longer than that."""
     scale = long_side / max(*size, 1)
@@ -345,9 +355,7 @@ def _encode(photo: Photo, file: IO[bytes], format: str, quality: int) -> None:
     image = to_pil(photo)
     options: dict[str, Any] = {}
     if format in ("JPEG", "BMP") and photo.alpha is not None:
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        image = white
+        image = on_white(photo)
     if format in ("JPEG", "WEBP"):
         options["quality"] = quality
     if format == "JPEG":

@@ -6,7 +6,6 @@ again, up to the photo's own size. Large shapes come from the first passes, the 
 small photo is enlarged for its last pass, and the painting is reduced to the photo's size.
 """
 
-from functools import partial
 from math import floor, log2
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 
 from artlives import core, grain
 from artlives.architecture import BRUSHES, SMALLEST
-from artlives.engines.painter import Painter, Report, Way, choose_way
+from artlives.engines.painter import Painter, Report, Way, choose_way, part_of
 
 Array = np.ndarray
 Size = tuple[int, int]
@@ -85,7 +84,7 @@ def paint(
             [target],
             threads=threads,
             way=choose_way(painter.ways(*size), memory),
-            report=partial(_report_part, report, before, part),
+            report=part_of(report, before, part),
         )
         if painting.dtype != np.uint8:
             painting.clip(0, 255, out=painting)
@@ -100,10 +99,6 @@ def chosen(painter: Painter, height: int, width: int, brush: str, memory: int | 
     if memory is not None and painter.ways(*found[-1]).get(Way.WHOLE, 0) > memory:
         return [size for size in found if size[0] <= height] or [(height, width)]
     return found
-
-
-def _report_part(report: Report, before: float, part: float, done: float) -> None:
-    report(min(1.0, before + part * done))
 
 
 def resized(picture: Array, size: Size, quick: bool = False) -> Array:

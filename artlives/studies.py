@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 MOST = 64
 # Pixels a side of a painting, at least: with fewer, there are no strokes to learn from.
 SMALLEST = 64
-# Shares of a mix are told apart, and named, by whole percents.
-PERCENT = 100
 
 
 def folder() -> Path:
@@ -184,7 +182,7 @@ def _mixed(given: Mapping[str, float]) -> Style:
     styles.save(
         target,
         weights,
-        name="-".join(f"{part.name}{round(share * PERCENT)}" for part, share in parts),
+        name="-".join(f"{part.name}{round(100 * share)}" for part, share in parts),
         painting=" and ".join(part.painting for part, _ in parts),
         painter=" and ".join(dict.fromkeys(part.painter for part, _ in parts)),
         year="",

@@ -6,7 +6,6 @@ import torch
 
 from artlives import Stylizer, device_passes, images, passes
 from artlives.blend import blend
-from artlives.engines.tensors import paint_arrays
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu:0"
 
@@ -113,7 +112,7 @@ def test_a_batch_stays_one_and_on_its_device(on_device, pixels, monkeypatch):
     batches = []
     paint = on_device.painter.paint_tensor
     monkeypatch.setattr(on_device.painter, "paint_tensor", lambda x: batches.append(x.shape) or paint(x))
-    monkeypatch.setattr("artlives.engines.torch.paint_arrays", None)
+    monkeypatch.setattr(on_device.painter, "paint", None)
     x = torch.from_numpy(np.stack([pixels, pixels[::-1], pixels[:, ::-1]])).permute(0, 3, 1, 2).to(DEVICE)
     paintings = on_device.variant(one_pass=True)(x)
     assert batches == [(3, 3, *pixels.shape[:2])]
@@ -125,7 +124,7 @@ def test_pictures_of_a_folder_of_one_size_go_together(on_device, pixels):
     told = []
     small = np.ascontiguousarray(pixels[:32])
     on_device.painter.together = 2
-    paintings = paint_arrays(on_device.painter, [pixels, pixels, pixels, small], told.append)
+    paintings = on_device.painter.paint([pixels, pixels, pixels, small], report=told.append)
     assert [painting.shape for painting in paintings] == [pixels.shape] * 3 + [small.shape]
     assert told == [0.5, 0.75, 1.0]
 

@@ -110,7 +110,7 @@ def test_a_painting_that_is_not_there(tmp_path):
 def test_transparent_parts_are_white():
     alpha = np.array([[0, 255, 51]], np.uint8)
     photo = images.Photo(np.full((1, 3, 3), 100, np.uint8), alpha)
-    assert training.on_white(photo)[0, :, 0].tolist() == [255, 100, 224]
+    assert np.asarray(images.on_white(photo))[0, :, 0].tolist() == [255, 100, 224]
 
 
 @pytest.mark.usefixtures("short", "shipped")

@@ -310,7 +310,9 @@ def test_a_picture_that_needs_more_memory_than_it_may_take_is_painted_in_strips(
 ):
     painted = []
     paint = strips.Strips.paint
-    monkeypatch.setattr(strips.Strips, "paint", lambda self: painted.append(self.dtype) or paint(self))
+    monkeypatch.setattr(
+        strips.Strips, "paint", lambda self, dtype: painted.append(dtype) or paint(self, dtype)
+    )
     monkeypatch.setattr(strips, "BAND_BYTES", 1 << 16)
     picture = np.tile(pixels, (4, 4, 1))
     stylizer = Stylizer(style_file, device="cpu", one_pass=True)

@@ -16,7 +16,7 @@ from artlives.styles import Style
 from artlives.training import Interrupted
 from artlives.training.recipe import STUDY
 
-# Photos of the command, and of the folder that `train` remembers, that a study looks at; a few teach it most.
+# Photos of the command, and of the folder that `train` remembers, that a study looks at, at most.
 OWN, REMEMBERED = 8, 16
 
 
@@ -50,9 +50,9 @@ def _remembered() -> list[Path]:
     """Photos of the folder that was last trained on, from all over it; none if there is no such folder."""
     try:
         folder = remembered.photos_folder()
-        paths = photos_among(files_in(folder), ()) if folder else []
+        if folder is None:
+            return []
+        paths = photos_among(files_in(folder), ())
     except ArtlivesError:
         return []
-    return (
-        [folder / path for path in paths[:: max(1, len(paths) // REMEMBERED)][:REMEMBERED]] if folder else []
-    )
+    return [folder / path for path in paths[:: max(1, len(paths) // REMEMBERED)][:REMEMBERED]]

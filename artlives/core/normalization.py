@@ -87,10 +87,8 @@ def moments(
         TypeError: an array's dtype is another.
         ValueError: an array's shape is another, or it is not dense.
     """
-    tasks = normalization.tasks(x, other, None)
-    expect_threads(threads)
+    pieces = _pieces(normalization.tasks(x, other, None), x, threads)
     instructions = instructions or best_instructions()
-    pieces = [(task, *rows) for task in tasks for rows in pairwise(edges(0, x.shape[1], threads, len(x)))]
     sums = np.zeros((len(pieces), 2, x.shape[3]))
     share(instructions.moments, pieces, sums, threads)
     total: Array = sums.reshape(len(x), -1, *sums.shape[1:]).sum(1)
@@ -120,8 +118,18 @@ def normalize(
         TypeError: an array's dtype is another.
         ValueError: an array's shape is another, or it is not dense.
     """
-    tasks = normalization.tasks(x, other, target)
-    expect_threads(threads)
+    pieces = _pieces(normalization.tasks(x, other, target), x, threads)
     instructions = instructions or best_instructions()
-    pieces = [(task, *rows) for task in tasks for rows in pairwise(edges(0, x.shape[1], threads, len(x)))]
     share(instructions.normalize, pieces, None, threads)
+
+
+def _pieces(
+    tasks: list[abi.Normalization], x: Array, threads: int
+) -> list[tuple[abi.Normalization, int, int]]:
+    """The rows of each picture of x (N, H, W, C), with its task, as `share` takes them."""
+    expect_threads(threads)
+    return [
+        (task, first, last)
+        for task in tasks
+        for first, last in pairwise(edges(0, x.shape[1], threads, len(x)))
+    ]

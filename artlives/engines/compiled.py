@@ -14,7 +14,7 @@ from artlives import core, plan
 from artlives.core import Array
 from artlives.engines import strips
 from artlives.engines.buffers import BUFFERS, Buffers
-from artlives.engines.painter import Report, Way
+from artlives.engines.painter import Report, Way, part_of, reason_against_activations
 from artlives.engines.steps import Painting, Step, prepared
 
 # Bytes that strips keep outputs in fp32 for, at most; where these take more, in fp16.
@@ -27,8 +27,8 @@ def reason_against(steps: Sequence[plan.Step]) -> str | None:
     """Why the compiled core cannot paint with such a network; None if it can."""
     if not core.instruction_sets():
         return "the compiled core is missing: install artlives again where there is a C compiler"
-    if others := {step.activation for step in steps} - {"relu", plan.SCALED_TANH, None}:
-        return f"the compiled core has no activation {others.pop()}"
+    if reason := reason_against_activations(steps, "the compiled core has"):
+        return reason
     if steps[0].kept:
         return "the compiled core cannot add the picture itself"
     return None
@@ -73,48 +73,32 @@ class CompiledPainter:
         try:
             for i, picture in enumerate(pictures):
                 source = picture if self.paints_in_place else picture.copy()
-                arguments = self.steps, self.reduction, source, picture, threads
-
-                def told(done: float, i: int = i) -> None:
-                    report((i + done) / len(pictures))
-
+                told = part_of(report, i / len(pictures), 1 / len(pictures))
+                arguments = self.steps, self.reduction, source, picture, threads, told
                 if way is Way.WHOLE:
-                    Whole(*arguments, told, BUFFERS).paint()
+                    Whole(*arguments).paint(BUFFERS)
                 else:
                     dtype = np.float32 if way is Way.STRIPS else np.float16
-                    strips.Strips(*arguments, told, dtype).paint()
+                    strips.Strips(*arguments).paint(dtype)
         finally:
             BUFFERS.trim()
         return list(pictures)
 
 
 class Whole(Painting):
-    """Every step's output in memory, taken from `buffers`, as long as it is needed."""
+    """Every step's output in memory, as long as it is needed."""
 
-    def __init__(
-        self,
-        steps: Sequence[Step],
-        reduction: int,
-        picture: Array,
-        target: Array,
-        threads: int,
-        report: Report,
-        buffers: Buffers,
-    ) -> None:
-        work = sum(step.work for step in steps)
-        super().__init__(steps, reduction, picture, target, threads, report, work)
-        self.buffers = buffers
-
-    def paint(self) -> None:
-        """Fill the target."""
+    def paint(self, buffers: Buffers) -> None:
+        """Fill the target; outputs are taken from `buffers`."""
+        self.work = sum(step.work for step in self.steps)
         value = self.first
         kept: dict[int, Array] = {}
         for i, step in enumerate(self.steps):
-            copy = self.buffers.take(value.source.shape) if step.plan.kept else None
-            output = self.buffers.take(self.shape(step)) if step.plan.normalized else self.target
+            copy = buffers.take(value.source.shape) if step.plan.kept else None
+            output = buffers.take(self.shape(step)) if step.plan.normalized else self.target
             totals = self.convolve(step, value, output, kept=copy)
             if value is not self.first:
-                self.buffers.give(value.source, value.residual)
+                buffers.give(value.source, value.residual)
             if copy is not None:
                 kept[i] = copy
             if step.plan.normalized:
@@ -133,5 +117,5 @@ def _bytes_each(steps: Sequence[Step], reduction: int) -> float:
     They are counted on the way of a small picture, on which nothing is computed.
     """
     picture, buffers = np.empty((SAMPLE * reduction, SAMPLE * reduction, 3), np.uint8), Buffers()
-    _WithoutComputing(steps, reduction, picture, picture, 1, lambda done: None, buffers).paint()
+    _WithoutComputing(steps, reduction, picture, picture, 1, lambda done: None).paint(buffers)
     return buffers.held / (SAMPLE * reduction) ** 2

@@ -6,7 +6,6 @@ It is also the core's readable twin: the same blocks in the same order, on array
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from math import ceil, prod
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from artlives import plan
 from artlives.architecture import GAIN, GREY, RANGE
-from artlives.engines.painter import Array, Report, Way
+from artlives.engines.painter import Array, Report, Way, part_of
 
 # Bytes that a convolution takes at a time besides its input and its output: enough for quick products of matrices.
 BAND_BYTES = 8 << 20
@@ -134,7 +133,7 @@ class NumpyPainter:
     ) -> list[Array]:
         """See `painter.Painter`; a painting takes its picture's place. NumPy's own number of threads is used."""
         for i, picture in enumerate(pictures):
-            self._paint(picture, partial(_report_part, report, i / len(pictures), 1 / len(pictures)))
+            self._paint(picture, part_of(report, i / len(pictures), 1 / len(pictures)))
         return list(pictures)
 
     def _paint(self, picture: Array, report: Report) -> None:
@@ -146,7 +145,7 @@ class NumpyPainter:
         for i, step in enumerate(self.steps):
             if step.kept:
                 kept[i] = x
-            x = self._output(step, x, partial(_report_part, report, sum(self.parts[:i]), self.parts[i]))
+            x = self._output(step, x, part_of(report, sum(self.parts[:i]), self.parts[i]))
             if step.adds is not None:
                 x += kept.pop(step.adds)
         x = x[:height, :width]
@@ -174,10 +173,6 @@ class NumpyPainter:
             for row in y:
                 row[...] = ACTIVATIONS[step.activation](row, *slopes)
         return y
-
-
-def _report_part(report: Report, before: float, part: float, done: float) -> None:
-    report(min(1.0, before + part * done))
 
 
 def _work(step: plan.Step) -> float:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from artlives import plan
+
 Array = np.ndarray
 # Called with the part of a call's work that is done, in 0..1. What it raises ends the work.
 Report = Callable[[float], None]
@@ -16,6 +18,17 @@ Report = Callable[[float], None]
 SMALL, LARGE = 202 << 20, 505 << 20
 # Of the memory that is free, as much may be used; the rest is for photos that are read and written meanwhile.
 SHARE_OF_FREE = 2 / 3
+
+
+def part_of(report: Report, before: float, part: float) -> Report:
+    """What reports a piece of the work: the `part` of it that comes after the part `before`, both in 0..1."""
+    return lambda done: report(min(1.0, before + part * done))
+
+
+def reason_against_activations(steps: Sequence[plan.Step], engine: str) -> str | None:
+    """Why an engine that has ReLU alone cannot paint with such a network; None if it can."""
+    others = {step.activation for step in steps} - {"relu", plan.SCALED_TANH, None}
+    return f"{engine} no activation {others.pop()}" if others else None
 
 
 class Way(Enum):

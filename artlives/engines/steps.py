@@ -112,7 +112,9 @@ class Painting:
         target: the same, or another of its shape and dtype; where it is painted.
         threads: how many to use.
         report: called with the part that is done of `work`.
-        work: multiply-adds for each pixel of the picture, all steps together.
+
+    Attributes:
+        work: multiply-adds for each pixel of the picture, all steps together, as `paint` takes them.
     """
 
     def __init__(
@@ -123,10 +125,9 @@ class Painting:
         target: Array,
         threads: int,
         report: Report,
-        work: float,
     ) -> None:
         self.steps, self.picture, self.target = steps, picture, target
-        self.threads, self.report, self.work, self.done = threads, report, work, 0.0
+        self.threads, self.report, self.work, self.done = threads, report, 1.0, 0.0
         self.height, self.width = (ceil(side / reduction) * reduction for side in picture.shape[:2])
         ones = np.ones(3, np.float32)
         # In -1..1.

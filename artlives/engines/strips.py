@@ -16,7 +16,6 @@ import numpy as np
 from artlives import core
 from artlives.core import Array, Reading
 from artlives.engines.buffers import BUFFERS
-from artlives.engines.painter import Report
 from artlives.engines.steps import Painting, Step
 
 # Bytes of fp32 that a band's outputs may take, all steps together.
@@ -59,27 +58,15 @@ def needs(values: float, height: int, width: int, dtype: np.dtype[Any]) -> int:
 
 
 class Strips(Painting):
-    """Outputs at low resolution in memory, as `dtype`; the others in bands of rows, computed whenever needed."""
+    """Outputs at low resolution in memory; the others in bands of rows, computed whenever needed."""
 
-    def __init__(
-        self,
-        steps: Sequence[Step],
-        reduction: int,
-        picture: Array,
-        target: Array,
-        threads: int,
-        report: Report,
-        dtype: type[np.floating[Any]],
-    ) -> None:
-        self.dtype, self.kept_at = dtype, kept_at(steps)
-        work = above = 0.0
-        for step in steps:
-            work += step.work + above
-            above = 0.0 if step.plan.scale >= self.kept_at else above + step.work
-        super().__init__(steps, reduction, picture, target, threads, report, work)
-
-    def paint(self) -> None:
-        """Fill the target."""
+    def paint(self, dtype: type[np.floating[Any]]) -> None:
+        """Fill the target; outputs at low resolution are kept as `dtype`."""
+        least = kept_at(self.steps)
+        self.work = above = 0.0
+        for step in self.steps:
+            self.work += step.work + above
+            above = 0.0 if step.plan.scale >= least else above + step.work
         # Free buffers of smaller pictures, painted whole, would only take memory beside this picture's.
         BUFFERS.drop()
         value = self.first
@@ -96,11 +83,11 @@ class Strips(Painting):
                 self._in_bands(step, chain, value, self.target)
             elif step.plan.adds is not None:
                 value = self._in_place(step, value, kept.pop(step.plan.adds))
-            elif step.plan.scale < self.kept_at:
+            elif step.plan.scale < least:
                 totals = self._in_bands(step, chain, value, None)
                 chain.append(_Link(step, self.normalization(step, totals)))
             else:
-                output = np.empty(self.shape(step), self.dtype)
+                output = np.empty(self.shape(step), dtype)
                 totals = self._in_bands(step, chain, value, output)
                 value, chain = step.reading(output, self.normalization(step, totals)), []
 

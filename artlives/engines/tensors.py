@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from artlives.engines.painter import Array, Painter, Report
+from artlives.engines.painter import Array, Report, Way
 
 
-class TensorPainter(Painter, Protocol):
-    """A `Painter` that also takes tensors, so that one that is on its device stays there."""
+class TensorPainter(ABC):
+    """A `Painter` that also takes tensors, so that one that is on its device stays there.
 
+    Attributes:
+        device: where it computes.
+    """
+
+    together = 1
     device: torch.device
 
+    @abstractmethod
     def paint_tensor(self, x: Tensor) -> Tensor:
         """One pass of the network: (N, 3, H, W) of uint8 or floats in 0..255, H and W >= 16, to the same.
 
@@ -25,17 +31,29 @@ class TensorPainter(Painter, Protocol):
         Raises:
             ValueError: a picture with a side below 16 pixels, or without three channels.
         """
-        ...
 
+    def ways(self, height: int, width: int) -> dict[Way, int]:
+        """See `painter.Painter`: neither torch nor a GPU tells beforehand what memory a picture takes."""
+        return {}
 
-def paint_arrays(painter: TensorPainter, pictures: Sequence[Array], report: Report) -> list[Array]:
-    """`Painter.paint` by `paint_tensor`: pictures of one size that follow each other go together."""
-    paintings: list[Array] = []
-    for _, group in groupby(pictures, lambda picture: (picture.shape, picture.dtype)):
-        same = list(group)
-        for first in range(0, len(same), painter.together):
-            batch = torch.stack([torch.from_numpy(p) for p in same[first : first + painter.together]])
-            painted = painter.paint_tensor(batch.to(painter.device).permute(0, 3, 1, 2))
-            paintings.extend(painted.permute(0, 2, 3, 1).contiguous().cpu().numpy())
-            report(len(paintings) / len(pictures))
-    return paintings
+    def paint(
+        self,
+        pictures: Sequence[Array],
+        *,
+        threads: int | None = None,
+        way: Way = Way.WHOLE,
+        report: Report = lambda done: None,
+    ) -> list[Array]:
+        """See `painter.Painter`: by `paint_tensor`; torch's own number of threads is used.
+
+        Pictures of one size that follow each other go together; `report` is called after each batch.
+        """
+        paintings: list[Array] = []
+        for _, group in groupby(pictures, lambda picture: (picture.shape, picture.dtype)):
+            same = list(group)
+            for first in range(0, len(same), self.together):
+                batch = torch.stack([torch.from_numpy(p) for p in same[first : first + self.together]])
+                painted = self.paint_tensor(batch.to(self.device).permute(0, 3, 1, 2))
+                paintings.extend(painted.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+                report(len(paintings) / len(pictures))
+        return paintings

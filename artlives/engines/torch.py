@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from artlives import styles
 from artlives.engines.network import OURS, Blocks, StyleNetwork
-from artlives.engines.painter import Array, Report, Way
-from artlives.engines.tensors import paint_arrays
+from artlives.engines.tensors import TensorPainter
 from artlives.styles import Style
 
 
@@ -28,8 +25,8 @@ def load(style: Style, device: torch.device | str = "cpu", blocks: Blocks = OURS
     return network.to(device).eval()
 
 
-class TorchPainter:
-    """A `tensors.TensorPainter` by torch, in fp32.
+class TorchPainter(TensorPainter):
+    """A painter by torch, in fp32.
 
     Args:
         style: whose network paints.
@@ -39,26 +36,9 @@ class TorchPainter:
         ArtlivesError: as `load` does.
     """
 
-    together = 1
-
     def __init__(self, style: Style, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.network = load(style, device)
-
-    def ways(self, height: int, width: int) -> dict[Way, int]:
-        """See `painter.Painter`: torch does not tell what it takes."""
-        return {}
-
-    def paint(
-        self,
-        pictures: Sequence[Array],
-        *,
-        threads: int | None = None,
-        way: Way = Way.WHOLE,
-        report: Report = lambda done: None,
-    ) -> list[Array]:
-        """See `painter.Painter`; torch's own number of threads is used, and `report` called after each picture."""
-        return paint_arrays(self, pictures, report)
 
     @torch.inference_mode()
     def paint_tensor(self, x: Tensor) -> Tensor:

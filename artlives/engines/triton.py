@@ -21,8 +21,8 @@ from artlives.blocks.kernels import triton_kernels
 from artlives.blocks.kernels.matmul import Geometry
 from artlives.blocks.kernels.triton_kernels import Kernel, Reading
 from artlives.blocks.padding import pad
-from artlives.engines.painter import Array, Report, Way
-from artlives.engines.tensors import paint_arrays
+from artlives.engines.painter import Array, reason_against_activations
+from artlives.engines.tensors import TensorPainter
 
 # Shapes of pictures whose graphs are kept, the latest ones. A graph holds the memory of its pictures' activations.
 GRAPHS = 4
@@ -35,9 +35,7 @@ def reason_against(steps: Sequence[plan.Step], device: torch.device) -> str | No
     """Why the Triton kernels cannot paint with such a network on `device`; None if they can."""
     if not triton_kernels.runs_on(device):
         return "the Triton kernels need an NVIDIA GPU of compute capability 8.0 or more"
-    if others := {step.activation for step in steps} - {"relu", plan.SCALED_TANH, None}:
-        return f"the Triton kernels have no activation {others.pop()}"
-    return None
+    return reason_against_activations(steps, "the Triton kernels have")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +54,8 @@ class Step:
     beta: Tensor | None = None
 
 
-class TritonPainter:
-    """A `tensors.TensorPainter` by the Triton kernels, of a network that there is no `reason_against`.
+class TritonPainter(TensorPainter):
+    """A painter by the Triton kernels, of a network that there is no `reason_against`.
 
     Args:
         steps: the network's plan.
@@ -83,21 +81,6 @@ class TritonPainter:
         self.steps = [self._prepared(step, weights) for step in steps]
         self.graphs: OrderedDict[Any, _Graph | None] = OrderedDict()
         self.lock = Lock()
-
-    def ways(self, height: int, width: int) -> dict[Way, int]:
-        """See `painter.Painter`: a GPU's memory is not planned."""
-        return {}
-
-    def paint(
-        self,
-        pictures: Sequence[Array],
-        *,
-        threads: int | None = None,
-        way: Way = Way.WHOLE,
-        report: Report = lambda done: None,
-    ) -> list[Array]:
-        """See `painter.Painter`; `report` is called after each batch."""
-        return paint_arrays(self, pictures, report)
 
     @torch.inference_mode()
     def paint_tensor(self, x: Tensor) -> Tensor:

@@ -114,8 +114,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "standard": {"steps": 1500},
     "best": {"steps": 4000, "batch_size": 8},
 }
-# A study (see `artlives.training.study`): half a minute on two cores. A larger painting makes larger strokes, which are
-# what is seen first.
+# A study (see `artlives.training.study`): half a minute on two cores that compute in bf16.
 STUDY = Recipe(steps=120, size=192, batch_size=2, learning_rate=3e-3, style_size=720, start=MEAN)
 # What a device gets through in half an hour or so.
 PRESET_OF = {"cpu": "quick", "mps": "standard", "cuda": "best"}

@@ -1,22 +1,19 @@
 """A study: a short training that learns a painting's manner well enough to paint with it, in half a minute.
 
 It begins with the mean of all shipped styles' weights, which know photos and strokes already, and takes 120 small steps
-on a few photos. What is learnt in them was compared with whole trainings by looking.
+on a few photos.
 """
 
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from artlives import devices, images, styles
 from artlives.errors import ArtlivesError
 from artlives.files import sample_photos
-from artlives.images import Photo
 from artlives.training.memory import keep_freed_memory
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import ZOOM, Photos
@@ -24,7 +21,7 @@ from artlives.training.recipe import STUDY, card
 from artlives.training.session import start_of
 from artlives.training.trainer import Trainer
 
-# Photos that are learned on at most: they are kept in memory, and more teach hardly more in so few steps.
+# Photos that are learned on at most: they are kept in memory, and a study draws 240 crops from them.
 PHOTOS = 32
 
 
@@ -50,14 +47,14 @@ def study(
     Raises:
         ArtlivesError: the painting cannot be read, or the style cannot be written.
     """
-    pixels = on_white(images.load(painting))
+    picture = images.on_white(images.load(painting))
     keep_freed_memory()
     where = devices.pick(device)
     content = _Kept([*photos, *sorted(sample_photos().glob("*.jpg"))])
     weights, before = start_of(STUDY)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "painting.png")
-        Image.fromarray(pixels).save(file)
+        picture.save(file)
         trainer = Trainer(file, content, STUDY, Perceptual(device=where), None, where, weights=weights)
     losses = trainer.run(lambda progress: report(progress.step))
     styles.save(
@@ -74,15 +71,6 @@ def study(
     return styles.read(target)
 
 
-def on_white(photo: Photo) -> NDArray[np.uint8]:
-    """The picture's pixels (H, W, 3), transparent parts laid on white."""
-    if photo.alpha is None:
-        return photo.pixels
-    share = photo.alpha[:, :, None] / np.float32(255)
-    pixels: NDArray[np.uint8] = (photo.pixels * share + 255 * (1 - share)).round().astype(np.uint8)
-    return pixels
-
-
 class _Kept(Photos):
     """Photos in memory, as small as crops need them: a file that is decoded anew for each crop would take its time."""
 
@@ -94,7 +82,7 @@ class _Kept(Photos):
             if len(self.files) == PHOTOS:
                 break
             try:
-                picture = Image.fromarray(on_white(images.load(file)))
+                picture = images.on_white(images.load(file))
             except ArtlivesError:
                 continue
             factor = side / min(picture.size)
