@@ -69,7 +69,8 @@ def find(name: str | Path | Style | Mapping[str, float]) -> Style:
     - a mix, "wave+udnie" in equal parts, "wave:0.6,udnie:0.4" or {"wave": 0.6, "udnie": 0.4}: mean weights.
 
     Raises:
-        ArtlivesError: there is no such style, a file cannot be read, or the styles cannot be mixed.
+        ArtlivesError: there is no such style, a file cannot be read, a painting is too small or still to be learnt and
+            torch is missing, or the styles cannot be mixed.
     """
     if isinstance(name, Style):
         return name
@@ -101,11 +102,10 @@ def learn(
         report: called after each of `STUDY.steps` steps with its number. What it raises ends the study.
 
     Raises:
-        ArtlivesError: a package is missing, the painting is no picture or too small, or the cache cannot be written.
+        ArtlivesError: the painting or the cache cannot be read or written.
     """
     if not is_pending(style):
         return style
-    needs("a painting as a style", "train", "torch")
     from artlives.training.study import study
 
     _make_room()
@@ -124,6 +124,7 @@ def _of_painting(path: Path) -> Style:
     known = _known(target)
     if known:
         return replace(known, name=name)
+    needs("a painting as a style", "train", "torch")
     height, width = images.load(io.BytesIO(content), str(path)).pixels.shape[:2]
     if min(height, width) < SMALLEST:
         raise ArtlivesError(

@@ -173,6 +173,14 @@ def test_vgg_needs_torchvision_only_to_be_downloaded(hiding, style_file, photo_f
     assert f"--perceptual torchvision needs torchvision, which is not installed: {TRAIN}" in err[0]
 
 
+def test_a_painting_as_a_style_needs_torch(hiding, photo_file):
+    assert hiding(["torch"], "stylize", photo_file, "--style", photo_file) == (
+        1,
+        "",
+        [f"artlives: a painting as a style needs torch, which is not installed: {TRAIN}"],
+    )
+
+
 def test_https_needs_cryptography(hiding):
     status, out, err = hiding(["cryptography"], "serve", "--https", "--port", "0")
     assert (status, out) == (1, "")
