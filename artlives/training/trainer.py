@@ -109,6 +109,7 @@ class Trainer:
             recipe.style_cost,
             recipe.scale_weights,
             recipe.content_weights,
+            recipe.style_layers,
         )
         if folder is not None:
             try:

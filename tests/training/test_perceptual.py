@@ -9,7 +9,8 @@ from torchvision.models import VGG19_Weights, vgg19
 
 from artlives.errors import ArtlivesError
 from artlives.files import shipped_folder
-from artlives.training.perceptual import LAYERS, SHIPPED, TORCHVISION, Perceptual
+from artlives.training.objective import Objective
+from artlives.training.perceptual import SHIPPED, TORCHVISION, Perceptual
 
 
 def test_features_are_those_of_the_layers_asked_for(perceptual):
@@ -28,11 +29,16 @@ def test_caffe_weights_see_blue_green_red_without_their_mean(perceptual, percept
     assert (features - expected).abs().max() <= 0.02 * expected.max()
 
 
-def test_torchvisions_checkpoint_is_read(tmp_path, monkeypatch):
+def checkpoint(layers):
+    """torchvision's, of random weights, without what comes after so many of its layers."""
     torch.manual_seed(0)
     with torch.device("meta"):
         shapes = {k: v.shape for k, v in vgg19().features.state_dict(prefix="features.").items()}
-    state = {k: torch.randn(shape) * 0.05 for k, shape in shapes.items() if int(k.split(".")[1]) < 18}
+    return {k: torch.randn(shape) * 0.05 for k, shape in shapes.items() if int(k.split(".")[1]) < layers}
+
+
+def test_torchvisions_checkpoint_is_read(tmp_path, monkeypatch):
+    state = checkpoint(18)
     path = tmp_path / "vgg19.pth"
     torch.save(state, path)
     from_file = Perceptual(path)
@@ -48,6 +54,24 @@ def test_torchvisions_checkpoint_is_read(tmp_path, monkeypatch):
     for network in (from_file, downloaded):
         features = network(x, ["conv1_1"])["conv1_1"].float()
         assert (features - expected).abs().max() <= 0.02 * expected.max()
+
+
+def test_a_recipe_may_ask_for_deeper_layers(tmp_path, painting, perceptual_file):
+    torch.save(checkpoint(99), tmp_path / "whole.pth")
+    whole = Perceptual(tmp_path / "whole.pth")
+    features = whole(torch.rand(1, 3, 64, 48) * 255, ["conv4_1", "conv5_4"])
+    assert {layer: tuple(f.shape) for layer, f in features.items()} == {
+        "conv4_1": (1, 512, 8, 6),
+        "conv5_4": (1, 512, 4, 3),
+    }
+    assert set(Objective(whole, painting, 64, style_layers=["conv1_1", "conv4_1"]).targets[0]) == {
+        "conv1_1",
+        "conv4_1",
+    }
+    with pytest.raises(
+        ArtlivesError, match=r"ends at conv3_4, before conv4_1: give --perceptual torchvision"
+    ):
+        Objective(Perceptual(perceptual_file), painting, 64, style_layers=["conv1_1", "conv4_1"])
 
 
 def test_its_own_weights_need_no_download():
@@ -79,7 +103,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, name):
 @pytest.mark.parametrize("spoil", ["missing", "shape"])
 def test_weights_of_another_network_are_refused(tmp_path, perceptual_file, spoil):
     state = load_file(perceptual_file)
-    key = f"{LAYERS[3]}.weight"
+    key = "conv2_2.weight"
     if spoil == "missing":
         del state[key]
     else:
