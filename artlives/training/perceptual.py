@@ -5,7 +5,8 @@ loss by Gatys et al. 2016 and Johnson et al. 2016. Its first eight convolutions,
 recipe may ask for deeper ones of torchvision's. This is the one network here that is made of torch's own layers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from artlives.blocks.kernels import dispatch
 from artlives.errors import ArtlivesError, needs
 from artlives.files import shipped_folder
 from artlives.training.recipe import PERCEPTUAL_LAYERS
@@ -36,25 +38,27 @@ _TORCHVISION = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _CAFFE = ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
 
 
+_Convolve = Callable[[Tensor], Tensor]
+
+
 class _ConvolutionReLU(Function):
     """Convolution by fixed weights, padded by a pixel of zeros, then ReLU.
 
-    The gradient is a convolution, too, by the kernel turned round, which `turned` holds, so that it need not be made
-    at each step.
+    The gradient is a convolution, too, by the kernel turned round.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, turned: Tensor) -> Tensor:
-        y = F.conv2d(x, weight, bias, padding=1).relu_()
-        ctx.save_for_backward(y, turned)
+    def forward(ctx: Any, x: Tensor, convolve: _Convolve, turned: _Convolve) -> Tensor:
+        y = convolve(x).relu_()
+        ctx.save_for_backward(y)
+        ctx.turned = turned
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        y, turned = ctx.saved_tensors
+        (y,) = ctx.saved_tensors
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
-        gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
-        return F.conv2d(gradient, turned, padding=1), None, None, None
+        return ctx.turned(torch.ops.aten.threshold_backward(gradient, y, 0)), None, None
 
 
 class Perceptual(nn.Module):
@@ -85,6 +89,7 @@ class Perceptual(nn.Module):
         self.register_buffer("mean", torch.tensor(mean, device=device).view(3, 1, 1))
         self.register_buffer("deviation", torch.tensor(deviation, device=device).view(3, 1, 1))
         self.layers: list[str] = []
+        self._convolutions: dict[str, tuple[_Convolve, _Convolve]] = {}
         for name, inputs, outputs in zip(PERCEPTUAL_LAYERS, _CHANNELS[:-1], _CHANNELS[1:], strict=True):
             try:
                 weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
@@ -99,12 +104,9 @@ class Perceptual(nn.Module):
                 raise ArtlivesError(
                     f"{weights} does not hold VGG-19's convolutions: {name} has another shape"
                 )
-            turned = weight.transpose(0, 1).flip(2, 3)
-            for kind, value in (("weight", weight), ("bias", bias), ("turned", turned)):
-                value = value.to(device, self.dtype)
-                if value.ndim == 4:
-                    value = value.contiguous(memory_format=torch.channels_last)
-                self.register_buffer(f"{name}_{kind}", value)
+            weight, bias = weight.to(device, self.dtype), bias.to(device, self.dtype)
+            turned = _convolution(weight.transpose(0, 1).flip(2, 3), None)
+            self._convolutions[name] = _convolution(weight, bias), turned
 
     def forward(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features (N, C, H / s, W / s) of pictures (N, 3, H, W) in 0..255, by layer; s is 2^(block - 1)."""
@@ -119,13 +121,18 @@ class Perceptual(nn.Module):
         for name in self.layers:
             if name in _POOLED:
                 x = F.max_pool2d(x, 2)
-            weight, bias, turned = (getattr(self, f"{name}_{kind}") for kind in ("weight", "bias", "turned"))
-            x = _ConvolutionReLU.apply(x, weight, bias, turned)
+            x = _ConvolutionReLU.apply(x, *self._convolutions[name])
             if name in wanted:
                 found[name] = x
                 if len(found) == len(wanted):
                     break
         return found
+
+
+def _convolution(weight: Tensor, bias: Tensor | None) -> _Convolve:
+    """The compiled core's, which is quicker on the CPU, or torch's, which pad by a pixel of zeros."""
+    dense = weight.contiguous(memory_format=torch.channels_last)
+    return dispatch.packed(weight, bias) or partial(F.conv2d, weight=dense, bias=bias, padding=1)
 
 
 def has_bf16(device: torch.device) -> bool:

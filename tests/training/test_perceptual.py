@@ -7,8 +7,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision.models import VGG19_Weights, vgg19
 
+from artlives.blocks.kernels import dispatch
 from artlives.errors import ArtlivesError
 from artlives.files import shipped_folder
+from artlives.training import perceptual as perceptual_network
 from artlives.training.objective import Objective
 from artlives.training.perceptual import SHIPPED, TORCHVISION, Perceptual
 
@@ -112,3 +114,20 @@ def test_weights_of_another_network_are_refused(tmp_path, perceptual_file, spoil
     save_file(state, path)
     with pytest.raises(ArtlivesError, match=r"weights\.safetensors does not hold"):
         Perceptual(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_core_gives_torchs_features_and_gradients(perceptual_file, monkeypatch, dtype):
+    monkeypatch.setattr(perceptual_network, "has_bf16", lambda device: dtype == torch.bfloat16)
+    ours = Perceptual(perceptual_file)
+    monkeypatch.setattr(dispatch, "packed", lambda weight, bias: None)
+    theirs = Perceptual(perceptual_file)
+    x = torch.rand(2, 3, 40, 28) * 255
+    found = []
+    for network in (ours, theirs):
+        picture = x.clone().requires_grad_()
+        features = network(picture, ["conv1_2", "conv3_4"])
+        sum((f.float() ** 2).mean() for f in features.values()).backward()
+        found.append((features["conv3_4"].float(), picture.grad))
+    for mine, torchs in zip(*found, strict=True):
+        assert (mine - torchs).norm() < (0.02 if dtype == torch.bfloat16 else 1e-4) * torchs.norm()
