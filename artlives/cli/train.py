@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from artlives import images, studies, styles
+from artlives import styles
 from artlives.architecture import MOST_GRAIN
 from artlives.cli import remembered
 from artlives.cli.options import device_option, perceptual_option, with_options
-from artlives.cli.study import learnt
 from artlives.errors import ArtlivesError, needs
 from artlives.styles import Style
 from artlives.training import Interrupted, Report, session
@@ -193,8 +192,12 @@ def train(
 
 def _start(named: str, device: str) -> str:
     """What to begin with; of a painting's picture, the file of its study, which is made where there is none."""
+    from artlives import images, studies
+
     if Path(named).suffix.lower() not in images.SUFFIXES:
         return named
+    from artlives.cli.study import learnt
+
     return str(learnt(studies.find(named), (), device).path)
 
 
