@@ -67,6 +67,8 @@ KEPT_TAGS = {
 DROPPED_TAGS = {ExifTags.Base.MakerNote, ExifTags.IFD.Interop}
 # Bytes of EXIF data: a segment of a JPEG file holds 65,533, its header among them.
 MAX_EXIF = 65_000
+# What the EXIF tag Software of a painting begins with; the style's name follows.
+MARK = "artlives "
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,8 @@ class Photo:
         format: the format it was read from, as Pillow names it; None if it was never a file.
         exif: its metadata without place, orientation, thumbnail and maker's note; None if there is none.
         notes: a line for each oddity that was passed over, naming the file.
+        painted_by: the name of the style that painted it, or "sheet"; None of a photo. `save` writes it to the file,
+            where the format holds EXIF, so that a painting is known as one whatever it is called.
     """
 
     pixels: np.ndarray
@@ -86,6 +90,7 @@ class Photo:
     format: str | None = None
     exif: bytes | None = None
     notes: tuple[str, ...] = ()
+    painted_by: str | None = None
 
 
 def load(source: str | Path | BinaryIO, name: str = "the picture") -> Photo:
@@ -107,6 +112,21 @@ def load(source: str | Path | BinaryIO, name: str = "the picture") -> Photo:
         raise ArtlivesError(f"{source} cannot be read: {error.strerror or error}") from error
 
 
+def is_painting(path: str | Path) -> bool:
+    """Whether a file is a painting or a sheet that was written by `save`; no pixels are decoded.
+
+    False for what cannot be read, and for BMP files, which hold no metadata.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=READ) as image:
+                return _painted_by(image.getexif()) is not None
+    except Exception:
+        # A damaged file may raise any exception.
+        return False
+
+
 def from_pil(image: Image.Image, name: str = "the picture") -> Photo:
     """A PIL image of any mode as a `Photo`: upright, in sRGB, 8 bits.
 
@@ -117,11 +137,11 @@ def from_pil(image: Image.Image, name: str = "the picture") -> Photo:
 
     notes = []
     try:
-        exif = _kept_exif(image.getexif())
+        exif, painted_by = _kept_exif(image.getexif()), _painted_by(image.getexif())
     except Exception:
         # Damaged metadata may raise any exception.
         image.info.pop("exif", None)
-        exif = None
+        exif = painted_by = None
         notes.append(f"{name}: its metadata is damaged and was left out")
     profile = image.info.get("icc_profile")
     format = "JPEG" if image.format == "MPO" else image.format
@@ -138,7 +158,7 @@ def from_pil(image: Image.Image, name: str = "the picture") -> Photo:
         except (ImageCms.PyCMSError, OSError, ValueError) as error:
             notes.append(f"{name}: its colour profile was passed over: {error}")
     pixels = np.array(image if image.mode == "RGB" else image.convert("RGB"))
-    return Photo(pixels, alpha, format, exif, tuple(notes))
+    return Photo(pixels, alpha, format, exif, tuple(notes), painted_by)
 
 
 def to_pil(photo: Photo) -> Image.Image:
@@ -311,15 +331,27 @@ def _kept_exif(exif: Image.Exif) -> bytes | None:
     return data
 
 
-def _exif_of_size(data: bytes, width: int, height: int) -> bytes:
-    """EXIF in which the picture's size, if it is stated, is this one."""
+def _painted_by(exif: Image.Exif) -> str | None:
+    """What `Photo.painted_by` was when `save` wrote the file with this metadata."""
+    software = str(exif.get(ExifTags.Base.Software, ""))
+    if not software.startswith(MARK):
+        return None
+    # Pillow reads the bytes as Latin-1.
+    return software.removeprefix(MARK).encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _written_exif(photo: Photo, width: int, height: int) -> bytes | None:
+    """The photo's EXIF for a picture of this size, which is stated where it was, with the mark of a painting."""
     exif = Image.Exif()
-    exif.load(data)
+    if photo.exif:
+        exif.load(photo.exif)
     details = exif.get_ifd(ExifTags.IFD.Exif)
     if ExifTags.Base.ExifImageWidth in details:
         size = {ExifTags.Base.ExifImageWidth: width, ExifTags.Base.ExifImageHeight: height}
         exif[ExifTags.IFD.Exif] = {**details, **size}
-    return exif.tobytes()
+    if photo.painted_by:
+        exif[ExifTags.Base.Software] = (MARK + photo.painted_by).encode()
+    return exif.tobytes() if exif else None
 
 
 def _eight_bits(image: Image.Image, name: str) -> Image.Image:
@@ -363,8 +395,8 @@ def _encode(photo: Photo, file: IO[bytes], format: str, quality: int) -> None:
     if format == "PNG":
         # Level 6, the default, takes three times as long and saves little on brush strokes.
         options["compress_level"] = 3
-    if photo.exif and format != "BMP":
-        options["exif"] = _exif_of_size(photo.exif, *image.size)
+    if format != "BMP" and (exif := _written_exif(photo, *image.size)):
+        options["exif"] = exif
     try:
         image.save(file, format, **options)
     except ValueError as error:

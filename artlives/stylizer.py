@@ -141,7 +141,8 @@ class Stylizer:
             photo = images.fit(photo, self.settings.size)
         if self.settings.strength > 0:
             photo = images.filled(photo)
-        return replace(photo, pixels=self._painted(np.ascontiguousarray(photo.pixels), report, threads))
+        pixels = self._painted(np.ascontiguousarray(photo.pixels), report, threads)
+        return replace(photo, pixels=pixels, painted_by=self.style.name)
 
     def _tensor(self, x: Tensor, report: Report, threads: int) -> Tensor:
         import torch

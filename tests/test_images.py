@@ -340,6 +340,42 @@ def test_metadata_too_long_for_a_jpeg_is_left_out_with_a_note(pixels):
     assert "long.png" in photo.notes[0]
 
 
+# The mark of paintings
+
+
+@pytest.mark.parametrize("exif", [None, exif_of_a_phone()], ids=["plain", "of a phone"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_a_painting_is_known_whatever_it_is_called(suffix, exif, tmp_path, pixels):
+    path = tmp_path / f"photo{suffix}"
+    options = {"exif": exif} if exif else {}
+    Image.fromarray(pixels).save(path, **options)
+    assert not images.is_painting(path)
+    photo = images.load(path)
+    assert photo.painted_by is None
+    images.save(photo, path)
+    assert not images.is_painting(path)
+    images.save(replace(photo, painted_by="rain-princess"), path)
+    assert images.is_painting(path)
+    assert images.load(path).painted_by == "rain-princess"
+    with Image.open(path) as image:
+        assert image.getexif().get(ExifTags.Base.Make) == (exif and "Camera & Co")
+
+
+def test_a_painting_is_known_without_decoding(tmp_path, pixels):
+    path = tmp_path / "photo.jpg"
+    images.save(Photo(pixels, painted_by="wave"), path)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert images.is_painting(path)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"artlives wave", b"\xff\xd8\xff" + b"rubbish" * 100])
+def test_what_cannot_be_read_is_no_painting(content, tmp_path):
+    path = tmp_path / "photo.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    assert not images.is_painting(path)
+
+
 # Files that cannot be read
 
 

@@ -125,6 +125,7 @@ def test_a_photo_on_its_side_comes_out_upright(stylizer, tmp_path, pixels):
 def test_metadata_stays_beside_the_picture(stylizer, pixels):
     photo = stylizer(Photo(pixels, None, "PNG", b"exif", ("a note",)))
     assert (photo.format, photo.exif, photo.notes) == ("PNG", b"exif", ("a note",))
+    assert photo.painted_by == stylizer.style.name
 
 
 # Size
