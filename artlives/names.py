@@ -5,12 +5,19 @@ from pathlib import Path, PurePosixPath
 
 from artlives import images
 
+# Endings of the paintings of photos in formats that are not written, and of still GIF files, which have 256 colours.
+INSTEAD = {".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg", ".gif": ".png"}
 
-def painting_name(photo: str, style: str) -> str:
-    """The name of the painting of a photo, in the photo's format where that is one that is written, else PNG."""
+
+def painting_name(photo: str, style: str, animated: bool = False) -> str:
+    """The name of the painting of a photo, in the photo's format where that is one that is written, else PNG.
+
+    A painting of HEIC becomes a JPEG, and one of GIF a GIF only if it is `animated`.
+    """
     name = Path(photo)
-    suffix = name.suffix if name.suffix.lower() in images.WRITTEN else ".png"
-    return f"{name.stem}-{style}{suffix}"
+    ending = name.suffix.lower()
+    written = ending in images.WRITTEN and (animated or ending not in INSTEAD)
+    return f"{name.stem}-{style}{name.suffix if written else INSTEAD.get(ending, '.png')}"
 
 
 def photos_among(paths: Iterable[str], styles: Collection[str]) -> list[str]:

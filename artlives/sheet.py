@@ -22,7 +22,7 @@ def sheet_of(photo: Photo, line: str, paintings: Sequence[tuple[Style, Photo]], 
     """
     tiles = [(to_pil(photo), "photo", line)]
     tiles += [(to_pil(painting), style.name, style.caption) for style, painting in paintings]
-    return Photo(np.array(contact_sheet(tiles, columns)))
+    return Photo(np.array(contact_sheet(tiles, columns)), painted_by="sheet")
 
 
 def contact_sheet(tiles: Sequence[tuple[Image.Image, str, str]], columns: int) -> Image.Image:

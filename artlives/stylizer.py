@@ -19,7 +19,7 @@ from artlives.architecture import SMALLEST
 from artlives.blend import blend
 from artlives.core import default_threads
 from artlives.engines.choose import choose
-from artlives.engines.painter import Report
+from artlives.engines.painter import Report, part_of
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.images import Photo
 from artlives.settings import Settings
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from artlives.engines.tensors import TensorPainter
+
+# Floats of a tensor, beyond 0..1: at sharp edges a resampled picture is off by as much as an eighth. What is further
+# off is most likely meant for another range.
+LEAST_FLOAT, MOST_FLOAT = -1 / 8, 2
 
 
 class Stylizer:
@@ -139,9 +143,27 @@ class Stylizer:
     def _photo(self, photo: Photo, report: Report, threads: int) -> Photo:
         if self.settings.size is not None:
             photo = images.fit(photo, self.settings.size)
+        count = 1 + len(photo.more)
+        pixels = [
+            self._colors(picture, part_of(report, i / count, 1 / count), threads)
+            for i, picture in enumerate((photo, *photo.more))
+        ]
+        more = tuple(
+            replace(other, pixels=painted) for other, painted in zip(photo.more, pixels[1:], strict=True)
+        )
+        return replace(photo, pixels=pixels[0], more=more, painted_by=self.style.name)
+
+    def _colors(self, photo: Photo, report: Report, threads: int) -> np.ndarray:
+        """The painting of a photo's pixels, of their dtype."""
         if self.settings.strength > 0:
             photo = images.filled(photo)
-        return replace(photo, pixels=self._painted(np.ascontiguousarray(photo.pixels), report, threads))
+        pixels = np.ascontiguousarray(photo.pixels)
+        if pixels.dtype == np.uint8:
+            return self._painted(pixels, report, threads)
+        # 16 bits go through the network in fp32, which takes 0..255.
+        painting = self._painted(pixels / np.float32(257), report, threads)
+        painting *= 257
+        return painting.round(out=painting).astype(np.uint16)
 
     def _tensor(self, x: Tensor, report: Report, threads: int) -> Tensor:
         import torch
@@ -150,8 +172,8 @@ class Stylizer:
             raise TypeError(f"expected a tensor of uint8 or floats, but got {x.dtype}")
         if x.ndim != 4 or x.shape[1] != 3:
             raise ValueError(f"expected a tensor (N, 3, H, W), but got {tuple(x.shape)}")
-        if x.is_floating_point() and not (x.abs() <= 2).all():
-            raise ValueError("expected floats within 0 and 1, but got larger ones or nan")
+        if x.is_floating_point() and not ((x >= LEAST_FLOAT) & (x <= MOST_FLOAT)).all():
+            raise ValueError("expected floats within 0 and 1, but got smaller or larger ones, or nan")
         own = x.shape[2], x.shape[3]
         size = own if self.settings.size is None else images.fitted(own, self.settings.size)
         if not len(x) or (self.settings.strength == 0 and size == own):

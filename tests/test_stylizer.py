@@ -10,7 +10,7 @@ from artlives.blend import with_colors_of
 from artlives.engines import strips
 from artlives.engines.torch import load
 from artlives.errors import ArtlivesError
-from artlives.images import Photo
+from artlives.images import Metadata, Photo
 from artlives.settings import Settings
 from artlives.stylizer import Stylizer
 
@@ -123,8 +123,9 @@ def test_a_photo_on_its_side_comes_out_upright(stylizer, tmp_path, pixels):
 
 
 def test_metadata_stays_beside_the_picture(stylizer, pixels):
-    photo = stylizer(Photo(pixels, None, "PNG", b"exif", ("a note",)))
-    assert (photo.format, photo.exif, photo.notes) == ("PNG", b"exif", ("a note",))
+    photo = stylizer(Photo(pixels, None, "PNG", Metadata(b"exif"), ("a note",)))
+    assert (photo.format, photo.metadata.exif, photo.notes) == ("PNG", b"exif", ("a note",))
+    assert photo.painted_by == stylizer.style.name
 
 
 # Size

@@ -56,14 +56,18 @@ class Folder:
         """See `plan.Folder`."""
         check_file(file, overwrite)
 
-    def load(self, file: str) -> Photo:
+    def is_animated(self, file: str) -> bool:
+        """See `plan.Folder`; only GIF files are looked at, whose still pictures have other paintings."""
+        return Path(file).suffix.lower() == ".gif" and images.is_animated(file)
+
+    def load(self, file: str, target: str | None = None, reading: images.Reading = images.DEFAULT) -> Photo:
         """See `plan.Folder`; `STREAM` is standard input."""
         if file != STREAM:
-            return images.load(file)
+            return images.load(file, target=target, reading=reading)
         # A process that is started without one, as by some services.
         if sys.stdin is None:
             raise ArtlivesError("standard input is closed: give a file")
-        return images.load(sys.stdin.buffer, "standard input")
+        return images.load(sys.stdin.buffer, "standard input", target=target, reading=reading)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
         """See `plan.Folder`; `STREAM` is standard output."""
@@ -93,7 +97,8 @@ def jobs_of(photos: Iterable[str], style: Style, output: str | None, folder: Fol
             jobs.append(Job(photo, output))
         else:
             beside = folder or Folder(Path(photo).parent)
-            jobs.append(Job(photo, beside.file(painting_name(photo, style.name))))
+            name = painting_name(photo, style.name, beside.is_animated(photo))
+            jobs.append(Job(photo, beside.file(name)))
     return jobs
 
 

@@ -15,10 +15,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from threading import BoundedSemaphore, Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from artlives import images
-from artlives.batch.plan import Job, Outcome
+from artlives.batch.plan import STREAM, Job, Outcome
 from artlives.errors import ArtlivesError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+# Reads a source, as much of it as a format can hold; see `images.load`.
+Load: TypeAlias = "Callable[[str, str], Photo]"
 
 # Pixels. A larger picture takes all threads: several at a time, of one thread each, would be no quicker.
 MEGAPIXEL = 1 << 20
@@ -43,7 +45,7 @@ TRIM_EVERY = 25
 def paint(
     stylizer: Stylizer,
     jobs: Sequence[Job],
-    load: Callable[[str], Photo] = images.load,
+    load: Load | None = None,
     save: Callable[[Photo, str], None] = images.save,
 ) -> Iterator[Outcome]:
     """Paint photos, and yield the outcome of each, in their order.
@@ -52,8 +54,10 @@ def paint(
     of the time of all threads at one after the other. Larger pictures take all threads.
 
     Args:
-        load, save: read a source and write to a target, in several threads; they raise ArtlivesError.
+        load, save: read a source, for a format, and write to a target, in several threads; they raise ArtlivesError. By
+            default, as `images` does.
     """
+    load = load or (lambda source, format: images.load(source, target=format))
     size = stylizer.settings.size
     side_by_side = _side_by_side(stylizer, len(jobs))
     large, small = Lock(), BoundedSemaphore(side_by_side)
@@ -103,11 +107,23 @@ def _side_by_side(stylizer: Stylizer, count: int) -> int:
     return max(1, most)
 
 
-def _loaded(load: Callable[[str], Photo], size: int | None, job: Job) -> Photo | ArtlivesError:
+def read(job: Job, load: Load, size: int | None) -> Photo:
+    """A job's photo, reduced to `size`.
+
+    Raises:
+        ArtlivesError: it cannot be read, or the target cannot hold its painting.
+    """
+    photo = load(job.source, job.format)
+    # Reduced here rather than by the stylizer, so that photos in the queue take less memory.
+    photo = photo if size is None else images.fit(photo, size)
+    if job.target != STREAM:
+        images.check(photo, job.target)
+    return photo
+
+
+def _loaded(load: Load, size: int | None, job: Job) -> Photo | ArtlivesError:
     try:
-        photo = load(job.source)
-        # Reduced here rather than by the stylizer, so that photos in the queue take less memory.
-        return photo if size is None else images.fit(photo, size)
+        return read(job, load, size)
     except ArtlivesError as error:
         return error
 

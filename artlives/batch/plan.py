@@ -35,6 +35,11 @@ class Job(NamedTuple):
         """What messages call the photo."""
         return "standard input" if self.source == STREAM else self.source
 
+    @property
+    def format(self) -> str:
+        """The format that the painting is written in, as `images.load` takes it."""
+        return images.OWN if self.target == STREAM else images.format_of(self.target)
+
 
 class Outcome(NamedTuple):
     """The result of a job.
@@ -93,15 +98,18 @@ class Folder(Protocol):
     def check_writable(self, file: str, overwrite: bool) -> None:
         """Raise ArtlivesError if it can be known at once that a file cannot be written, or is not to be replaced."""
 
-    def load(self, file: str) -> Photo:
-        """The picture in a file.
+    def is_animated(self, file: str) -> bool:
+        """Whether it is known that a file holds an animation."""
+
+    def load(self, file: str, target: str | None = None, reading: images.Reading = images.DEFAULT) -> Photo:
+        """The picture in a file, as `images.load` reads it with these arguments.
 
         Raises:
             ArtlivesError: if it cannot be read, or as `images.load` does.
         """
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
-        """Write a picture to a file, which appears whole or not at all; `quality` is that of JPEG and WebP, 1 to 100.
+        """Write a picture to a file, which appears whole or not at all, as `images.save` does.
 
         Raises:
             ArtlivesError: if it cannot be written, or as `images.save` does.
@@ -117,7 +125,13 @@ def jobs_in(photos: AnyFolder, style: Style, output: AnyFolder | None = None) ->
     found = photos_among(photos.files(without=output), {style.name, *styles.files()})
     if not found:
         raise ArtlivesError(f"{photos.name} holds no pictures")
-    paintings = (str(PurePosixPath(path).parent / painting_name(path, style.name)) for path in found)
+    paintings = (
+        str(
+            PurePosixPath(path).parent
+            / painting_name(path, style.name, photos.is_animated(photos.file(path)))
+        )
+        for path in found
+    )
     target = output or photos
     return [
         Job(photos.file(path), target.file(painting)) for path, painting in zip(found, paintings, strict=True)

@@ -103,8 +103,12 @@ class Folder:
     def check_writable(self, file: str, overwrite: bool) -> None:
         """Nothing is known before it is written: folders are made then."""
 
-    def load(self, file: str) -> Photo:
-        """The picture in a file; reading is tried again where a network fails.
+    def is_animated(self, file: str) -> bool:
+        """Nothing is known before it is read."""
+        return False
+
+    def load(self, file: str, target: str | None = None, reading: images.Reading = images.DEFAULT) -> Photo:
+        """The picture in a file, as `images.load` reads it; it is tried again where a network fails.
 
         Raises:
             ArtlivesError: if it cannot be read, or as `images.load` does.
@@ -119,7 +123,7 @@ class Folder:
             data = _tried_again(read)
         except OSError as error:
             raise ArtlivesError(f"{file} cannot be read: {error}") from error
-        return images.load(io.BytesIO(data), file)
+        return images.load(io.BytesIO(data), file, target=target, reading=reading)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
         """Write a picture to a file, which appears whole or not at all; its folder is made.

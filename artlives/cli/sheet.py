@@ -67,7 +67,10 @@ def sheet(
     from artlives.sheet import sheet_of
     from artlives.stylizer import Stylizer
 
-    small = images.fit(images.load(photo), size)
+    # A JPEG holds what a sheet shows: one picture of 8 bits.
+    small = images.fit(images.load(photo, target="JPEG", reading=images.Reading(strict=False)), size)
+    for note in small.notes:
+        click.echo(f"artlives: {note}", err=True)
     chosen = [Stylizer(learnt(style, [str(photo)], device), device=device, brush=brush) for style in found]
     tell_engine(chosen[0].engine, chosen[0].reasons)
     paintings = [(stylizer.style, stylizer(small)) for stylizer in chosen]

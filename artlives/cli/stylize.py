@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain
@@ -19,16 +19,18 @@ from tqdm import tqdm
 
 from artlives import studies, styles
 from artlives.batch import local
-from artlives.batch.paint import paint
+from artlives.batch.paint import Load, paint, read
 from artlives.batch.plan import STREAM, Job, Outcome, Plan, jobs_in, plan
 from artlives.cli.engine import tell_engine
 from artlives.cli.options import Bytes, brush_option, device_option, style_option, with_options
 from artlives.cli.study import learnt
 from artlives.errors import ArtlivesError, needs
 from artlives.files import is_folder
+from artlives.images import Reading
 from artlives.settings import Settings
 
 if TYPE_CHECKING:
+    from artlives.images import Photo
     from artlives.stylizer import Stylizer
 
 
@@ -75,7 +77,17 @@ _options = with_options(
         type=click.IntRange(1, 100),
         default=92,
         show_default=True,
-        help="Of JPEG and WebP files.",
+        help="Of JPEG, WebP and AVIF files.",
+    ),
+    click.option(
+        "--keep-profile",
+        is_flag=True,
+        help="Write the painting in the colours of the photo's profile, such as Display P3, instead of sRGB.",
+    ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        help="Refuse JPEG files that lack their last bytes, instead of painting the rest.",
     ),
     click.option(
         "--report",
@@ -110,6 +122,8 @@ def stylize(
     device: str,
     memory: int | None,
     quality: int,
+    keep_profile: bool,
+    strict: bool,
     report: Path | None,
     engine: str,
 ) -> None:
@@ -137,11 +151,14 @@ def stylize(
         raise click.BadParameter(f"{report} does not end in .jsonl", param_hint="--report")
     found = studies.find(style)
     settings = Settings(size=size, brush=brush, strength=strength, keep_colors=keep_colors, memory=memory)
+    reading = Reading(strict, keep_profile)
     several = engine == "ray" or len(photos) > 1 or any(is_folder(photo) for photo in photos)
     if engine == "ray":
-        planned, outcomes = _on_ray(photos, output, found, overwrite, quality, settings, device)
+        planned, outcomes = _on_ray(photos, output, found, overwrite, quality, settings, device, reading)
     else:
-        planned, outcomes = _here(photos, output, found, several, overwrite, quality, settings, device)
+        planned, outcomes = _here(
+            photos, output, found, several, overwrite, quality, settings, device, reading
+        )
     if _tell_outcomes(planned, outcomes, several, report):
         ctx.exit(1)
 
@@ -154,6 +171,7 @@ def _on_ray(
     quality: int,
     settings: Settings,
     device: str,
+    reading: Reading,
 ) -> tuple[Plan, Iterator[Outcome]]:
     if len(photos) != 1 or output is None or STREAM in (*photos, output):
         raise click.UsageError("--engine ray paints one folder into another: give one folder and -o DIR")
@@ -167,7 +185,7 @@ def _on_ray(
     source, target = remote.Folder(photos[0]), remote.Folder(output)
     planned = plan(jobs_in(source, style, target), source, target, overwrite=overwrite)
     style = learnt(style, (), device)
-    return planned, ray.paint(planned.jobs, source, target, style, quality, settings, device)
+    return planned, ray.paint(planned.jobs, source, target, style, quality, settings, device, reading)
 
 
 def _here(
@@ -179,6 +197,7 @@ def _here(
     quality: int,
     settings: Settings,
     device: str,
+    reading: Reading,
 ) -> tuple[Plan, Iterator[Outcome]]:
     if several and STREAM in (*photos, output):
         raise click.UsageError("- stands for one photo: give no folder and no other photo beside it")
@@ -197,11 +216,12 @@ def _here(
         known = learnt(style, [job.source for job in planned.jobs if job.source != STREAM], device)
         stylizer = Stylizer(known, settings, device=device)
         tell_engine(stylizer.engine, stylizer.reasons)
+        load, save = partial(here.load, reading=reading), partial(here.save, quality=quality)
         if several:
-            yield from paint(stylizer, planned.jobs, here.load, partial(here.save, quality=quality))
+            yield from paint(stylizer, planned.jobs, load, save)
             local.clean_folders(planned.jobs)
         else:
-            yield _paint_one(stylizer, planned.jobs[0], here, quality)
+            yield _paint_one(stylizer, planned.jobs[0], load, save)
 
     return planned, outcomes() if planned.jobs else iter(())
 
@@ -214,17 +234,17 @@ def _output_folder(output: str | None, several: bool) -> local.Folder | None:
     return local.Folder(output) if names_one else None
 
 
-def _paint_one(stylizer: Stylizer, job: Job, folder: local.Folder, quality: int) -> Outcome:
+def _paint_one(stylizer: Stylizer, job: Job, load: Load, save: Callable[[Photo, str], None]) -> Outcome:
     """One photo, under a progress bar if it takes long."""
     try:
-        photo = folder.load(job.source)
+        photo = read(job, load, stylizer.settings.size)
         try:
             layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
             with tqdm(total=1.0, delay=2, bar_format=layout, leave=False, disable=None) as bar:
                 painting = stylizer(photo, lambda done: bar.update(done - bar.n))
         except ArtlivesError as error:
             raise ArtlivesError(f"{job.photo}: {error}") from error
-        folder.save(painting, job.target, quality)
+        save(painting, job.target)
         return Outcome(job, notes=photo.notes)
     except ArtlivesError as error:
         return Outcome(job, str(error))

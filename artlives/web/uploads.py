@@ -115,8 +115,7 @@ def decode(data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Photo:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=images.READ) as image:
-                width, height = image.size
+            width, height = images.opened(io.BytesIO(data)).size
     except Image.DecompressionBombError:
         raise _too_many(max_pixels) from None
     except Exception:

@@ -80,8 +80,8 @@ def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jo
     decoded = [threading.Event() for _ in jobs]
     written = [threading.Event() for _ in jobs]
 
-    def load(source):
-        photo = images.load(source)
+    def load(source, target):
+        photo = images.load(source, target=target)
         decoded[[job.source for job in jobs].index(source)].set()
         return photo
 
@@ -151,9 +151,9 @@ def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypa
             here += change
             most = max(most, here)
 
-    def load(source):
+    def load(source, target):
         count(1)
-        return images.load(source)
+        return images.load(source, target=target)
 
     def save(photo, target):
         # The disk is slower than the network.
