@@ -259,7 +259,7 @@ class Trainer:
         crops, grainy = (from_pixels(pixels, self.device) for pixels in (batch.crops, batch.grainy))
         size, (down, right) = crops.shape[-1] - SHIFT, batch.shift
         # The steadiness of half the batch is enough. Every process draws all of its noise, to take its own.
-        half = (total + 1) // 2
+        half = (total + 1) // 2 if self.recipe.steadiness_weight else 0
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * SEEDS_APART + self.step)
         noise = torch.randn((half, 3, size, size), generator=generator, device=self.device) * NOISE
         noise = noise[processes.share(half)]
