@@ -57,15 +57,14 @@ def halves_of_planes(image: ImageFile.ImageFile, file: IO[bytes]) -> tuple[Image
     if not (in_planes(image) and has_16_bits(image) and raw and image.mode in ("RGB", "RGBA")):
         return None
     channels = len(image.getbands())
-    # Edges, where it is in the file, and bytes of a row, of a tile that reaches beyond the picture.
-    tiles: list[tuple[tuple[int, int, int, int], int, int]] = [
-        (tile.extents or (0, 0, 0, 0), tile.offset, tile.args[1]) for tile in image.tile
-    ]
-    width, height = (max(edges[i] for edges, _, _ in tiles) for i in (2, 3))
+    tiles: list[Any] = list(image.tile)
+    width, height = (max(tile.extents[i] for tile in tiles) for i in (2, 3))
     values = np.empty((height, width, channels), np.uint16)
-    for i, ((left, top, right, bottom), offset, stride) in enumerate(tiles):
-        row = stride or 2 * (right - left)
-        file.seek(offset)
+    for i, tile in enumerate(tiles):
+        left, top, right, bottom = tile.extents
+        # Bytes of a row, which Pillow gives for a tile that reaches beyond the picture.
+        row = tile.args[1] or 2 * (right - left)
+        file.seek(tile.offset)
         stored = np.frombuffer(file.read(row * (bottom - top)), f"{_order(image)}u2")
         plane = i * channels // len(tiles)
         values[top:bottom, left:right, plane] = stored.reshape(bottom - top, -1)[:, : right - left]
