@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import IO, Any
 
 from PIL import Image, ImageFile, TiffImagePlugin
@@ -20,6 +21,8 @@ PHOTOMETRIC = {
     34892: "linear raw",
 }
 FORMATS = {1: "", 2: " signed", 3: " floating-point", 5: " complex", 6: " complex"}
+# In the version of a file whose offsets have 64 bits.
+BIG = b"\x2b"
 # Bits of NewSubfileType: a smaller version of another picture of the file, a mask for one.
 REDUCED, MASK = 1, 4
 
@@ -84,19 +87,21 @@ def is_negative(image: Image.Image) -> bool:
 def kind_of(file: IO[bytes]) -> str | None:
     """What a TIFF file's first picture is said to be; None if the file does not say so soundly."""
     file.seek(0)
-    directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
-    file.seek(directory.next)
-    directory.load(file)
+    head = file.read(8)
     try:
+        if BIG in head[2:4]:
+            head += file.read(8)
+        directory = TiffImagePlugin.ImageFileDirectory_v2(head)
+        file.seek(directory.next)
+        directory.load(file)
         bits = _numbers(directory[Base.BitsPerSample])
-        formats = _numbers(directory.get(Base.SampleFormat, 1))
+        sign = FORMATS.get(_numbers(directory.get(Base.SampleFormat, 1))[0], "")
         photometric = directory[Base.PhotometricInterpretation]
-        compression = directory.get(Base.Compression, 1)
-    except KeyError:
+    except (KeyError, IndexError, SyntaxError, TypeError, ValueError, struct.error):
         return None
     values = f"{len(bits)} x {bits[0]} bits" if len(bits) > 1 else f"{bits[0]} bits"
     colors = PHOTOMETRIC.get(photometric, f"photometric interpretation {photometric}")
-    return f"{values}{FORMATS.get(formats[0], '')}, {colors}, compression {compression}"
+    return f"{values}{sign}, {colors}, compression {directory.get(Base.Compression, 1)}"
 
 
 def _order(image: Image.Image) -> str:
