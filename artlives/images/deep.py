@@ -53,6 +53,7 @@ def low_bytes(image: ImageFile.ImageFile, file: IO[bytes]) -> Image.Image | None
     if planes or name[-4:] not in OTHER_ORDER or name.startswith("RGBa"):
         return None
     again = opened(file)
+    again.seek(image.tell())
     if name == GRAY_WITH_ALPHA:
         again.tile = [_with_unpacking(tile, FOUR_BYTES) for tile in again.tile]
         _, gray, _, alpha = again.split()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from artlives.errors import ArtlivesError
 
-# Formats that are read, as Pillow names them.
-READ = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF")
+# Formats that are read by Pillow, as it names them; HEIF is read by pi-heif.
+READ = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 # Formats that are written, by the ending of the file's name.
 WRITTEN = {
     ".jpg": "JPEG",

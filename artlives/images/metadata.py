@@ -124,9 +124,10 @@ def read(image: Image.Image) -> tuple[Metadata, str | None, bool]:
         exif, painted_by = _kept_exif(image.getexif(), iptc, dict(texts)), painted_by_of(image.getexif())
     except Exception:
         sound = False
-        exif = painted_by = None
+        exif, painted_by = part(lambda: _kept_exif(Image.Exif(), iptc, dict(texts)), None), None
         # `ImageOps.exif_transpose` would stumble over it.
-        image.info.pop("exif", None)
+        for key in ("exif", "Raw profile type exif"):
+            image.info.pop(key, None)
     return Metadata(exif, xmp, record, texts, resolution), painted_by, sound
 
 

@@ -27,7 +27,7 @@ def opened(file: IO[bytes], name: str = "the picture") -> ImageFile.ImageFile:
     Pillow's limit of pixels does not hold: who decodes the image checks its size.
 
     Raises:
-        ArtlivesError: it is empty, a video, or no picture of the formats in `READ`.
+        ArtlivesError: it is empty, a video, or no picture of the formats that are read.
     """
     file.seek(0)
     head = file.read(HEAD)
@@ -56,8 +56,6 @@ def opened(file: IO[bytes], name: str = "the picture") -> ImageFile.ImageFile:
     )
 
     for format in READ:
-        if format == "HEIF":
-            continue
         factory, accept = Image.OPEN[format]
         if accept and accept(head[:16]) is not True:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import IO, Any
 
 from PIL import Image, ImageFile, TiffImagePlugin
@@ -20,6 +21,8 @@ PHOTOMETRIC = {
     34892: "linear raw",
 }
 FORMATS = {1: "", 2: " signed", 3: " floating-point", 5: " complex", 6: " complex"}
+# In the version of a file whose offsets have 64 bits.
+BIG = b"\x2b"
 # Bits of NewSubfileType: a smaller version of another picture of the file, a mask for one.
 REDUCED, MASK = 1, 4
 
@@ -57,17 +60,14 @@ def halves_of_planes(image: ImageFile.ImageFile, file: IO[bytes]) -> tuple[Image
     if not (in_planes(image) and has_16_bits(image) and raw and image.mode in ("RGB", "RGBA")):
         return None
     channels = len(image.getbands())
-    # Edges, where it is in the file, and bytes of a row, of a tile that reaches beyond the picture.
-    tiles = [
-        (tile.extents or (0, 0, 0, 0), tile.offset, tile.args[1])
-        for tile in image.tile
-        if isinstance(tile.args, tuple)
-    ]
-    width, height = (max(edges[i] for edges, _, _ in tiles) for i in (2, 3))
+    tiles: list[Any] = list(image.tile)
+    width, height = (max(tile.extents[i] for tile in tiles) for i in (2, 3))
     values = np.empty((height, width, channels), np.uint16)
-    for i, ((left, top, right, bottom), offset, stride) in enumerate(tiles):
-        row = stride or 2 * (right - left)
-        file.seek(offset)
+    for i, tile in enumerate(tiles):
+        left, top, right, bottom = tile.extents
+        # Bytes of a row, which Pillow gives for a tile that reaches beyond the picture.
+        row = tile.args[1] or 2 * (right - left)
+        file.seek(tile.offset)
         stored = np.frombuffer(file.read(row * (bottom - top)), f"{_order(image)}u2")
         plane = i * channels // len(tiles)
         values[top:bottom, left:right, plane] = stored.reshape(bottom - top, -1)[:, : right - left]
@@ -87,19 +87,21 @@ def is_negative(image: Image.Image) -> bool:
 def kind_of(file: IO[bytes]) -> str | None:
     """What a TIFF file's first picture is said to be; None if the file does not say so soundly."""
     file.seek(0)
-    directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
-    file.seek(directory.next)
-    directory.load(file)
+    head = file.read(8)
     try:
+        if BIG in head[2:4]:
+            head += file.read(8)
+        directory = TiffImagePlugin.ImageFileDirectory_v2(head)
+        file.seek(directory.next)
+        directory.load(file)
         bits = _numbers(directory[Base.BitsPerSample])
-        formats = _numbers(directory.get(Base.SampleFormat, 1))
+        sign = FORMATS.get(_numbers(directory.get(Base.SampleFormat, 1))[0], "")
         photometric = directory[Base.PhotometricInterpretation]
-        compression = directory.get(Base.Compression, 1)
-    except KeyError:
+    except (KeyError, IndexError, SyntaxError, TypeError, ValueError, struct.error):
         return None
     values = f"{len(bits)} x {bits[0]} bits" if len(bits) > 1 else f"{bits[0]} bits"
     colors = PHOTOMETRIC.get(photometric, f"photometric interpretation {photometric}")
-    return f"{values}{FORMATS.get(formats[0], '')}, {colors}, compression {compression}"
+    return f"{values}{sign}, {colors}, compression {directory.get(Base.Compression, 1)}"
 
 
 def _order(image: Image.Image) -> str:

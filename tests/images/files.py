@@ -15,10 +15,16 @@ def written(image: Image.Image, format: str, **options) -> io.BytesIO:
 
 
 def png(
-    width: int, height: int, depth: int, color: int, data: bytes, *chunks: tuple[bytes, bytes]
+    width: int,
+    height: int,
+    depth: int,
+    color: int,
+    data: bytes,
+    *chunks: tuple[bytes, bytes],
+    interlaced: bool = False,
 ) -> io.BytesIO:
     """A PNG file put together by hand, for what Pillow does not write."""
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced)
     body = b"\x89PNG\r\n\x1a\n"
     for kind, content in ((b"IHDR", header), *chunks, (b"IDAT", zlib.compress(data)), (b"IEND", b"")):
         body += struct.pack(">I", len(content)) + kind + content

@@ -1,12 +1,16 @@
 import struct
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, IptcImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 from artlives import images
 from artlives.images import Photo
 from tests.images.files import written
+
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 
 
 def exif_of_a_phone() -> bytes:
@@ -77,7 +81,7 @@ def test_metadata_too_long_for_a_jpeg_is_left_out_with_a_note(pixels):
 
 
 @pytest.mark.parametrize("exif", [None, exif_of_a_phone()], ids=["plain", "of a phone"])
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".avif"])
 def test_a_painting_is_known_whatever_it_is_called(suffix, exif, tmp_path, pixels):
     path = tmp_path / f"photo{suffix}"
     options = {"exif": exif} if exif else {}
@@ -107,3 +111,159 @@ def test_what_cannot_be_read_is_no_painting(content, tmp_path):
     if content is not None:
         path.write_bytes(content)
     assert not images.is_painting(path)
+
+
+# Rights, texts and resolution
+
+XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"
+  xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"
+  xmlns:xmpRights="http://ns.adobe.com/xap/1.0/rights/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"
+  exif:GPSLatitude="48,51.4N" photoshop:City="Paris" photoshop:Credit="An agency" xmpRights:Marked="True"
+  tiff:Orientation="1">
+ <dc:rights><rdf:Alt><rdf:li xml:lang="x-default">© Zoë</rdf:li></rdf:Alt></dc:rights>
+ <exif:GPSLongitude>2,21.1E</exif:GPSLongitude>
+</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>""".encode()
+PLACES = (b"GPS", b"48,51", b"2,21.1E", b"Paris")
+
+
+def iptc_of(*data_sets) -> bytes:
+    return b"".join(
+        b"\x1c" + bytes(number) + struct.pack(">H", len(value)) + value for number, value in data_sets
+    )
+
+
+def with_xmp(format, pixels):
+    image = Image.fromarray(pixels)
+    if format == "PNG":
+        info = PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        return written(image, "PNG", pnginfo=info)
+    if format == "TIFF":
+        return written(image, "TIFF", tiffinfo={700: XMP})
+    return written(image, format, xmp=XMP)
+
+
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_rights_in_xmp_are_kept_and_places_are_not(source, tmp_path, pixels):
+    photo = images.load(with_xmp(source, pixels))
+    assert photo.notes == ()
+    for suffix in (".jpg", ".png", ".webp", ".tif", ".avif"):
+        path = tmp_path / f"out{suffix}"
+        images.save(photo, path)
+        with Image.open(path) as image:
+            image.load()
+            packet = image.info["xmp"]
+        description = ElementTree.fromstring(packet).find(f".//{{{RDF}}}Description")
+        assert description.attrib == {
+            f"{{{RDF}}}about": "",
+            "{http://ns.adobe.com/photoshop/1.0/}Credit": "An agency",
+            "{http://ns.adobe.com/xap/1.0/rights/}Marked": "True",
+        }
+        assert ["".join(child.itertext()) for child in description] == ["© Zoë"]
+        assert not any(place in path.read_bytes() for place in PLACES)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"<!DOCTYPE x [<!ENTITY a 'aaaa'>]><x>&a;</x>",
+        b"<x:xmpmeta",
+        XMP.decode().encode("utf-16"),
+        b"<x/>" + bytes(9) + b"<y/>",
+    ],
+    ids=["entities", "cut", "UTF-16", "zeros"],
+)
+def test_xmp_that_is_not_sound_is_left_out_with_a_note(packet, pixels):
+    photo = images.load(written(Image.fromarray(pixels), "JPEG", xmp=packet), "photo.jpg")
+    assert photo.metadata.xmp is None
+    assert photo.notes == ("photo.jpg: its metadata is damaged and was left out",)
+
+
+def test_xmp_without_rights_is_left_out(pixels):
+    packet = XMP
+    for name in (b"xmpRights:Marked", b"dc:rights", b"photoshop:Credit"):
+        packet = packet.replace(name, b"tiff:" + name[-5:])
+    photo = images.load(written(Image.fromarray(pixels), "JPEG", xmp=packet))
+    assert (photo.metadata.xmp, photo.notes) == (None, ())
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".png"])
+def test_iptc_keeps_whose_it_is_and_not_where_it_was_taken(suffix, tmp_path, pixels):
+    record = iptc_of(
+        ((1, 90), b"\x1b%G"),
+        ((2, 116), "© Zoë".encode()),
+        ((2, 80), b"Zoe"),
+        ((2, 80), b"Max"),
+        ((2, 90), b"Paris"),
+    )
+    resource = b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(record)) + record + bytes(len(record) % 2)
+    content = b"Photoshop 3.0\0" + resource
+    segment = b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+    photo = images.load(written(Image.fromarray(pixels), "JPEG", extra=segment))
+    path = tmp_path / f"out{suffix}"
+    images.save(photo, path)
+    assert b"Paris" not in path.read_bytes()
+    with Image.open(path) as image:
+        exif = image.getexif()
+        # Pillow reads texts of EXIF as Latin-1.
+        assert exif[ExifTags.Base.Copyright].encode("latin-1").decode() == "© Zoë"
+        assert exif[ExifTags.Base.Artist] == "Zoe; Max"
+        if suffix != ".png":
+            assert IptcImagePlugin.getiptcinfo(image) == {
+                (1, 90): b"\x1b%G",
+                (2, 80): [b"Zoe", b"Max"],
+                (2, 116): "© Zoë".encode(),
+            }
+
+
+def test_texts_of_png_are_kept_but_for_those_that_may_tell_the_place(tmp_path, pixels):
+    info = PngInfo()
+    kept = {"Copyright": "© Zoë", "Author": "Zoë", "Title": "Катя", "Comment": "none"}
+    for keyword, text in (
+        *kept.items(),
+        ("exif:GPSLatitude", "48/1, 51/1, 24/1"),
+        ("Raw profile type exif", "\nexif\n  4\n47505300\n"),
+        ("Location", "Paris"),
+        ("Software", "GIMP"),
+    ):
+        info.add_text(keyword, text)
+    photo = images.load(written(Image.fromarray(pixels), "PNG", pnginfo=info))
+    images.save(replace(photo, painted_by="dots"), tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as image:
+        image.load()
+        assert image.text == {**kept, "Software": "artlives dots"}
+    images.save(photo, tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.getexif()[ExifTags.Base.Copyright].encode("latin-1").decode() == "© Zoë"
+        assert image.getexif()[ExifTags.Base.Artist].encode("latin-1").decode() == "Zoë"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".avif"])
+def test_texts_of_exif_keep_their_letters(suffix, tmp_path, pixels):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Copyright] = "© Zoë".encode()
+    photo = images.load(written(Image.fromarray(pixels), "JPEG", exif=exif))
+    images.save(replace(photo, painted_by="été"), tmp_path / f"out{suffix}")
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert image.getexif()[ExifTags.Base.Copyright].encode("latin-1").decode() == "© Zoë"
+    assert images.load(tmp_path / f"out{suffix}").painted_by == "été"
+    assert images.is_painting(tmp_path / f"out{suffix}")
+
+
+@pytest.mark.parametrize("source", ["JPEG", "PNG", "TIFF", "BMP"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".bmp", ".webp", ".avif"])
+def test_resolution_is_kept(source, suffix, tmp_path, pixels):
+    photo = images.load(written(Image.fromarray(pixels), source, dpi=(300, 150)))
+    path = tmp_path / f"out{suffix}"
+    images.save(photo, path)
+    with Image.open(path) as image:
+        exif = image.getexif()
+        found = image.info.get("dpi") or (exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution])
+    assert [float(each) for each in found] == pytest.approx([300, 150], abs=0.1)
+
+
+@pytest.mark.parametrize("dpi", [(0, 0), (1, 1)])
+def test_a_resolution_that_is_none_is_left_out(dpi, pixels):
+    assert images.load(written(Image.fromarray(pixels), "TIFF", dpi=dpi)).metadata.resolution is None
