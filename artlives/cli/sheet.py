@@ -7,7 +7,7 @@ import click
 from artlives.batch import local
 from artlives.batch.plan import check_target
 from artlives.cli.engine import tell_engine
-from artlives.cli.options import brush_option, device_option
+from artlives.cli.options import brush_option, device_option, precision_option
 
 
 @click.command()
@@ -29,6 +29,7 @@ from artlives.cli.options import brush_option, device_option
 )
 @brush_option
 @device_option
+@precision_option
 def sheet(
     photo: Path,
     output: Path | None,
@@ -38,6 +39,7 @@ def sheet(
     size: int,
     brush: str,
     device: str,
+    precision: str,
 ) -> None:
     """Show PHOTO in every style, side by side and named."""
     from artlives import images, studies, styles
@@ -48,12 +50,14 @@ def sheet(
     found = [studies.find(name.strip()) for name in names.split(",")] if names else styles.available()
 
     from artlives.cli.study import learnt
+    from artlives.settings import Settings
     from artlives.sheet import sheet_of
     from artlives.stylizer import Stylizer
 
     small = images.fit(images.load(photo), size)
     chosen = [learnt(style, [str(photo)], device) for style in found]
-    tell_engine(chosen[0].steps, device)
-    paintings = [(style, Stylizer(style, device=device, brush=brush)(small)) for style in chosen]
+    tell_engine(chosen[0].steps, device, precision)
+    settings = Settings(brush=brush, precision=precision)
+    paintings = [(style, Stylizer(style, settings, device=device)(small)) for style in chosen]
     images.save(sheet_of(small, photo.name, paintings, columns), target)
     click.echo(click.format_filename(target))

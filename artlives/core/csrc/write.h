@@ -4,11 +4,10 @@
    mantissa for a fraction. */
 #define ROUNDING 0x1.8p23f
 
-/* A row of output to its places in the target, every `apart` pixels. */
-TARGET static void NAME(write)(const Unit *u, const Workspace *w, const float *in, int64_t row, int64_t left,
-                               int64_t apart, int64_t count)
+/* A row of output to its places in the target of `type`, every `apart` pixels. */
+INLINE void NAME(write_as)(const int type, const Unit *u, const Workspace *w, const float *in, int64_t row,
+                           int64_t left, int64_t apart, int64_t count)
 {
-    const int type = u->target_type;
     int64_t c = u->outputs, i = ((row - u->target_top) * u->output_width + left) * c;
     for (int64_t x = 0; x < count; x++, i += apart * c, in += w->vectors * LANES) {
         int64_t k = 0;
@@ -21,6 +20,17 @@ TARGET static void NAME(write)(const Unit *u, const Workspace *w, const float *i
             for (; k < c; k++)
                 NAME(put)(u->target, type, i + k, in[k]);
     }
+}
+
+TARGET static void NAME(write)(const Unit *u, const Workspace *w, const float *in, int64_t row, int64_t left,
+                               int64_t apart, int64_t count)
+{
+    if (u->target_type == FLOAT32)
+        NAME(write_as)(FLOAT32, u, w, in, row, left, apart, count);
+    else if (u->target_type == BFLOAT16)
+        NAME(write_as)(BFLOAT16, u, w, in, row, left, apart, count);
+    else
+        NAME(write_as)(FLOAT16, u, w, in, row, left, apart, count);
 }
 
 /* gain * tanh(x) + offset, where tanh(x) = 1 - 2 / (exp(2 x) + 1) is exact to 2e-7. Beyond 9, tanh is 1 in fp32. 2^y is
@@ -65,16 +75,4 @@ TARGET static void NAME(write_picture)(const Unit *u, const Workspace *w, int64_
         float x = line[j] < 0 ? 0 : line[j] > 255 ? 255 : line[j];
         to[j] = (uint8_t)(int32_t)((x + ROUNDING) - ROUNDING);
     }
-}
-
-/* Adds a row of output to the totals, if there are any, and writes it to the target, if there is one. */
-TARGET static void NAME(finish)(const Unit *u, const Workspace *w, const float *output, int64_t row, int64_t left,
-                                int64_t apart, int64_t count, const void *totals)
-{
-    if (totals)
-        NAME(add_totals)(w, output, count);
-    if (u->columns_as_channels)
-        NAME(write_picture)(u, w, row, left, count);
-    else if (u->target_type != NOTHING)
-        NAME(write)(u, w, output, row, left, apart, count);
 }
