@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, prod
 from typing import Any
@@ -28,6 +28,7 @@ class Step:
         kernel: its weights.
         before, after: rows (and columns) of padding at the beginning and at the end of its input.
         gamma, beta: of the normalization, (O,) in fp32; None without one.
+        sums: of the kernel's taps, (C, O) in fp32; None of a transposed convolution, or without normalization.
     """
 
     plan: plan.Step
@@ -36,6 +37,7 @@ class Step:
     after: int
     gamma: Array | None = None
     beta: Array | None = None
+    sums: Array | None = None
 
     # Cached, since arithmetic of fractions would take as long as a small picture's convolutions.
     @cached_property
@@ -66,6 +68,17 @@ class Step:
     @cached_property
     def _source_ratio(self) -> tuple[int, int]:
         return self.plan.source_scale.as_integer_ratio()
+
+    def centred(self, mean: Array) -> Step:
+        """The same step with a bias that makes its output 0 where its input is `mean` (C,), of fp32.
+
+        The normalization takes it away again. Without it, fp16 would leave few digits to a picture of little contrast.
+        """
+        if self.sums is None:
+            return self
+        bias = np.zeros_like(self.kernel.bias)
+        bias[: self.plan.outputs] = -mean @ self.sums
+        return replace(self, kernel=replace(self.kernel, bias=bias))
 
     def normalization(self, totals: Array, pixels: int) -> tuple[Array, Array]:
         """Scale and shift, (O,) in fp32, that normalize an output of these totals over so many pixels.
@@ -104,7 +117,8 @@ def prepared(step: plan.Step, weights: Mapping[str, Array], instructions: Instru
         )
         return Step(step, kernel, before, kernel.span[0], gamma, beta)
     kernel = core.convolution(weight, stride, instructions=instructions)
-    return Step(step, kernel, step.reflected, step.reflected, gamma, beta)
+    sums = values("conv.weight").sum((2, 3)).T
+    return Step(step, kernel, step.reflected, step.reflected, gamma, beta, sums)
 
 
 class Painting:
@@ -139,6 +153,10 @@ class Painting:
         ones = np.ones(3, np.float32)
         # In -1..1.
         self.first = Reading(picture, ones / RANGE, -GREY / RANGE * ones)
+        if dtype is np.float16:
+            # Of every eighth pixel a side: the mean need not be exact.
+            mean = (picture[::8, ::8].mean((0, 1), np.float32) - GREY) / RANGE
+            self.steps = (steps[0].centred(mean), *steps[1:])
 
     def shape(self, step: Step) -> tuple[int, int, int]:
         """(H', W', O) of the step's output, of the padded picture."""

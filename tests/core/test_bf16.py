@@ -22,10 +22,10 @@ def hwc(x):
 
 
 def assert_totals(totals, values):
-    """The sums and the sums of squares, in fp64, of exactly what was written."""
+    """The sums and the sums of squares of what was written; of several pixels together in fp32."""
     values = values.astype(np.float64)
-    np.testing.assert_allclose(totals[0], values.sum((0, 1)), rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(totals[1], np.square(values).sum((0, 1)), rtol=1e-9)
+    assert (np.abs(totals[0] - values.sum((0, 1))) <= 1e-6 * np.abs(values).sum((0, 1))).all()
+    np.testing.assert_allclose(totals[1], np.square(values).sum((0, 1)), rtol=1e-6)
 
 
 def test_rounding_to_the_nearest():
@@ -56,7 +56,7 @@ def test_convolution_and_all_that_is_read_with_it(bf16_instructions, draw, case,
     h, w, c, o, k, s = case
     x, residual = draw(h, w, c).astype(np.float16), draw(h, w, c).astype(np.float16)
     weight, bias, scale, shift, p = draw(o, c, k, k) / k, draw(o), draw(c), draw(c), k // 2
-    read = torch.relu(torch.from_numpy(x.astype(np.float32) * scale + shift)) + residual.astype(np.float32)
+    read = np.maximum(x.astype(np.float32) * scale + shift, 0) + residual.astype(np.float32)
     tables = [core.padding_table(n, p, p, min(p, n - 1)) for n in (h, w)]
     padded = nchw(rounded(read))
     for axis, table in ((2, tables[0]), (3, tables[1])):
@@ -73,7 +73,7 @@ def test_convolution_and_all_that_is_read_with_it(bf16_instructions, draw, case,
     # fp16 has 11 bits.
     np.testing.assert_allclose(target, expected, rtol=2**-11 if dtype == np.float16 else 0, atol=1e-3)
     assert_totals(totals, target)
-    assert np.array_equal(core.run(kernel, reading, *tables, dtype, size, totals=True), totals)
+    assert np.array_equal(core.run(kernel, reading, *tables, dtype, size, totals=True, threads=2), totals)
     if kept is not None:
         np.testing.assert_allclose(kept, read, rtol=2**-11, atol=1e-6)
 

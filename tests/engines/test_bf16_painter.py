@@ -54,7 +54,7 @@ def test_odd_and_small_sizes(painters, size, monkeypatch):
     assert_alike(painters, photo(0, *size), monkeypatch)
 
 
-@pytest.mark.parametrize("contrast", [0, 1, 8])
+@pytest.mark.parametrize("contrast", [1, 2, 8])
 def test_pictures_almost_without_contrast(painters, contrast, monkeypatch):
     noise = np.random.default_rng(0).integers(0, contrast + 1, (60, 75, 3))
     assert_alike(painters, np.add(noise, [90, 200, 30]).astype(np.uint8), monkeypatch)
