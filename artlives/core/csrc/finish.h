@@ -6,8 +6,9 @@
 
 /* A row of output to its places in a target of fp16, every `apart` pixels. The totals are those of the rounded values: of
    an even picture, they differ from their mean by rounding alone, which must not pass for a contrast to be enlarged. */
-TARGET static void NAME(finish_halves)(const Unit *u, const Workspace *w, const float *output, int64_t row,
-                                       int64_t left, int64_t apart, int64_t count)
+TARGET static __attribute__((noinline)) void NAME(finish_halves)(const Unit *u, const Workspace *w, const float *output,
+                                                                 int64_t row, int64_t left, int64_t apart,
+                                                                 int64_t count)
 {
     int64_t c = u->outputs, width = w->vectors * LANES;
     uint16_t *target = u->target;

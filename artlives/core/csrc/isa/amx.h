@@ -95,8 +95,9 @@ TILED static inline __attribute__((always_inline)) void tiles_product(
 #undef STORE
 }
 
-/* As `multiply` in product.h, for `count` pixels rounded up to whole tiles. */
-TILED static void multiply_amx(int64_t vectors, int64_t count, const uint16_t *const *rows, int64_t row_count,
+/* As `multiply` in product.h, for `count` pixels rounded up to whole tiles. Inlined into all of `run`, its loops would not
+   keep their addresses in registers. */
+TILED static __attribute__((noinline)) void multiply_amx(int64_t vectors, int64_t count, const uint16_t *const *rows, int64_t row_count,
                                int64_t length, int64_t pitch, const uint16_t *weight, const float *bias, float *out,
                                int64_t out_pitch)
 {
