@@ -183,11 +183,9 @@ def layers(style: Style, precision: str) -> list[Layer]:
     pixels = _noise(LAYERS_SIDE, LAYERS_SIDE)
     rounds = []
     for _ in range(ROUNDS[1]):
-        # A report follows each layer.
         ends = [time.perf_counter()]
-        painter.paint(
-            [pixels.copy()], threads=threads, report=lambda done, ends=ends: ends.append(time.perf_counter())
-        )
+        # A report follows each layer.
+        painter.paint([pixels.copy()], threads=threads, report=partial(_note_time, ends))
         rounds.append(np.diff(ends))
     found = []
     for step, seconds in zip(style.steps, np.median(rounds, 0), strict=True):
@@ -197,6 +195,10 @@ def layers(style: Style, precision: str) -> list[Layer]:
         shape = step.inputs, step.outputs, step.kernel, step.stride, step.transposed
         found.append(Layer(step.name, *shape, float(seconds), float(products / seconds / peak)))
     return found
+
+
+def _note_time(times: list[float], done: float) -> None:
+    times.append(time.perf_counter())
 
 
 def _by_torch(style: Style, device: str) -> Callable[[np.ndarray], None]:

@@ -75,8 +75,7 @@ precision_option = click.option(
     type=click.Choice(list(PRECISIONS)),
     default="auto",
     show_default=True,
-    help="auto multiplies in half precision where the processor is much quicker in it: pictures differ by at most 3 of "
-    "255.",
+    help="auto multiplies in half precision where the processor is much quicker in it, which can hardly be seen.",
 )
 device_option = click.option(
     "--device",

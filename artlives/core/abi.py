@@ -19,7 +19,12 @@ Array = np.ndarray
 # NumPy has no bf16: its bits are handed over.
 BF16 = np.dtype(np.uint16)
 # What `csrc/abi.h` calls the types of arrays.
-TYPES = {np.dtype(np.float32): 0, np.dtype(np.uint8): 1, np.dtype(np.float16): 2, BF16: 3}
+TYPES: dict[np.dtype[Any], int] = {
+    np.dtype(np.float32): 0,
+    np.dtype(np.uint8): 1,
+    np.dtype(np.float16): 2,
+    BF16: 3,
+}
 
 
 class Phase(Structure):

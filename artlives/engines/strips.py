@@ -117,7 +117,7 @@ class Strips(Painting):
     def _bands(self, step: Step, chain: Sequence[_Link]) -> Iterator[tuple[int, int]]:
         """(top, bottom) of bands of the step's output, so low that all of `chain` and it fit into `BAND_BYTES`."""
         row = sum(
-            np.dtype(self.dtype).itemsize * prod(self.shape(s)[1:]) * float(step.plan.scale / s.plan.scale)
+            4 * prod(self.shape(s)[1:]) * float(step.plan.scale / s.plan.scale)
             for s in (*(link.step for link in chain), step)
         )
         height = max(BAND_ROWS, int(BAND_BYTES / row) // BAND_ROWS * BAND_ROWS)
