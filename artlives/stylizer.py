@@ -53,7 +53,8 @@ class Stylizer:
 
     Attributes:
         style, settings: as they were given.
-        engine, device, reasons: what paints, where, and why nothing quicker does; see `engines.choose.Engine`.
+        engine, device, reasons, precision, instructions: what paints, where, why nothing quicker does, and in which
+            arithmetic; see `engines.choose.Engine`.
 
     Raises:
         ArtlivesError: if there is no such style or device, or the style's file is damaged.
@@ -71,7 +72,11 @@ class Stylizer:
     ) -> None:
         self.settings = replace(settings or Settings(), **options)
         self.style = studies.learn(studies.find(style), device=device)
-        self.painter, (self.engine, self.device, self.reasons) = choose(self.style, device)
+        self._choose(device)
+
+    def _choose(self, device: str | torch.device) -> None:
+        self.painter, engine = choose(self.style, device, self.settings.precision)
+        self.engine, self.device, self.reasons, self.precision, self.instructions = engine
 
     def __reduce__(self) -> tuple[partial[Stylizer], tuple[styles.Style, Settings]]:
         """It is pickled and deep-copied as its style and settings; the copy loads the style's file again."""
@@ -86,11 +91,15 @@ class Stylizer:
     def variant(self, settings: Settings | None = None, **options: Any) -> Stylizer:
         """A stylizer that shares this one's network, with these settings, or its own but for `options`.
 
+        One of another precision loads the style's file again.
+
         Raises:
-            TypeError, ValueError: as the constructor does.
+            ArtlivesError, TypeError, ValueError: as the constructor does.
         """
         other = copy(self)
         other.settings = replace(settings or self.settings, **options)
+        if other.settings.precision != self.settings.precision:
+            other._choose(self.device)
         return other
 
     @overload

@@ -37,7 +37,7 @@ def test_it_is_what_the_package_offers():
 @pytest.mark.smoke
 def test_one_pass_is_what_the_network_makes_of_the_photo(stylizer, painted, style_file, pixels, x):
     expected = load(styles.find(style_file))(x.float()).clamp(0, 255).round()[0]
-    once = stylizer.variant(one_pass=True)(pixels)
+    once = stylizer.variant(one_pass=True, precision="fp32")(pixels)
     assert np.abs(once.astype(int) - expected.permute(1, 2, 0).int().numpy()).max() <= 1
     assert (once != pixels).mean() > 0.9
     assert (painted != once).mean() > 0.5
@@ -218,7 +218,8 @@ def test_pictures_that_cannot_be_painted(stylizer, picture, error, message):
 
 
 @pytest.mark.parametrize(
-    "options", [{"size": 15}, {"strength": -0.1}, {"strength": 1.1}, {"strength": float("nan")}]
+    "options",
+    [{"size": 15}, {"strength": -0.1}, {"strength": 1.1}, {"strength": float("nan")}, {"precision": "bf16"}],
 )
 def test_options_out_of_range(style_file, options):
     with pytest.raises(ValueError, match="must be"):
@@ -302,6 +303,9 @@ def test_a_variant_shares_the_network(style_file, pixels):
     # It keeps what is not named.
     assert small.variant(strength=0.5).settings == Settings(size=32, strength=0.5)
     assert small.variant(Settings()).settings == Settings()
+    exact = stylizer.variant(precision="fp32")
+    assert exact.precision == "fp32"
+    np.testing.assert_array_equal(exact(pixels), Stylizer(style_file, precision="fp32")(pixels))
     with pytest.raises(ValueError, match="strength"):
         stylizer.variant(strength=2)
 
@@ -316,7 +320,7 @@ def test_a_picture_that_needs_more_memory_than_it_may_take_is_painted_in_strips(
     )
     monkeypatch.setattr(strips, "BAND_BYTES", 1 << 16)
     picture = np.tile(pixels, (4, 4, 1))
-    stylizer = Stylizer(style_file, device="cpu", one_pass=True)
+    stylizer = Stylizer(style_file, device="cpu", one_pass=True, precision="fp32")
     if stylizer.engine != "compiled":
         pytest.skip("the compiled core was not built")
     whole, exact, least = stylizer.painter.ways(*picture.shape[:2]).values()
@@ -330,12 +334,12 @@ def test_a_picture_that_needs_more_memory_than_it_may_take_is_painted_in_strips(
         stylizer.variant(memory=least - 1)(picture)
     # Not enough to paint it enlarged: it is painted as it is.
     painted.clear()
-    assert np.array_equal(Stylizer(style_file, device="cpu", memory=whole)(picture), expected)
+    assert np.array_equal(stylizer.variant(one_pass=False, memory=whole)(picture), expected)
     assert painted == []
 
 
 def test_without_the_compiled_core_torch_paints_the_same(style_file, pixels, monkeypatch):
-    stylizer = Stylizer(style_file, device="cpu")
+    stylizer = Stylizer(style_file, device="cpu", precision="fp32")
     monkeypatch.setattr("artlives.engines.compiled.reason_against", lambda steps: "it is missing")
     by_torch = Stylizer(style_file, device="cpu")
     assert (stylizer.engine, stylizer.reasons) == ("compiled", ())

@@ -7,7 +7,7 @@ import click
 from artlives.batch import local
 from artlives.batch.plan import check_target
 from artlives.cli.engine import tell_engine
-from artlives.cli.options import brush_option, device_option
+from artlives.cli.options import brush_option, device_option, precision_option
 
 # Pictures from one style to another, in steps of a fifth.
 MIXES = 6
@@ -38,6 +38,7 @@ MIXES = 6
 )
 @brush_option
 @device_option
+@precision_option
 def sheet(
     photo: Path,
     output: Path | None,
@@ -48,6 +49,7 @@ def sheet(
     size: int,
     brush: str,
     device: str,
+    precision: str,
 ) -> None:
     """Show PHOTO in every style, side by side and named."""
     if names and mix:
@@ -64,6 +66,7 @@ def sheet(
     else:
         found = [studies.find(name.strip()) for name in names.split(",")] if names else styles.available()
 
+    from artlives.settings import Settings
     from artlives.sheet import sheet_of
     from artlives.stylizer import Stylizer
 
@@ -71,8 +74,9 @@ def sheet(
     small = images.fit(images.load(photo, target="JPEG", reading=images.Reading(strict=False)), size)
     for note in small.notes:
         click.echo(f"artlives: {note}", err=True)
-    chosen = [Stylizer(learnt(style, [str(photo)], device), device=device, brush=brush) for style in found]
-    tell_engine(chosen[0].engine, chosen[0].reasons)
+    settings = Settings(brush=brush, precision=precision)
+    chosen = [Stylizer(learnt(style, [str(photo)], device), settings, device=device) for style in found]
+    tell_engine(chosen[0].engine, chosen[0].precision, chosen[0].reasons)
     paintings = [(stylizer.style, stylizer(small)) for stylizer in chosen]
     images.save(sheet_of(small, photo.name, paintings, columns), target)
     click.echo(click.format_filename(target))

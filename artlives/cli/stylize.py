@@ -22,7 +22,14 @@ from artlives.batch import local
 from artlives.batch.paint import Load, paint, read
 from artlives.batch.plan import STREAM, Job, Outcome, Plan, jobs_in, plan
 from artlives.cli.engine import tell_engine
-from artlives.cli.options import Bytes, brush_option, device_option, style_option, with_options
+from artlives.cli.options import (
+    Bytes,
+    brush_option,
+    device_option,
+    precision_option,
+    style_option,
+    with_options,
+)
 from artlives.cli.study import learnt
 from artlives.errors import ArtlivesError, needs
 from artlives.files import is_folder
@@ -65,6 +72,7 @@ _options = with_options(
         "--keep-colors", is_flag=True, help="Keep the photo's colours, take the painting's luminance."
     ),
     device_option,
+    precision_option,
     click.option(
         "--memory",
         metavar="SIZE",
@@ -120,6 +128,7 @@ def stylize(
     strength: float,
     keep_colors: bool,
     device: str,
+    precision: str,
     memory: int | None,
     quality: int,
     keep_profile: bool,
@@ -150,7 +159,14 @@ def stylize(
     if report and report.suffix != ".jsonl":
         raise click.BadParameter(f"{report} does not end in .jsonl", param_hint="--report")
     found = studies.find(style)
-    settings = Settings(size=size, brush=brush, strength=strength, keep_colors=keep_colors, memory=memory)
+    settings = Settings(
+        size=size,
+        brush=brush,
+        strength=strength,
+        keep_colors=keep_colors,
+        memory=memory,
+        precision=precision,
+    )
     reading = Reading(strict, keep_profile)
     several = engine == "ray" or len(photos) > 1 or any(is_folder(photo) for photo in photos)
     if engine == "ray":
@@ -215,7 +231,7 @@ def _here(
 
         known = learnt(style, [job.source for job in planned.jobs if job.source != STREAM], device)
         stylizer = Stylizer(known, settings, device=device)
-        tell_engine(stylizer.engine, stylizer.reasons)
+        tell_engine(stylizer.engine, stylizer.precision, stylizer.reasons)
         load, save = partial(here.load, reading=reading), partial(here.save, quality=quality)
         if several:
             yield from paint(stylizer, planned.jobs, load, save)

@@ -73,7 +73,7 @@ def share(
         ValueError: the instructions have no such work.
     """
     if not work:
-        raise ValueError("these instructions do not compute that: AMX's tiles convolve alone")
+        raise ValueError("these instructions do not compute that: those that multiply bf16 convolve alone")
     core = library()
     assert core is not None
     table = array(Piece, len(pieces))(

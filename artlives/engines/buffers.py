@@ -2,8 +2,9 @@
 
 import os
 from bisect import bisect_left
-from math import prod
+from math import ceil, prod
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ LARGEST = 4
 
 
 class Buffers:
-    """A pool of fp32 arrays, for any number of threads.
+    """A pool of arrays, for any number of threads. Each is memory of fp32, which may be given out as fp16.
 
     Attributes:
         held: bytes of all arrays that came out of the pool and were not dropped, free or taken.
@@ -34,9 +35,10 @@ class Buffers:
         """In a forked child: begin anew, since a thread of the parent's may have held the lock."""
         self.__init__()  # type: ignore[misc]
 
-    def take(self, shape: tuple[int, ...]) -> Array:
-        """An array of fp32 of that shape, whose content is undefined."""
-        size = prod(shape)
+    def take(self, shape: tuple[int, ...], dtype: type[np.floating[Any]] = np.float32) -> Array:
+        """An array of that shape, of fp32 or fp16, whose content is undefined."""
+        values = prod(shape)
+        size = ceil(values * np.dtype(dtype).itemsize / np.dtype(np.float32).itemsize)
         with self.lock:
             self.free.sort(key=len)
             best = bisect_left(self.free, size, key=len)
@@ -50,7 +52,7 @@ class Buffers:
                 array = None
         if array is None:
             array = aligned(size)
-        return array[:size].reshape(shape)
+        return array.view(dtype)[:values].reshape(shape)
 
     def give(self, *arrays: Array | None) -> None:
         """Return arrays that `take` gave, any that are not None."""

@@ -9,13 +9,20 @@
 #if defined(__x86_64__)
 #include "isa/avx512.h"
 
+#ifdef __has_include
+#if __has_include(<avx512bf16intrin.h>)
+#define HAS_BFLOAT
+#include "isa/avx512bf16.h"
+#endif
+#endif
+
 #include "isa/avx2.h"
 
 #include "isa/plain.h"
 /* AMX is used on Linux alone, where a process asks the kernel for the registers. */
-#if defined(__linux__) && defined(__has_include)
+#if defined(__linux__) && defined(HAS_BFLOAT)
 #if __has_include(<amxbf16intrin.h>)
-#define HAS_TILES
+#define HAS_AMX
 #include "isa/amx.h"
 #endif
 #endif
@@ -45,14 +52,24 @@ const Instructions *artlives_instructions(int64_t index)
     return NULL;
 }
 
-/* What computes on bf16 alone, by tile registers; NULL where this processor has none. */
-const Instructions *artlives_tiles(void)
+/* Those of this processor that multiply bf16, the best one first; `index` past the last gives NULL. */
+const Instructions *artlives_bfloat_instructions(int64_t index)
 {
-#ifdef HAS_TILES
-    return artlives_instructions(0) == &set_avx512 && has_tiles() ? &set_tiles : NULL;
-#else
-    return NULL;
+#ifdef HAS_BFLOAT
+    int has_bfloat = artlives_instructions(0) == &set_avx512 && __builtin_cpu_supports("avx512bf16");
+    const Instructions *all[] = {
+#ifdef HAS_AMX
+        has_bfloat && has_tiles() ? &set_amx : NULL,
 #endif
+        has_bfloat ? &set_avx512bf16 : NULL,
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] && index-- == 0)
+            return all[i];
+#else
+    (void)index;
+#endif
+    return NULL;
 }
 
 /* One thread's part of a job: piece after piece, as long as there are any. */
