@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -89,6 +90,17 @@ def parse(model: type[AnySettings], given: Mapping[str, Any]) -> AnySettings:
         raise Problem(422, f"Settings are wrong: {wrong}.") from None
 
 
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """The settings in JSON text, or a Problem where it is something else."""
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise Problem(422, "Settings are a JSON object.")
+    return given
+
+
 def _sentence(model: type[BaseModel], error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"])[:40] or "settings"
     if error["type"] == "extra_forbidden":
@@ -107,6 +119,11 @@ def describe_upload(field: str) -> dict[str, Any]:
         },
         "responses": described_errors(ERRORS),
     }
+
+
+def describe_json(model: type[BaseModel]) -> dict[str, Any]:
+    """OpenAPI of a request with settings alone, as JSON."""
+    return {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
 
 
 def described_errors(errors: Iterable[tuple[str, str]]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from PIL import Image
 
 from artlives.web import studio
 from artlives.web.app import create_app
+from artlives.web.decoder import Decoder
+from artlives.web.decoding import Limits
 from tests.web.connection import connect, picture_bytes
 
 
@@ -13,6 +15,13 @@ def client(shipped):
     """A client of a service with the styles `dots` and `stripes`."""
     with connect(create_app(device="cpu")) as client:
         yield client
+
+
+@pytest.fixture
+def short_limits(monkeypatch):
+    """Pictures may take little processor time: ask for it before `client`."""
+    limits = Limits(header_seconds=0.1, seconds=0.15, seconds_per_megapixel=0.0)
+    monkeypatch.setattr(studio, "Decoder", lambda: Decoder(limits))
 
 
 @pytest.fixture(scope="session")

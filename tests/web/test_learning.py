@@ -15,6 +15,7 @@ from artlives.errors import ArtlivesError
 from artlives.training.recipe import STUDY, Recipe
 from artlives.web import studies, studio
 from artlives.web.app import create_app
+from tests.web.bombs import gif_comments
 from tests.web.connection import connect, picture_bytes
 from tests.web.study_processes import STEPS, dying, failing, one_stage, short, three_stages, weights_after
 
@@ -176,10 +177,12 @@ def test_no_more_than_are_held(client, painting, learns, monkeypatch):
     ("picture", "status", "detail"),
     [
         (b"words", 415, "not a picture"),
+        (gif_comments(), 422, "too much time or memory"),
         ((1, 1), 422, "1x1 pixels: 64 a side are needed"),
         ((900, 40), 422, "900x40 pixels"),
     ],
 )
+@pytest.mark.usefixtures("short_limits")
 def test_what_cannot_be_learnt(client, picture, status, detail):
     data = picture if isinstance(picture, bytes) else picture_bytes(Image.new("RGB", picture), "PNG")
     answer = show(client, data)
@@ -235,6 +238,24 @@ def test_names_that_no_style_can_have(client, painting, learns, own, name):
     events(client, study_name)
     assert keep(client, study_name, name).status_code in (409, 422)
     assert not list(own.parent.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b"words", 422, "Settings are a JSON object."),
+        (b"{}", 422, "Settings are wrong: name: field required."),
+        (b'{"name": 3}', 422, "Settings are wrong: name"),
+        (b'{"name": "' + b"x" * 20_000 + b'"}', 413, "Settings may have 10 kB."),
+    ],
+)
+def test_settings_that_are_none(client, painting, learns, own, body, status, detail):
+    learns(three_stages)
+    study_name = show(client, painting).json()["name"]
+    answer = client.post(f"/api/styles/{study_name}/keep", content=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"].startswith(detail)
 
 
 def test_a_style_is_not_kept_before_it_is_learnt(client, painting, learns, own):
