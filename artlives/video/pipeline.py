@@ -1,0 +1,280 @@
+"""Frames in, painted frames out: decoding, painting and what comes after go on at the same time, in threads.
+
+Of each stage, only a few frames wait for the next one, however long a film is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from artlives.blend import blend
+from artlives.core import default_threads
+from artlives.images import Photo
+from artlives.stylizer import Stylizer
+from artlives.video.frame import Frame
+from artlives.video.steady import Array, Motion, Steadied, between, motion
+
+T = TypeVar("T")
+
+# Pixels. Smaller frames are painted several at a time, each by one thread, which takes four fifths of the time of all
+# threads at one after the other; as `batch.paint` does.
+MEGAPIXEL = 1 << 20
+# Frames that are painted at a time, at most.
+SIDE_BY_SIDE = 8
+# Steady ones: while one waits for the painting before, its coarse passes are done.
+STEADY_SIDE_BY_SIDE = 2
+# Frames that wait for the next stage.
+WAITING = 4
+# Seconds after which a waiting thread looks whether it is still needed.
+POLL = 0.1
+
+
+class Last(NamedTuple):
+    """A painted frame, as the next one needs it.
+
+    Attributes:
+        photo: (H, W, 3) of uint8.
+        painting: (H, W, 3) of fp32 in 0..255; of uint8 where frames are painted by themselves.
+        shown: the painting as it is shown, blended with the photo where that is asked for, (H, W, 3) of uint8.
+    """
+
+    photo: Array
+    painting: Array
+    shown: Array
+
+
+class Painted(NamedTuple):
+    """A painted frame, and those between it and the painted one before, which are blended of the two.
+
+    Attributes:
+        frames: those between in their order, and the painted one.
+        last: the painted one, with which the next one continues.
+    """
+
+    frames: list[Frame]
+    last: Last
+
+
+class _Group(NamedTuple):
+    """A frame that is to be painted, and those between it and the one before."""
+
+    between: list[Frame]
+    frame: Frame
+
+
+class _Job(NamedTuple):
+    """What is computed of a group.
+
+    Attributes:
+        before, last: the painted frame before, and this one.
+        sides: of each frame between, the motions to the painted frames before and after it.
+    """
+
+    group: _Group
+    before: Future[Last] | None
+    last: Future[Last]
+    sides: list[tuple[Future[Motion | None], Future[Motion | None]]]
+
+
+class Pipeline:
+    """Paints the frames of one video, all of one size.
+
+    Args:
+        stylizer: with the settings of the paintings.
+        steady: 0 paints each frame by itself; up to 1, strokes stay more on what they were painted on.
+        every: one frame in so many is painted, and the last one. Those between are blended of the two beside them.
+
+    Raises:
+        ValueError: `steady` is not within 0 and 1.
+    """
+
+    def __init__(self, stylizer: Stylizer, steady: float, every: int = 1) -> None:
+        if not 0 <= steady <= 1:
+            raise ValueError(f"steady must be within 0 and 1, not {steady}")
+        self.settings = stylizer.settings
+        # Strokes are carried along, not what they are blended with. At a strength of 0 there are none.
+        if self.settings.strength > 0:
+            stylizer = stylizer.variant(strength=1.0, keep_colors=False)
+        self.stylizer, self.every = stylizer, every
+        self.steady = steady if self.settings.strength > 0 else 0
+
+    def paint(self, frames: Iterable[Frame], pixels: int, before: Last | None = None) -> Generator[Painted]:
+        """Paint frames, in their order, each of so many pixels.
+
+        Args:
+            before: the painted frame before these.
+
+        Raises:
+            ArtlivesError: as the stylizer does.
+        """
+        side_by_side = self._side_by_side(pixels)
+        groups = ahead(_groups(frames, self.every, before is not None), WAITING)
+        painters, helpers = ThreadPoolExecutor(side_by_side, "painters"), ThreadPoolExecutor(1, "motion")
+        threads = None if self.steady or side_by_side == 1 else 1
+        jobs = self._jobs(groups, painters, helpers, threads, before)
+        waiting: deque[_Job] = deque()
+        try:
+            for job in jobs:
+                waiting.append(job)
+                if len(waiting) > 2 * side_by_side:
+                    yield self._finished(waiting.popleft())
+            while waiting:
+                yield self._finished(waiting.popleft())
+        finally:
+            groups.close()
+            for pool in (helpers, painters):
+                pool.shutdown(cancel_futures=True)
+
+    def _side_by_side(self, pixels: int) -> int:
+        """How many frames are painted at a time."""
+        if self.steady:
+            return STEADY_SIDE_BY_SIDE
+        if self.stylizer.engine != "compiled" or self.settings.memory is not None or pixels > MEGAPIXEL:
+            return 1
+        return min(default_threads(), SIDE_BY_SIDE)
+
+    def _jobs(
+        self,
+        groups: Iterable[_Group],
+        painters: ThreadPoolExecutor,
+        helpers: ThreadPoolExecutor,
+        threads: int | None,
+        first: Last | None,
+    ) -> Iterator[_Job]:
+        before: Future[Last] | None = None
+        seen: Array | None = None
+        if first is not None:
+            before, seen = Future(), first.photo
+            before.set_result(first)
+        for group in groups:
+            now, sides = group.frame.photo, []
+            if group.frame.repeats and before is not None:
+                yield _Job(group, before, before, [])
+                continue
+            way: Future[Motion | None] | None = None
+            if seen is not None:
+                if self.steady:
+                    way = helpers.submit(motion, now.pixels, seen)
+                for one in group.between:
+                    to_before = helpers.submit(motion, one.photo.pixels, seen)
+                    sides.append((to_before, helpers.submit(motion, one.photo.pixels, now.pixels)))
+            last = painters.submit(self._painted, now, before, way, threads)
+            yield _Job(group, before, last, sides)
+            before, seen = last, now.pixels
+
+    def _painted(
+        self,
+        photo: Photo,
+        before: Future[Last] | None,
+        way: Future[Motion | None] | None,
+        threads: int | None,
+    ) -> Last:
+        steadied: list[Steadied | None] = []
+
+        def found() -> Steadied | None:
+            """What is left of the painting before, for which this waits."""
+            if not steadied:
+                known = way.result() if way else None
+                last = before.result().painting if before and known else None
+                steadied.append(None if last is None or known is None else Steadied(self.steady, last, known))
+            return steadied[0]
+
+        def carry(coarse: Array) -> Array:
+            carried = found()
+            return coarse if carried is None else carried.carry(coarse)
+
+        painting = self.stylizer(photo, threads=threads, carry=carry if way else None).pixels
+        carried = found()
+        if carried is not None:
+            last = carried.mix(painting)
+            painting = last.round().astype(np.uint8)
+        else:
+            last = painting.astype(np.float32) if self.steady else painting
+        if self.settings.keep_colors or self.settings.strength < 1:
+            painting = painting.copy()
+            blend(photo.pixels, painting, self.settings.strength, self.settings.keep_colors)
+        return Last(photo.pixels, last, painting)
+
+    def _finished(self, job: _Job) -> Painted:
+        """The group's paintings, when they are there."""
+        last = job.last.result()
+        frames = []
+        for i, one in enumerate(job.group.between):
+            pixels = last.shown
+            if job.before is not None and job.sides:
+                ways = job.sides[i][0].result(), job.sides[i][1].result()
+                ends = job.before.result().shown, last.shown
+                pixels = between(ends, ways, (i + 1) / (len(job.group.between) + 1))
+            frames.append(_with(one, pixels))
+        return Painted([*frames, _with(job.group.frame, last.shown)], last)
+
+
+def _with(frame: Frame, pixels: Array) -> Frame:
+    return replace(frame, photo=replace(frame.photo, pixels=pixels))
+
+
+def ahead(items: Iterable[T], depth: int) -> Generator[T]:
+    """`items`, made in a thread of its own, up to `depth` of them ahead of whom they are given to."""
+    queue: Queue[tuple[T | None, BaseException | None]] = Queue(depth)
+    closed = Event()
+
+    def put(item: T | None, error: BaseException | None = None) -> bool:
+        while not closed.is_set():
+            try:
+                queue.put((item, error), timeout=POLL)
+                return True
+            except Full:
+                continue
+        return False
+
+    def work() -> None:
+        source = iter(items)
+        try:
+            for item in source:
+                if not put(item):
+                    break
+            else:
+                put(None, StopIteration())
+        except BaseException as error:
+            put(None, error)
+        finally:
+            if isinstance(source, Generator):
+                source.close()
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:
+                # So that a signal is seen, which does not end a wait without a limit on all systems.
+                item, error = queue.get(timeout=POLL)
+            except Empty:
+                continue
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+    finally:
+        closed.set()
+        thread.join()
+
+
+def _groups(frames: Iterable[Frame], every: int, begun: bool) -> Iterator[_Group]:
+    """Every so many frames as a group: the first one alone, unless that was `begun` before; the last may be smaller."""
+    waiting: list[Frame] = []
+    for frame in frames:
+        waiting.append(frame)
+        if len(waiting) == every or not begun:
+            yield _Group(waiting[:-1], frame)
+            waiting, begun = [], True
+    if waiting:
+        yield _Group(waiting[:-1], waiting[-1])
