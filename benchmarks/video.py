@@ -77,6 +77,7 @@ def alone(clip: Path) -> Job:
 def main() -> None:
     parser = argparse.ArgumentParser(description="artlives video beside others.")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--warmup", type=int, default=1, help="rounds that are not kept")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--size", default="1280x720")
     options = parser.parse_args()
@@ -84,7 +85,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clip = made(Path(folder, "clip.mp4"), options.seconds, (height, width))
         jobs = {"the network alone": alone(clip), **commands(clip, Path(folder), max(width, height))}
-        times = alternating(jobs, options.rounds)
+        times = alternating(jobs, options.rounds, options.warmup)
     count = FPS * options.seconds
     part = min(1.0, ALONE / count)
     times["the network alone"] = [seconds / part for seconds in times["the network alone"]]
