@@ -251,13 +251,13 @@ class _Source:
     def painted(self, work: Pipeline, reached: Reached | None = None) -> Iterator[Painted]:
         """The painted frames, those after what was `reached` before."""
         frames = self._frames(reached.origin if reached else self.selection.start)
-        before = None
+        before: Last | None = None
         if reached is not None:
             self.lost_before = reached.broken
             # The last frame that was painted is read once more, for the motion from it to the next one.
             for frame in frames:
                 if frame.time >= reached.time:
-                    before = Last(frame.photo.pixels, reached.painting, reached.shown)
+                    before = reached.last._replace(photo=frame.photo.pixels)
                     break
             self.broken.clear()
         return work.paint(frames, self.clip.width * self.clip.height, before)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from artlives.errors import ArtlivesError
+from artlives.video.pipeline import Last
+from artlives.video.steady import Moved
 
 # The job's file, and the ending of what a segment's end is told in.
 JOB, REACHED, PAINTING = "job.json", ".json", ".npz"
@@ -27,7 +29,7 @@ class Reached:
         broken: how many of the source's could not be decoded.
         time, end: of the last painted frame, and when it is no longer shown, by the painted video's clock.
         origin: the time of the source's frame that it shows.
-        painting, shown: of the last frame; see `pipeline.Last`.
+        last: the last painted frame, without its photo; see `pipeline.Last`.
     """
 
     frames: int
@@ -35,8 +37,7 @@ class Reached:
     time: Fraction
     end: Fraction
     origin: Fraction
-    painting: np.ndarray
-    shown: np.ndarray
+    last: Last
 
 
 class Parts:
@@ -96,7 +97,7 @@ class Parts:
             "origin": str(reached.origin),
         }
         try:
-            np.savez(segment.with_suffix(PAINTING), painting=reached.painting, shown=reached.shown)
+            np.savez(segment.with_suffix(PAINTING), **_arrays(reached.last))
             temporary = segment.with_suffix(".new")
             temporary.write_text(json.dumps(numbers))
             temporary.replace(segment.with_suffix(REACHED))
@@ -118,13 +119,21 @@ class Parts:
             known = json.loads(path.read_text())
             self.segments.append((path.with_suffix(".mp4"), Fraction(known["start"])))
         if self.segments:
-            with np.load(self.segments[-1][0].with_suffix(PAINTING)) as paintings:
-                self.reached = Reached(
-                    known["frames"],
-                    known["broken"],
-                    Fraction(known["time"]),
-                    Fraction(known["end"]),
-                    Fraction(known["origin"]),
-                    paintings["painting"],
-                    paintings["shown"],
-                )
+            time, end, origin = (Fraction(known[name]) for name in ("time", "end", "origin"))
+            last = _last(self.segments[-1][0].with_suffix(PAINTING))
+            self.reached = Reached(known["frames"], known["broken"], time, end, origin, last)
+
+
+def _arrays(last: Last) -> dict[str, Any]:
+    arrays = {"painting": last.painting, "shown": last.shown}
+    return (
+        arrays if last.moved is None else arrays | {"moved": last.moved.painting, "trust": last.moved.trust}
+    )
+
+
+def _last(path: Path) -> Last:
+    """The inverse of `_arrays`, of the file that they were saved to."""
+    with np.load(path) as arrays:
+        moved = Moved(arrays["moved"], arrays["trust"]) if "moved" in arrays else None
+        # Its photo is read from the video again.
+        return Last(np.empty(0, np.uint8), arrays["painting"], arrays["shown"], moved)

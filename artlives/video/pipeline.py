@@ -20,7 +20,7 @@ from artlives.core import default_threads
 from artlives.images import Photo
 from artlives.stylizer import Stylizer
 from artlives.video.frame import Frame
-from artlives.video.steady import Array, Motion, Steadied, between, motion
+from artlives.video.steady import Array, Motion, Moved, between, motion
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 MEGAPIXEL = 1 << 20
 # Frames that are painted at a time, at most.
 SIDE_BY_SIDE = 8
-# Steady ones: while one waits for the painting before, its coarse passes are done.
+# Steady ones. The last pass of each continues the painting two frames before, so that two can be painted at a time.
 STEADY_SIDE_BY_SIDE = 2
 # Frames that wait for the next stage.
 WAITING = 4
@@ -44,11 +44,13 @@ class Last(NamedTuple):
         photo: (H, W, 3) of uint8.
         painting: (H, W, 3) of fp32 in 0..255; of uint8 where frames are painted by themselves.
         shown: the painting as it is shown, blended with the photo where that is asked for, (H, W, 3) of uint8.
+        moved: the painting before, moved along to this frame; None where there is none, or it has nothing in common.
     """
 
     photo: Array
     painting: Array
     shown: Array
+    moved: Moved | None = None
 
 
 class Painted(NamedTuple):
@@ -84,6 +86,26 @@ class _Job(NamedTuple):
     sides: list[tuple[Future[Motion | None], Future[Motion | None]]]
 
 
+class _Steps(NamedTuple):
+    """What a frame continues.
+
+    Attributes:
+        way: the motion to the frame before.
+        before: the painting two frames before, moved along to the frame before; None in the beginning.
+        moved: the painting before, moved along to this frame.
+    """
+
+    way: Future[Motion | None]
+    before: Future[Moved | None] | None
+    moved: Future[Moved | None]
+
+    def older(self) -> Moved | None:
+        """What the last pass continues: the painting two frames before, or else the one before."""
+        way = self.way.result()
+        before = self.before.result() if self.before else None
+        return self.moved.result() if way is None or before is None else before.on(way)
+
+
 class Pipeline:
     """Paints the frames of one video, all of one size.
 
@@ -117,9 +139,10 @@ class Pipeline:
         """
         side_by_side = self._side_by_side(pixels)
         groups = ahead(_groups(frames, self.every, before is not None), WAITING)
-        painters, helpers = ThreadPoolExecutor(side_by_side, "painters"), ThreadPoolExecutor(1, "motion")
-        threads = None if self.steady or side_by_side == 1 else 1
-        jobs = self._jobs(groups, painters, helpers, threads, before)
+        painters = ThreadPoolExecutor(side_by_side, "painters")
+        helpers, movers = ThreadPoolExecutor(1, "motion"), ThreadPoolExecutor(1, "moved")
+        threads = max(1, default_threads() // side_by_side)
+        jobs = self._jobs(groups, (painters, helpers, movers), threads, before)
         waiting: deque[_Job] = deque()
         try:
             for job in jobs:
@@ -130,7 +153,7 @@ class Pipeline:
                 yield self._finished(waiting.popleft())
         finally:
             groups.close()
-            for pool in (helpers, painters):
+            for pool in (helpers, movers, painters):
                 pool.shutdown(cancel_futures=True)
 
     def _side_by_side(self, pixels: int) -> int:
@@ -144,64 +167,51 @@ class Pipeline:
     def _jobs(
         self,
         groups: Iterable[_Group],
-        painters: ThreadPoolExecutor,
-        helpers: ThreadPoolExecutor,
-        threads: int | None,
+        pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor, ThreadPoolExecutor],
+        threads: int,
         first: Last | None,
     ) -> Iterator[_Job]:
+        painters, helpers, movers = pools
         before: Future[Last] | None = None
+        moved: Future[Moved | None] | None = None
         seen: Array | None = None
         if first is not None:
-            before, seen = Future(), first.photo
+            before, moved, seen = Future(), Future(), first.photo
             before.set_result(first)
+            moved.set_result(first.moved)
         for group in groups:
             now, sides = group.frame.photo, []
             if group.frame.repeats and before is not None:
                 yield _Job(group, before, before, [])
                 continue
-            way: Future[Motion | None] | None = None
-            if seen is not None:
+            steps: _Steps | None = None
+            if seen is not None and before is not None:
                 if self.steady:
                     way = helpers.submit(motion, now.pixels, seen)
+                    steps = _Steps(way, moved, movers.submit(_moved, way, before))
                 for one in group.between:
                     to_before = helpers.submit(motion, one.photo.pixels, seen)
                     sides.append((to_before, helpers.submit(motion, one.photo.pixels, now.pixels)))
-            last = painters.submit(self._painted, now, before, way, threads)
+            last = painters.submit(self._painted, now, steps, threads)
             yield _Job(group, before, last, sides)
-            before, seen = last, now.pixels
+            before, moved, seen = last, steps and steps.moved, now.pixels
 
-    def _painted(
-        self,
-        photo: Photo,
-        before: Future[Last] | None,
-        way: Future[Motion | None] | None,
-        threads: int | None,
-    ) -> Last:
-        steadied: list[Steadied | None] = []
-
-        def found() -> Steadied | None:
-            """What is left of the painting before, for which this waits."""
-            if not steadied:
-                known = way.result() if way else None
-                last = before.result().painting if before and known else None
-                steadied.append(None if last is None or known is None else Steadied(self.steady, last, known))
-            return steadied[0]
-
+    def _painted(self, photo: Photo, steps: _Steps | None, threads: int) -> Last:
         def carry(coarse: Array) -> Array:
-            carried = found()
-            return coarse if carried is None else carried.carry(coarse)
+            older = steps.older() if steps else None
+            return coarse if older is None else older.carried(coarse, self.steady)
 
-        painting = self.stylizer(photo, threads=threads, carry=carry if way else None).pixels
-        carried = found()
-        if carried is not None:
-            last = carried.mix(painting)
+        painting = self.stylizer(photo, threads=threads, carry=carry).pixels
+        moved = steps.moved.result() if steps else None
+        if moved is not None:
+            last = moved.mixed(painting, self.steady)
             painting = last.round().astype(np.uint8)
         else:
             last = painting.astype(np.float32) if self.steady else painting
         if self.settings.keep_colors or self.settings.strength < 1:
             painting = painting.copy()
             blend(photo.pixels, painting, self.settings.strength, self.settings.keep_colors)
-        return Last(photo.pixels, last, painting)
+        return Last(photo.pixels, last, painting, moved)
 
     def _finished(self, job: _Job) -> Painted:
         """The group's paintings, when they are there."""
@@ -215,6 +225,12 @@ class Pipeline:
                 pixels = between(ends, ways, (i + 1) / (len(job.group.between) + 1))
             frames.append(_with(one, pixels))
         return Painted([*frames, _with(job.group.frame, last.shown)], last)
+
+
+def _moved(way: Future[Motion | None], before: Future[Last]) -> Moved | None:
+    """The painting before, for which this waits, moved along; None where there is nothing in common."""
+    motion = way.result()
+    return None if motion is None else Moved(motion.moved(before.result().painting), motion.trust)
 
 
 def _with(frame: Frame, pixels: Array) -> Frame:

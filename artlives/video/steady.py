@@ -67,28 +67,30 @@ class Motion(NamedTuple):
         return moved.clip(0, 255, out=moved)
 
 
-class Steadied:
-    """The last painting, moved along to the next frame.
+class Moved(NamedTuple):
+    """A painting that was moved along to a frame.
 
-    Args:
-        strength: 0 for no effect, 1 for the most.
-        last: the last painting, (H, W, 3) of fp32 in 0..255.
-        motion: from the next frame to the last one.
+    Attributes:
+        painting: (H, W, 3) of fp32 in 0..255.
+        trust: (H, W) of fp32 in 0..1.
     """
 
-    def __init__(self, strength: float, last: Array, motion: Motion) -> None:
-        self.moved = motion.moved(last)
-        self.share = strength * motion.trust
+    painting: Array
+    trust: Array
 
-    def carry(self, coarse: Array) -> Array:
+    def on(self, motion: Motion) -> Moved:
+        """Moved along once more, to the frame from which `motion` leads to this one's."""
+        return Moved(motion.moved(self.painting), motion.trust * fetched(self.trust, motion.place).clip(0, 1))
+
+    def carried(self, coarse: Array, strength: float) -> Array:
         """What the last pass is mixed with, (H, W, 3) of uint8, in place of `coarse`, which may be smaller."""
-        height, width = self.moved.shape[:2]
+        height, width = self.trust.shape
         base = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-        return _mixed(base, cv2.convertScaleAbs(self.moved), self.share)
+        return _mixed(base, cv2.convertScaleAbs(self.painting), strength * self.trust)
 
-    def mix(self, painting: Array) -> Array:
-        """The next painting, (H, W, 3) of fp32, of the one of uint8 that the network made."""
-        return _mixed(painting.astype(np.float32), self.moved, MOST * self.share)
+    def mixed(self, painting: Array, strength: float) -> Array:
+        """The frame's painting, (H, W, 3) of fp32, of the one of uint8 that the network made."""
+        return _mixed(painting.astype(np.float32), self.painting, MOST * strength * self.trust)
 
 
 def motion(now: Array, other: Array) -> Motion | None:

@@ -99,9 +99,7 @@ class VideoTarget:
             self.in_segment += 1
             self.frames += 1
         end = frame.time + (frame.duration or 1 / self.clip.rate)
-        self.last = Reached(
-            self.frames, broken, frame.time, end, frame.origin, painted.last.painting, painted.last.shown
-        )
+        self.last = Reached(self.frames, broken, frame.time, end, frame.origin, painted.last)
         if self.in_segment >= SEGMENT:
             self._close()
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from artlives.video.steady import MOST, Motion, Steadied, between, motion
+from artlives.video.steady import MOST, Motion, Moved, between, motion
 from tests.video import motion as clips
 
 SIZE = 180, 320
@@ -62,11 +62,12 @@ def test_paintings_are_mixed_as_far_as_the_motion_is_trusted():
     trust = np.zeros((16, 16), np.float32)
     trust[:, 8:] = 1
     last = np.full((16, 16, 3), 200, np.float32)
-    steadied = Steadied(0.5, last, Motion(np.stack([x, y], -1), trust))
-    mixed = steadied.mix(np.full((16, 16, 3), 100, np.uint8))
+    still = Motion(np.stack([x, y], -1), np.ones_like(trust))
+    moved = Moved(last, trust).on(still)
+    mixed = moved.mixed(np.full((16, 16, 3), 100, np.uint8), 0.5)
     assert np.allclose(mixed[:, :8], 100, atol=0.01)
     assert np.allclose(mixed[:, 8:], 100 + 100 * 0.5 * MOST, atol=0.01)
-    carried = steadied.carry(np.full((8, 8, 3), 100, np.uint8))
+    carried = moved.carried(np.full((8, 8, 3), 100, np.uint8), 0.5)
     assert (carried[:, :8] == 100).all()
     assert (carried[:, 8:] == 150).all()
 
@@ -94,6 +95,7 @@ def test_strokes_that_boil_are_steadied(case):
     ]
     steady, last = [boiling[0]], boiling[0].astype(np.float32)
     for painting, now, before in zip(boiling[1:], clip.frames[1:], clip.frames, strict=False):
-        last = Steadied(0.9, last, motion(now, before)).mix(painting)
+        way = motion(now, before)
+        last = Moved(way.moved(last), way.trust).mixed(painting, 0.9)
         steady.append(last.astype(np.uint8))
     assert warping_error(steady, clip) < 0.5 * warping_error(boiling, clip)
