@@ -12,13 +12,15 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
 from artlives.video.frame import Clip, Color, Frame
 
+# swscale's code, for which PyAV 17 has no name.
+BT2020 = 9
 # What swscale calls the matrices of H.273. Any other is taken for BT.709.
 MATRICES = {
     1: Colorspace.ITU709,
@@ -26,16 +28,17 @@ MATRICES = {
     5: Colorspace.ITU601,
     6: Colorspace.ITU601,
     7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-    10: Colorspace.BT2020,
+    9: BT2020,
+    10: BT2020,
 }
 UNSPECIFIED, BT709, BT601 = 2, 1, 6
 # Lines of the largest picture that is taken for BT.601 where the file does not tell, as players do: PAL's.
 STANDARD_DEFINITION = 576
 # Transfer functions of H.273 that are of high dynamic range.
 HDR = {16: "PQ", 18: "HLG"}
-# Differences of colour are interpolated for every pixel, and rounded.
-EXACTLY = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# swscale's SWS_BICUBIC, SWS_FULL_CHR_H_INT and SWS_ACCURATE_RND, for which PyAV 17 has no names: differences of colour
+# are interpolated for every pixel, and rounded.
+EXACTLY = 0x4 | 0x2000 | 0x40000
 # Of the names that FFmpeg has for formats of single pictures.
 PICTURES = ("_pipe", "image2")
 # Where the file does not tell.
