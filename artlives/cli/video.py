@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 from tqdm import tqdm
@@ -35,7 +34,7 @@ from artlives.settings import Settings
 if TYPE_CHECKING:
     from artlives.stylizer import Stylizer
     from artlives.video.frame import Frame
-    from artlives.video.painting import Outcome, Selection
+    from artlives.video.painting import Outcome
 
 # Of the files in a folder that are painted.
 VIDEOS = {
@@ -177,7 +176,8 @@ def video(
         raise click.BadParameter("must come after --start", param_hint="--end")
     found = studies.find(style)
     needs("artlives video", "video", "av", "cv2")
-    from artlives.video.painting import STEADY, Selection, check_target
+    from artlives.video.painting import STEADY, check_target
+    from artlives.video.source import Selection
 
     several = len(videos) > 1 or any(is_folder(one) for one in videos)
     jobs = _jobs(videos, output, found.name, several)
@@ -190,37 +190,48 @@ def video(
     settings = Settings(size=size, brush=brush, strength=strength, keep_colors=keep_colors, memory=memory)
     stylizer = Stylizer(known, settings, device=device)
     tell_engine(stylizer.style.steps, device)
-    selection = Selection(start, end, fps, every)
-    failed = 0
-    for source, target in planned:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            outcome = _paint(
-                stylizer,
-                source,
-                target,
-                selection,
-                preview,
-                steady=STEADY if steady is None else steady,
-                crf=crf,
-                quality=quality,
-                overwrite=overwrite,
-                resume=resume,
-            )
-        except ArtlivesError as error:
-            failed += 1
-            click.echo(f"artlives: {error}", err=True)
-            continue
-        for note in outcome.notes:
-            click.echo(f"artlives: {note}", err=True)
-        if outcome.stopped is not None:
-            _stop(ctx, target, outcome)
-        click.echo(click.format_filename(target))
+    options = {
+        "selection": Selection(start, end, fps, every),
+        "steady": STEADY if steady is None else steady,
+        "crf": crf,
+        "quality": quality,
+        "overwrite": overwrite,
+        "resume": resume,
+    }
+    failed = sum(not _painted(ctx, stylizer, job, preview, options) for job in planned)
     if several:
         passed_over = f"{len(jobs) - len(planned)} there already, " if len(jobs) > len(planned) else ""
         click.echo(f"{len(planned) - failed} painted, {passed_over}{failed} failed", err=True)
     if failed:
         ctx.exit(1)
+
+
+def _painted(
+    ctx: click.Context,
+    stylizer: Stylizer,
+    job: tuple[Path, Path],
+    preview: str | None,
+    options: dict[str, Any],
+) -> bool:
+    """Paint one video and say what became of it; whether it is painted. After a signal, the command ends."""
+    source, target = job
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        outcome = _under_progress(stylizer, source, target, preview, options)
+    except ArtlivesError as error:
+        click.echo(f"artlives: {error}", err=True)
+        return False
+    for note in outcome.notes:
+        click.echo(f"artlives: {note}", err=True)
+    if outcome.stopped is not None:
+        click.echo(
+            f"artlives: stopped after {outcome.frames} frames, which {target} holds: --resume goes on",
+            err=True,
+        )
+        # As a shell gives it.
+        ctx.exit(128 + outcome.stopped)
+    click.echo(click.format_filename(target))
+    return True
 
 
 def _jobs(videos: tuple[str, ...], output: str | None, style: str, several: bool) -> list[tuple[Path, Path]]:
@@ -260,13 +271,8 @@ def _painted_name(path: Path, style: str) -> Path:
     return path.with_name(f"{path.stem}-{style}{suffix}")
 
 
-def _paint(
-    stylizer: Stylizer,
-    source: Path,
-    target: Path,
-    selection: Selection,
-    preview: str | None,
-    **options: Any,
+def _under_progress(
+    stylizer: Stylizer, source: Path, target: Path, preview: str | None, options: dict[str, Any]
 ) -> Outcome:
     """One video, under a progress bar that tells frames a second and the time that is left."""
     from artlives import images
@@ -286,14 +292,4 @@ def _paint(
                 images.save(frame.photo, preview)
                 shown = time.monotonic()
 
-        return paint(source, target, stylizer, selection=selection, report=report, **options)
-
-
-def _stop(ctx: click.Context, target: Path, outcome: Outcome) -> NoReturn:
-    """Say what there is, and end with a shell's exit status for the signal."""
-    click.echo(
-        f"artlives: stopped after {outcome.frames} frames, which {target} holds: --resume goes on",
-        err=True,
-    )
-    ctx.exit(128 + (outcome.stopped or 0))
-    sys.exit()
+        return paint(source, target, stylizer, report=report, **options)

@@ -10,7 +10,8 @@ import pytest
 
 from artlives.errors import ArtlivesError
 from artlives.video import frames, painting, targets
-from artlives.video.painting import Selection, at_rate, paint
+from artlives.video.painting import paint
+from artlives.video.source import Selection, at_rate
 from tests.video.conftest import decoded, packets, scene, write_clip
 
 
