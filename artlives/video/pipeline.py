@@ -99,11 +99,14 @@ class _Steps(NamedTuple):
     before: Future[Moved | None] | None
     moved: Future[Moved | None]
 
-    def older(self) -> Moved | None:
+    def carried(self, coarse: Array, strength: float) -> Array:
         """What the last pass continues: the painting two frames before, or else the one before."""
         way = self.way.result()
         before = self.before.result() if self.before else None
-        return self.moved.result() if way is None or before is None else before.on(way)
+        if way is not None and before is not None:
+            return before.carried(coarse, strength, way)
+        moved = self.moved.result()
+        return coarse if moved is None else moved.carried(coarse, strength)
 
 
 class Pipeline:
@@ -198,8 +201,7 @@ class Pipeline:
 
     def _painted(self, photo: Photo, steps: _Steps | None, threads: int) -> Last:
         def carry(coarse: Array) -> Array:
-            older = steps.older() if steps else None
-            return coarse if older is None else older.carried(coarse, self.steady)
+            return coarse if steps is None else steps.carried(coarse, self.steady)
 
         painting = self.stylizer(photo, threads=threads, carry=carry).pixels
         moved = steps.moved.result() if steps else None

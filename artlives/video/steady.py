@@ -28,7 +28,9 @@ MOVING = 0.88
 # Pixels of the longer side at which flow is computed. At 640 it takes twice as long, and paintings are hardly steadier;
 # at 320, or by the preset FAST, the warping error of a pan is a tenth larger, and that of a zoom a quarter.
 FLOW_SIDE = 480
-PRESET = cv2.DISOPTICAL_FLOW_PRESET_MEDIUM
+# Pixels between the patches that are found again, and steps to find one: the preset MEDIUM has 3 and 25, which takes
+# longer and gives the same figures.
+STRIDE, ITERATIONS = 4, 12
 # Grey levels by which a pixel and the one that it is said to come from may differ, beyond the noise, before the flow is
 # trusted less: at so many, exp(-1) is left.
 TOLERANCE = 12.0
@@ -81,15 +83,19 @@ class Moved(NamedTuple):
     painting: Array
     trust: Array
 
-    def on(self, motion: Motion) -> Moved:
-        """Moved along once more, to the frame from which `motion` leads to this one's."""
-        return Moved(motion.moved(self.painting), motion.trust * fetched(self.trust, motion.place).clip(0, 1))
+    def carried(self, coarse: Array, strength: float, motion: Motion | None = None) -> Array:
+        """What the last pass is mixed with, (H, W, 3) of uint8, in place of `coarse`, which may be smaller.
 
-    def carried(self, coarse: Array, strength: float) -> Array:
-        """What the last pass is mixed with, (H, W, 3) of uint8, in place of `coarse`, which may be smaller."""
-        height, width = self.trust.shape
-        base = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-        return _mixed(base, cv2.convertScaleAbs(self.painting), strength * self.trust)
+        Args:
+            motion: from the frame that is painted to this one; None if they are the same.
+        """
+        painting, trust = cv2.convertScaleAbs(self.painting), self.trust
+        if motion is not None:
+            # Strokes are painted over it: how sharp it is matters little.
+            painting = fetched(painting, motion.place, cv2.INTER_LINEAR)
+            trust = motion.trust * fetched(trust, motion.place, cv2.INTER_LINEAR)
+        base = cv2.resize(coarse, trust.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return _mixed(base, painting, strength * trust)
 
     def mixed(self, painting: Array, strength: float) -> Array:
         """The frame's painting, (H, W, 3) of fp32, of the one of uint8 that the network made."""
@@ -146,9 +152,9 @@ def between(
     return blended
 
 
-def fetched(picture: Array, place: Array) -> Array:
+def fetched(picture: Array, place: Array, interpolation: int = cv2.INTER_CUBIC) -> Array:
     """Each pixel of a picture (H, W, ...) from where `place`, (H, W, 2) of fp32, says that it is in the picture."""
-    found: Array = cv2.remap(picture, place, NOTHING, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    found: Array = cv2.remap(picture, place, NOTHING, interpolation, borderMode=cv2.BORDER_REPLICATE)
     return found
 
 
@@ -172,7 +178,10 @@ def _flow(now: Array, other: Array) -> Array:
 
     Kroeger et al. 2016, "Fast optical flow using dense inverse search".
     """
-    flow: Array = cv2.DISOpticalFlow.create(PRESET).calc(now, other, NOTHING)
+    estimate = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    estimate.setPatchStride(STRIDE)
+    estimate.setGradientDescentIterations(ITERATIONS)
+    flow: Array = estimate.calc(now, other, NOTHING)
     return flow
 
 
@@ -206,11 +215,17 @@ def _trust(difference: Array, flow: Array) -> Array:
     trust = cv2.exp(-np.square(np.maximum(0, difference - noise) / TOLERANCE))
     # Sobel's sums are eight times the slope.
     slopes = [cv2.Sobel(flow, cv2.CV_32F, *axes, scale=1 / 8) for axes in ((1, 0), (0, 1))]
-    change = sum(np.square(slope).sum(-1) for slope in slopes)
-    edges = change > EDGE_FACTOR * np.square(flow).sum(-1) + EDGE_OFFSET
-    wide = cv2.dilate(edges.astype(np.float32), np.ones((EDGE_WIDTH, EDGE_WIDTH), np.uint8))
-    trusted: Array = trust * (1 - cv2.blur(wide, (WINDOW, WINDOW)))
+    change = sum(_squared(slope) for slope in slopes)
+    edges = change > EDGE_FACTOR * _squared(flow) + EDGE_OFFSET
+    wide = cv2.dilate(edges.astype(np.uint8), np.ones((EDGE_WIDTH, EDGE_WIDTH), np.uint8))
+    trusted: Array = trust * (1 - cv2.blur(wide.astype(np.float32), (WINDOW, WINDOW)))
     return trusted
+
+
+def _squared(vectors: Array) -> Array:
+    """(h, w): the squared lengths of vectors (h, w, 2)."""
+    x, y = cv2.split(vectors)
+    return x * x + y * y
 
 
 @lru_cache(maxsize=4)

@@ -63,13 +63,14 @@ def test_paintings_are_mixed_as_far_as_the_motion_is_trusted():
     trust[:, 8:] = 1
     last = np.full((16, 16, 3), 200, np.float32)
     still = Motion(np.stack([x, y], -1), np.ones_like(trust))
-    moved = Moved(last, trust).on(still)
+    moved = Moved(last, trust)
     mixed = moved.mixed(np.full((16, 16, 3), 100, np.uint8), 0.5)
     assert np.allclose(mixed[:, :8], 100, atol=0.01)
     assert np.allclose(mixed[:, 8:], 100 + 100 * 0.5 * MOST, atol=0.01)
     carried = moved.carried(np.full((8, 8, 3), 100, np.uint8), 0.5)
     assert (carried[:, :8] == 100).all()
     assert (carried[:, 8:] == 150).all()
+    assert (moved.carried(np.full((8, 8, 3), 100, np.uint8), 0.5, still) == carried).all()
 
 
 def test_a_frame_between_two_is_where_they_say():
