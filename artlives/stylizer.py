@@ -22,6 +22,7 @@ from artlives.engines.choose import choose
 from artlives.engines.painter import Report, part_of
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.images import Photo
+from artlives.passes import Carry
 from artlives.settings import Settings
 
 if TYPE_CHECKING:
@@ -107,7 +108,9 @@ class Stylizer:
         self, picture: Image.Image, report: Report = ..., *, threads: int | None = ...
     ) -> Image.Image: ...
     @overload
-    def __call__(self, picture: Photo, report: Report = ..., *, threads: int | None = ...) -> Photo: ...
+    def __call__(
+        self, picture: Photo, report: Report = ..., *, threads: int | None = ..., carry: Carry | None = ...
+    ) -> Photo: ...
     @overload
     def __call__(
         self, picture: np.ndarray, report: Report = ..., *, threads: int | None = ...
@@ -115,7 +118,12 @@ class Stylizer:
     @overload
     def __call__(self, picture: Tensor, report: Report = ..., *, threads: int | None = ...) -> Tensor: ...
     def __call__(
-        self, picture: Any, report: Report = lambda done: None, *, threads: int | None = None
+        self,
+        picture: Any,
+        report: Report = lambda done: None,
+        *,
+        threads: int | None = None,
+        carry: Carry | None = None,
     ) -> Any:
         """Paint a picture; what comes out is of the kind that went in, and of its size unless `size` is less.
 
@@ -128,6 +136,8 @@ class Stylizer:
                 - an `images.Photo`.
             report: called with the part of a picture that is done, in 0..1. What it raises ends the work.
             threads: of the CPU; by default as many as it has processors, or OMP_NUM_THREADS.
+            carry: of an `images.Photo`: what the last pass is mixed with in place of the pass before; see
+                `passes.paint`. So a video's frames keep their strokes.
 
         Raises:
             ArtlivesError: if a side is below 16 pixels, or the picture is too large for the memory.
@@ -138,7 +148,7 @@ class Stylizer:
         if isinstance(picture, Image.Image):
             return images.to_pil(self._photo(images.from_pil(picture), report, threads))
         if isinstance(picture, Photo):
-            return self._photo(picture, report, threads)
+            return self._photo(picture, report, threads, carry)
         if isinstance(picture, np.ndarray):
             if picture.dtype != np.uint8:
                 raise TypeError(f"expected an array of uint8, but got {picture.dtype}")
@@ -149,12 +159,12 @@ class Stylizer:
             return self._tensor(picture, report, threads)
         raise TypeError(f"expected a PIL image, a NumPy array or a tensor, but got {type(picture).__name__}")
 
-    def _photo(self, photo: Photo, report: Report, threads: int) -> Photo:
+    def _photo(self, photo: Photo, report: Report, threads: int, carry: Carry | None = None) -> Photo:
         if self.settings.size is not None:
             photo = images.fit(photo, self.settings.size)
         count = 1 + len(photo.more)
         pixels = [
-            self._colors(picture, part_of(report, i / count, 1 / count), threads)
+            self._colors(picture, part_of(report, i / count, 1 / count), threads, carry)
             for i, picture in enumerate((photo, *photo.more))
         ]
         more = tuple(
@@ -162,15 +172,15 @@ class Stylizer:
         )
         return replace(photo, pixels=pixels[0], more=more, painted_by=self.style.name)
 
-    def _colors(self, photo: Photo, report: Report, threads: int) -> np.ndarray:
+    def _colors(self, photo: Photo, report: Report, threads: int, carry: Carry | None) -> np.ndarray:
         """The painting of a photo's pixels, of their dtype."""
         if self.settings.strength > 0:
             photo = images.filled(photo)
         pixels = np.ascontiguousarray(photo.pixels)
         if pixels.dtype == np.uint8:
-            return self._painted(pixels, report, threads)
+            return self._painted(pixels, report, threads, carry)
         # 16 bits go through the network in fp32, which takes 0..255.
-        painting = self._painted(pixels / np.float32(257), report, threads)
+        painting = self._painted(pixels / np.float32(257), report, threads, carry)
         painting *= 257
         return painting.round(out=painting).astype(np.uint16)
 
@@ -201,13 +211,15 @@ class Stylizer:
             result = self._on_device(device_passes.resized(values.to(self.device), size), report)
         return (result if scale == 1 else result / scale).to(x.device, x.dtype)
 
-    def _painted(self, photo: np.ndarray, report: Report, threads: int) -> np.ndarray:
+    def _painted(
+        self, photo: np.ndarray, report: Report, threads: int, carry: Carry | None = None
+    ) -> np.ndarray:
         """The painting of a photo (H, W, 3) in 0..255 of uint8 or fp32; it has the photo's shape and dtype."""
         if self.device != "cpu":
             import torch
 
             x = torch.tensor(photo, device=self.device).permute(2, 0, 1)[None]
-            return self._on_device(x, report)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            return self._on_device(x, report, carry)[0].permute(1, 2, 0).contiguous().cpu().numpy()
         if self.settings.strength == 0:
             copy: np.ndarray = photo.copy()
             return copy
@@ -223,12 +235,13 @@ class Stylizer:
                 memory=self.settings.memory,
                 threads=threads,
                 report=report,
+                carry=carry,
             )
             if self._blends():
                 blend(photo, painting, self.settings.strength, self.settings.keep_colors)
         return painting
 
-    def _on_device(self, photos: Tensor, report: Report) -> Tensor:
+    def _on_device(self, photos: Tensor, report: Report, carry: Carry | None = None) -> Tensor:
         """The paintings of photos (N, 3, H, W) in 0..255 of uint8 or fp32 on a GPU, of their shape and dtype."""
         from artlives import device_passes
 
@@ -239,7 +252,7 @@ class Stylizer:
             sizes, share, amplitude = self._passes(height, width)
             painter = cast("TensorPainter", self.painter)
             paintings = device_passes.paint(
-                painter, photos, sizes, share=share, amplitude=amplitude, report=report
+                painter, photos, sizes, share=share, amplitude=amplitude, report=report, carry=carry
             )
             if self._blends():
                 paintings = device_passes.blend(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from math import isnan
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,6 +57,20 @@ class PerceptualWeights(click.Path):
         return TORCHVISION if value == TORCHVISION else Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
+class Share(click.FloatRange):
+    """A number within 0 and 1; click's own ranges let nan through."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = float(super().convert(value, param, ctx))
+        if isnan(number):
+            self.fail("must be a number within 0 and 1", param, ctx)
+        return number
+
+
 style_option = click.option(
     "--style",
     metavar="NAME",
@@ -90,4 +105,34 @@ perceptual_option = click.option(
     type=PerceptualWeights(),
     help="VGG-19's weights to judge by: torchvision's .pth checkpoint, or .safetensors; torchvision: as it downloads "
     "them, once. [default: those that come with artlives]",
+)
+size_option = click.option(
+    "--size",
+    metavar="PIXELS",
+    type=click.IntRange(min=16),
+    help="Reduce the longer side to this first: the picture comes out at that size. [default: the photo's own]",
+)
+strength_option = click.option(
+    "--strength",
+    type=Share(),
+    default=1.0,
+    show_default=True,
+    help="Blend: 0 is the photo, 1 the painting.",
+)
+keep_colors_option = click.option(
+    "--keep-colors", is_flag=True, help="Keep the photo's colours, take the painting's luminance."
+)
+memory_option = click.option(
+    "--memory",
+    metavar="SIZE",
+    type=Bytes(),
+    help="What the network may use on the CPU, such as 1GB: a picture that needs more is painted in strips. "
+    "[default: what is free, within reason]",
+)
+quality_option = click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=92,
+    show_default=True,
+    help="Of JPEG, WebP and AVIF files.",
 )

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import chain
-from math import isnan
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -23,10 +22,14 @@ from artlives.batch.paint import Load, paint, read
 from artlives.batch.plan import STREAM, Job, Outcome, Plan, jobs_in, plan
 from artlives.cli.engine import tell_engine
 from artlives.cli.options import (
-    Bytes,
     brush_option,
     device_option,
+    keep_colors_option,
+    memory_option,
     precision_option,
+    quality_option,
+    size_option,
+    strength_option,
     style_option,
     with_options,
 )
@@ -54,39 +57,14 @@ _options = with_options(
     click.option(
         "--overwrite", is_flag=True, help="Replace files that are there already; never a photo itself."
     ),
-    click.option(
-        "--size",
-        metavar="PIXELS",
-        type=click.IntRange(min=16),
-        help="Reduce the longer side to this first: the picture comes out at that size. [default: the photo's own]",
-    ),
+    size_option,
     brush_option,
-    click.option(
-        "--strength",
-        type=click.FloatRange(0, 1),
-        default=1.0,
-        show_default=True,
-        help="Blend: 0 is the photo, 1 the painting.",
-    ),
-    click.option(
-        "--keep-colors", is_flag=True, help="Keep the photo's colours, take the painting's luminance."
-    ),
+    strength_option,
+    keep_colors_option,
     device_option,
     precision_option,
-    click.option(
-        "--memory",
-        metavar="SIZE",
-        type=Bytes(),
-        help="What the network may use on the CPU, such as 1GB: a picture that needs more is painted in strips. "
-        "[default: what is free, within reason]",
-    ),
-    click.option(
-        "--quality",
-        type=click.IntRange(1, 100),
-        default=92,
-        show_default=True,
-        help="Of JPEG, WebP and AVIF files.",
-    ),
+    memory_option,
+    quality_option,
     click.option(
         "--keep-profile",
         is_flag=True,
@@ -152,8 +130,6 @@ def stylize(
     artlives stylize photo.jpg --style sunflowers.jpg
     artlives stylize photo.jpg --style wave:0.6,udnie:0.4
     """
-    if isnan(strength):
-        raise click.BadParameter("must be a number within 0 and 1", param_hint="--strength")
     if "" in photos:
         raise click.BadParameter("a photo without a name", param_hint="PHOTO...")
     if report and report.suffix != ".jsonl":

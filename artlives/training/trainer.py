@@ -17,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from artlives.blocks.kernels.dispatch import quick_in_bf16
 from artlives.engines.network import StyleNetwork
 from artlives.errors import ArtlivesError, lacks_memory
+from artlives.signals import caught_signals
 from artlives.training import checkpoint, memory
 from artlives.training.batch import SHIFT, Batch, drawn, even
 from artlives.training.choices import OPTIMIZERS, initialize
@@ -28,7 +29,7 @@ from artlives.training.preview import preview
 from artlives.training.processes import Processes
 from artlives.training.recipe import Recipe
 from artlives.training.record import Record
-from artlives.training.signals import Interrupted, caught_signals
+from artlives.training.signals import Interrupted
 from artlives.training.tensors import from_pixels
 
 # Grey levels, the standard deviation of noise in the second window: a camera's in good light.
