@@ -6,11 +6,14 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from artlives.architecture import BRUSHES
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # In place of a file of weights; as in `artlives.training.perceptual`, which takes long to import.
 TORCHVISION = "torchvision"
@@ -55,12 +58,43 @@ class PerceptualWeights(click.Path):
         return TORCHVISION if value == TORCHVISION else Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
+class StyleName(click.ParamType[str]):
+    """A style's name, or whatever else `studies.find` knows; names are completed in a shell."""
+
+    name = "style"
+
+    def __init__(self, *more: str) -> None:
+        self._more = more
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The styles whose names begin so, and files."""
+        from click.shell_completion import CompletionItem
+
+        from artlives import styles
+
+        names = [name for name in (*styles.files(), *self._more) if name.startswith(incomplete)]
+        return [*map(CompletionItem, names), CompletionItem(incomplete, type="file")]
+
+
+# In place of a style: each of them.
+ALL = "all"
+STYLE = "wave"
+STYLE_HELP = (
+    "A style's name (`artlives styles` lists them), or the path of its .safetensors file; a painting's picture, which "
+    "is learnt first and remembered; or a mix: wave+udnie, wave:0.6,udnie:0.4"
+)
 style_option = click.option(
+    "--style", metavar="NAME", type=StyleName(), default=STYLE, show_default=True, help=f"{STYLE_HELP}."
+)
+styles_option = click.option(
     "--style",
     metavar="NAME",
-    required=True,
-    help="A style's name (`artlives styles` lists them), or the path of its .safetensors file; a painting's picture, "
-    "which is learnt first and remembered; or a mix: wave+udnie, wave:0.6,udnie:0.4.",
+    type=StyleName(ALL),
+    default=STYLE,
+    show_default=True,
+    help=f"{STYLE_HELP}; or {ALL}: each of those listed.",
 )
 brush_option = click.option(
     "--brush",
@@ -68,6 +102,13 @@ brush_option = click.option(
     default="default",
     show_default=True,
     help="How large the strokes are; the painting's size does not depend on it.",
+)
+quality_option = click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=92,
+    show_default=True,
+    help="Of JPEG and WebP files.",
 )
 device_option = click.option(
     "--device",

@@ -7,7 +7,10 @@ import click
 from artlives.batch import local
 from artlives.batch.plan import check_target
 from artlives.cli.engine import tell_engine
-from artlives.cli.options import brush_option, device_option
+from artlives.cli.options import brush_option, device_option, quality_option
+from artlives.cli.viewer import open_option, show
+from artlives.errors import ArtlivesError
+from artlives.names import name_beside
 
 
 @click.command()
@@ -28,6 +31,8 @@ from artlives.cli.options import brush_option, device_option
     "--size", type=click.IntRange(64), default=640, show_default=True, help="Longer side of each, pixels."
 )
 @brush_option
+@quality_option
+@open_option
 @device_option
 def sheet(
     photo: Path,
@@ -37,12 +42,14 @@ def sheet(
     columns: int,
     size: int,
     brush: str,
+    quality: int,
+    opened: bool,
     device: str,
 ) -> None:
     """Show PHOTO in every style, side by side and named."""
     from artlives import images, studies, styles
 
-    target = output or photo.with_name(f"{photo.stem}-sheet.jpg")
+    target = output or photo.with_name(name_beside(photo.name, "-sheet.jpg"))
     here = local.Folder()
     check_target(str(target), here, overwrite, [here.identity(str(photo))])
     found = [studies.find(name.strip()) for name in names.split(",")] if names else styles.available()
@@ -54,6 +61,11 @@ def sheet(
     small = images.fit(images.load(photo), size)
     chosen = [learnt(style, [str(photo)], device) for style in found]
     tell_engine(chosen[0].steps, device)
-    paintings = [(style, Stylizer(style, device=device, brush=brush)(small)) for style in chosen]
-    images.save(sheet_of(small, photo.name, paintings, columns), target)
+    try:
+        paintings = [(style, Stylizer(style, device=device, brush=brush)(small)) for style in chosen]
+    except ArtlivesError as error:
+        raise ArtlivesError(f"{photo}: {error}") from error
+    images.save(sheet_of(small, photo.name, paintings, columns), target, quality=quality)
     click.echo(click.format_filename(target))
+    if opened:
+        show([target])
