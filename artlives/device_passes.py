@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from artlives import grain, passes
-from artlives.blend import WEIGHTS
+from artlives.blend import WEIGHTS, tone
 from artlives.engines.painter import Report
 from artlives.engines.tensors import TensorPainter
 from artlives.passes import Carry, Size
@@ -139,10 +139,17 @@ def blend(photos: Tensor, paintings: Tensor, strength: float, keep_colors: bool)
 
 
 def with_colors_of(photos: Tensor, paintings: Tensor) -> Tensor:
-    """The paintings' luminance with the photos' colours, all (N, 3, H, W) of fp32; see `blend.with_colors_of`."""
+    """The paintings' luminance with the photos' tone and colours, all (N, 3, H, W) of fp32; see `blend.blend`."""
     weights = torch.from_numpy(WEIGHTS).to(photos.device).reshape(3, 1, 1)
-    luminance = (paintings * weights).sum(1, keepdim=True)
-    chroma = photos - (photos * weights).sum(1, keepdim=True)
+    lights = [(pictures * weights).sum(1, keepdim=True) for pictures in (photos, paintings)]
+    # (N, 2)
+    moments = [
+        torch.stack((light.mean((1, 2, 3)), light.var((1, 2, 3), correction=0)), 1) for light in lights
+    ]
+    tones = torch.tensor([tone(*pair) for pair in zip(*(m.tolist() for m in moments), strict=True)])
+    scale, offset = tones.to(photos.device).reshape(-1, 2, 1, 1, 1).unbind(1)
+    luminance = (lights[1] * scale + offset).clamp(0, 255)
+    chroma = photos - lights[0]
     room = torch.where(chroma > 0, 255 - luminance, luminance)
     fits = (room / chroma.abs().clamp(min=1e-3)).amin(1, keepdim=True)
     return luminance + chroma * fits.clamp(0, 1)

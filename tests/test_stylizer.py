@@ -6,7 +6,7 @@ from PIL import ExifTags, Image
 import artlives
 from artlives import images, styles
 from artlives.blend import WEIGHTS as LUMA
-from artlives.blend import with_colors_of
+from artlives.blend import blend, with_colors_of
 from artlives.engines import strips
 from artlives.engines.torch import load
 from artlives.errors import ArtlivesError
@@ -182,6 +182,25 @@ def test_keep_colors_at_the_ends():
     assert np.array_equal(with_colors_of(photo, np.zeros_like(photo)), np.zeros((2, 2, 3)))
     np.testing.assert_allclose(with_colors_of(photo, np.full_like(photo, 255)), 255, rtol=1e-5)
     np.testing.assert_allclose(with_colors_of(photo, photo), photo, atol=1e-3)
+
+
+def test_keep_colors_gives_the_painting_the_photos_light():
+    photo, painting = np.random.default_rng(0).uniform(0, 1, (2, 300, 40, 3)).astype(np.float32)
+    photo, painting = photo * 150 + 20, painting * 60 + 150
+    before = luminance(photo)
+    blend(photo, painting, 1.0, keep_colors=True)
+    after = luminance(painting)
+    assert abs(after.mean() - before.mean()) < 0.5
+    # The painting has 0.4 times the photo's contrast, which is doubled at most.
+    assert after.std() / before.std() == pytest.approx(0.8, abs=0.02)
+
+
+def test_keep_colors_leaves_the_strokes_of_an_even_photo():
+    photo = np.full((40, 50, 3), [200, 120, 60], np.float32)
+    painting = np.random.default_rng(0).uniform(60, 120, (40, 50, 3)).astype(np.float32)
+    strokes = luminance(painting)
+    blend(photo, painting, 1.0, keep_colors=True)
+    np.testing.assert_allclose(luminance(painting) - luminance(photo), strokes - strokes.mean(), atol=1e-2)
 
 
 def test_keep_colors_of_a_gray_photo_is_gray(style_file, pixels):

@@ -12,7 +12,7 @@ from artlives.batch.plan import STREAM, Job, jobs_in
 from artlives.errors import ArtlivesError
 from artlives.files import check_file, files_in, identity, is_folder, remove_abandoned
 from artlives.images import Photo
-from artlives.names import painting_name
+from artlives.names import paths_of_paintings
 from artlives.styles import Style
 
 
@@ -36,6 +36,10 @@ class Folder:
     def there(self, files: Iterable[str]) -> set[str]:
         """See `plan.Folder`."""
         return {file for file in files if identity(file)}
+
+    def paintings(self, files: Iterable[str]) -> set[str]:
+        """See `plan.Folder`."""
+        return {file for file in files if images.is_painting(file)}
 
     def identity(self, file: str) -> Hashable:
         """See `plan.Folder`: device and inode."""
@@ -78,28 +82,29 @@ class Folder:
 
 
 def jobs_of(photos: Iterable[str], style: Style, output: str | None, folder: Folder | None) -> list[Job]:
-    """The jobs that paint photos, each a picture file, a folder or `STREAM`.
+    """The jobs that paint photos, each a picture file, a folder or `STREAM`; one for each photo.
 
     Args:
         output: the file that the painting of a single photo is written to; `STREAM` is standard output.
         folder: the folder that paintings are written to. By default, each goes beside its photo.
 
     Raises:
-        ArtlivesError: if a folder cannot be read, or holds no photos.
+        NoPictures: if a folder holds no photos.
+        ArtlivesError: if a folder cannot be read.
     """
     jobs: list[Job] = []
+    files = dict.fromkeys(photo for photo in photos if photo != STREAM and not is_folder(photo))
+    paths = [Path(folder.name, Path(photo).name) if folder else Path(photo) for photo in files]
+    animated = {path for path, file in zip(paths, files, strict=True) if Folder().is_animated(file)}
+    beside = dict(zip(files, map(str, paths_of_paintings(paths, style.name, animated)), strict=True))
     for photo in photos:
         if photo == STREAM:
             jobs.append(Job(photo, output or STREAM))
-        elif is_folder(photo):
+        elif photo not in beside:
             jobs += jobs_in(Folder(photo), style, folder)
-        elif output and not folder:
-            jobs.append(Job(photo, output))
         else:
-            beside = folder or Folder(Path(photo).parent)
-            name = painting_name(photo, style.name, beside.is_animated(photo))
-            jobs.append(Job(photo, beside.file(name)))
-    return jobs
+            jobs.append(Job(photo, beside[photo] if folder or output is None else output))
+    return [Job(*item) for item in dict(jobs).items()]
 
 
 def make_folders(jobs: Iterable[Job]) -> None:

@@ -7,12 +7,15 @@ import re
 from collections.abc import Callable
 from math import isnan
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from artlives.architecture import BRUSHES
 from artlives.settings import PRECISIONS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # In place of a file of weights; as in `artlives.training.perceptual`, which takes long to import.
 TORCHVISION = "torchvision"
@@ -71,12 +74,43 @@ class Share(click.FloatRange):
         return number
 
 
+class StyleName(click.ParamType[str]):
+    """A style's name, or whatever else `studies.find` knows; names are completed in a shell."""
+
+    name = "style"
+
+    def __init__(self, *more: str) -> None:
+        self._more = more
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The styles whose names begin so, and files."""
+        from click.shell_completion import CompletionItem
+
+        from artlives import styles
+
+        names = [name for name in (*styles.files(), *self._more) if name.startswith(incomplete)]
+        return [*map(CompletionItem, names), CompletionItem(incomplete, type="file")]
+
+
+# In place of a style: each of them.
+ALL = "all"
+STYLE = "wave"
+STYLE_HELP = (
+    "A style's name (`artlives styles` lists them), or the path of its .safetensors file; a painting's picture, which "
+    "is learnt first and remembered; or a mix: wave+udnie, wave:0.6,udnie:0.4"
+)
 style_option = click.option(
+    "--style", metavar="NAME", type=StyleName(), default=STYLE, show_default=True, help=f"{STYLE_HELP}."
+)
+styles_option = click.option(
     "--style",
     metavar="NAME",
-    required=True,
-    help="A style's name (`artlives styles` lists them), or the path of its .safetensors file; a painting's picture, "
-    "which is learnt first and remembered; or a mix: wave+udnie, wave:0.6,udnie:0.4.",
+    type=StyleName(ALL),
+    default=STYLE,
+    show_default=True,
+    help=f"{STYLE_HELP}; or {ALL}: each of those listed.",
 )
 brush_option = click.option(
     "--brush",
@@ -110,7 +144,8 @@ size_option = click.option(
     "--size",
     metavar="PIXELS",
     type=click.IntRange(min=16),
-    help="Reduce the longer side to this first: the picture comes out at that size. [default: the photo's own]",
+    help="Reduce the longer side to this first: the picture comes out at that size. A smaller one "
+    "keeps its own. [default: the photo's own]",
 )
 strength_option = click.option(
     "--strength",

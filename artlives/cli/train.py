@@ -147,9 +147,9 @@ _options = with_options(
     perceptual_option,
     click.option("--tensorboard", is_flag=True, help="Log the losses for TensorBoard in runs/NAME, too."),
     click.option("--title", help="The painting's title, for the style's card. [default: NAME]"),
-    click.option("--painter", default="unknown", help="For the style's card."),
-    click.option("--year", default="unknown", help="For the style's card."),
-    click.option("--licence", default="unknown", help="Licence of the model, for the style's card."),
+    click.option("--painter", default="", help="For the style's card."),
+    click.option("--year", default="", help="For the style's card."),
+    click.option("--licence", default="", help="Licence of the model, for the style's card."),
     device_option,
 )
 

@@ -15,6 +15,13 @@ def test_writes_a_model(run, style_file, tmp_path):
 
 
 @pytest.mark.usefixtures("shipped")
+def test_by_default_it_is_called_as_the_style(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("export", "dots").stdout == "dots.onnx\n"
+    onnx.load("dots.onnx")
+
+
+@pytest.mark.usefixtures("shipped")
 def test_an_existing_file_is_left_alone(run, tmp_path):
     out = tmp_path / "dots.onnx"
     out.write_bytes(b"mine")
