@@ -17,8 +17,8 @@ from artlives.core.memory import aligned, aligned_part
 from artlives.core.mixing import mix
 from artlives.core.normalization import Normalization, moments, normalize
 from artlives.core.packing import Kernel, convolution, output_convolution, to_bf16, transposed_convolution
-from artlives.core.peak import peak
 from artlives.core.threads import default_threads, set_team
+from artlives.core.throughput import peak
 from artlives.core.unit import Reading, materialize, padding_table, run
 
 __all__ = [
