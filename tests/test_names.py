@@ -14,7 +14,19 @@ def test_photos_are_pictures_that_were_not_painted():
 
 @pytest.mark.parametrize(
     ("photo", "painting"),
-    [("a.jpg", "a-dots.jpg"), ("x/A.JPEG", "A-dots.JPEG"), ("a.gif", "a-dots.png"), ("a", "a-dots.png")],
+    [
+        ("a.jpg", "a-dots.jpg"),
+        ("x/A.JPEG", "A-dots.JPEG"),
+        ("a.gif", "a-dots.png"),
+        ("a", "a-dots.png"),
+        ("IMG_1.HEIC", "IMG_1-dots.jpg"),
+        ("a.avif", "a-dots.avif"),
+    ],
 )
 def test_painting_name(photo, painting):
     assert painting_name(photo, "dots") == painting
+
+
+def test_the_painting_of_an_animation_is_one():
+    assert painting_name("x/cat.GIF", "dots", animated=True) == "cat-dots.GIF"
+    assert painting_name("cat.webp", "dots", animated=True) == "cat-dots.webp"
