@@ -1,3 +1,4 @@
+import io
 import os
 from types import SimpleNamespace
 
@@ -174,6 +175,34 @@ def test_truncated_files(format, part, tmp_path):
     path.write_bytes(truncated(format, part))
     with pytest.raises(ArtlivesError, match=r"cut\.jpg is .*(damaged|not a picture)"):
         images.load(path)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("missing", [1, 2, 200, 1000])
+def test_a_jpeg_that_lacks_its_last_bytes_is_read_as_far_as_it_goes(missing, progressive):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    whole = written(Image.fromarray(noise), "JPEG", progressive=progressive).getvalue()
+    cut = io.BytesIO(whole[:-missing])
+    with pytest.raises(ArtlivesError, match="cut short"):
+        images.load(cut, "cut.jpg")
+    cut.seek(0)
+    photo = images.load(cut, "cut.jpg", reading=images.Reading(strict=False))
+    assert photo.notes == ("cut.jpg is cut short: it is painted as far as it goes",)
+    difference = np.abs(photo.pixels.astype(int) - images.load(io.BytesIO(whole)).pixels)
+    assert difference[:24].max() == 0 or progressive
+    assert difference.max() == 0 or missing > 2
+
+
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff" + b"rubbish" * 100, b"\xff\xd8\xff\xe0\0\x10JFIF"])
+def test_what_has_no_pixels_is_refused_all_the_same(content):
+    with pytest.raises(ArtlivesError, match=r"cut short|is not a picture"):
+        images.load(io.BytesIO(content), reading=images.Reading(strict=False))
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF", "BMP", "GIF"])
+def test_other_formats_that_are_cut_are_refused_all_the_same(format):
+    with pytest.raises(ArtlivesError, match=r"damaged|not a picture"):
+        images.load(io.BytesIO(truncated(format, 0.5)), reading=images.Reading(strict=False))
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,10 @@ def test_quality(tmp_path, pixels):
         assert (tmp_path / f"50{suffix}").stat().st_size < (tmp_path / f"92{suffix}").stat().st_size
 
 
-@pytest.mark.parametrize(("format", "written"), [("WEBP", "WEBP"), ("GIF", "PNG"), (None, "PNG")])
+@pytest.mark.parametrize(
+    ("format", "written"),
+    [("WEBP", "WEBP"), ("AVIF", "AVIF"), ("GIF", "PNG"), ("HEIF", "JPEG"), (None, "PNG")],
+)
 def test_a_stream_gets_the_photos_own_format(format, written, pixels):
     stream = io.BytesIO()
     images.save(Photo(pixels, format=format), stream)
@@ -58,10 +61,57 @@ def test_endings_that_are_not_written(name, tmp_path, pixels):
     assert not list(tmp_path.iterdir())
 
 
-def test_picture_that_a_format_cannot_hold(tmp_path):
-    with pytest.raises(ArtlivesError, match="WEBP"):
-        images.save(Photo(np.zeros((1, 17_000, 3), np.uint8)), tmp_path / "out.webp")
+@pytest.mark.parametrize(
+    ("name", "width", "height", "limit"),
+    [
+        ("out.webp", 16_384, 1, "16383 pixels a side"),
+        ("out.jpg", 65_501, 1, "65500 pixels a side"),
+        ("out.JPG", 1, 66_000, "65500 pixels a side"),
+        ("out.gif", 65_536, 1, "65535 pixels a side"),
+        ("out.avif", 32_769, 1, "32768 pixels a side"),
+        ("out.avif", 16_385, 16_384, "268435456 pixels"),
+        ("out.tif", 40_000, 40_000, "4 GB"),
+        ("out.bmp", 40_000, 40_000, "4 GB"),
+    ],
+)
+def test_pictures_that_a_format_cannot_hold(name, width, height, limit, tmp_path):
+    # Of one pixel that is repeated: it takes no memory.
+    photo = Photo(np.broadcast_to(np.uint8(0), (height, width, 3)))
+    for write in (images.check, images.save):
+        with pytest.raises(ArtlivesError) as info:
+            write(photo, tmp_path / name)
+        assert str(info.value) == (
+            f"{tmp_path / name} cannot hold {width}x{height} pixels, {images.format_of(name)} ends at {limit}: "
+            "write a PNG, or make it smaller"
+        )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height"),
+    [
+        ("out.webp", 16_383, 1),
+        ("out.jpg", 65_500, 1),
+        ("out.gif", 65_535, 1),
+        ("out.avif", 32_768, 16),
+        ("out.png", 70_000, 1),
+        ("out.tif", 70_000, 1),
+        ("out.bmp", 70_000, 1),
+    ],
+)
+def test_the_largest_that_it_holds_is_written_and_read(name, width, height, tmp_path):
+    images.save(Photo(np.zeros((height, width, 3), np.uint8)), tmp_path / name)
+    assert images.load(tmp_path / name).pixels.shape == (height, width, 3)
+
+
+def test_four_gigabytes_are_counted_with_the_bytes_of_a_pixel(tmp_path):
+    side = 30_000
+    opaque = Photo(np.broadcast_to(np.uint8(0), (side, side, 3)))
+    deep = Photo(np.broadcast_to(np.uint16(0), (side, side, 3)))
+    images.check(opaque, "out.tif")
+    images.check(deep, "out.bmp")
+    with pytest.raises(ArtlivesError, match="4 GB"):
+        images.check(deep, "out.tif")
 
 
 def test_full_disk_leaves_the_old_file_and_no_other(tmp_path, pixels, monkeypatch):
