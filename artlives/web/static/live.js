@@ -1,18 +1,24 @@
 // Live mode: the camera's frames go to the service over a WebSocket and come back painted.
 
 import { grab } from "./camera.js";
-import { announce, complain, element, Problem } from "./dom.js";
+import { announce, complain, element, forgive, Problem } from "./dom.js";
 import { Pace } from "./pace.js";
 import { toBlob } from "./picture.js";
 
 const HEAD_START = 100; // milliseconds; two frames at once would replace each other
 const QUALITY = 0.85;
+const RETRIES = [500, 1000, 2000, 4000]; // milliseconds before each try to connect again
+const FULL = 1013; // the close code of a service that has no room: asking again at once does not help
+const GONE = "The painter does not answer. Is artlives still running in its terminal?";
+
 const screen = element("live");
 const source = document.createElement("canvas");
 let session = null;
+let onEnd = () => {};
 
-/** Paint the camera's frames in this style until `stop`. */
-export function start(style) {
+/** Paint the camera's frames in this style, or mix of styles, until `stop`. `ended()` is called if it stops by itself. */
+export function start(style, ended) {
+  onEnd = ended;
   if (session) {
     session.settle(style);
   } else {
@@ -27,9 +33,16 @@ export function stop() {
   element("rate").hidden = true;
 }
 
+export const isOn = () => session !== null;
+
 class Session {
   constructor(style) {
     this.style = style;
+    this.tries = 0;
+    this.connect();
+  }
+
+  connect() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     this.socket = new WebSocket(`${scheme}://${location.host}/api/live`);
     this.socket.binaryType = "blob";
@@ -39,6 +52,7 @@ class Session {
   }
 
   begin() {
+    if (this.tries) forgive();
     this.settle(this.style);
     const { videoWidth, videoHeight } = element("video");
     this.pace = new Pace(performance.now(), Math.max(videoWidth, videoHeight));
@@ -66,11 +80,8 @@ class Session {
   }
 
   async receive(data) {
-    if (typeof data === "string") {
-      stop();
-      complain(new Problem(JSON.parse(data).detail));
-      return;
-    }
+    if (typeof data === "string") return this.end(JSON.parse(data).detail);
+    this.tries = 0;
     this.send();
     const bitmap = await createImageBitmap(data);
     if (session !== this) return;
@@ -91,18 +102,26 @@ class Session {
     const rate = this.pace.count(performance.now());
     if (rate === null) return;
     element("rate").hidden = false;
-    element("rate").textContent = `${rate.toFixed(1)} frames a second at ${screen.width} × ${screen.height}`;
-    element("rate").dataset.rate = rate;
+    element("rate").textContent = "live";
+    element("rate").title = `${rate.toFixed(1)} frames a second at ${screen.width} × ${screen.height}`;
   }
 
-  lost(event) {
+  lost({ code, reason }) {
     if (session !== this) return;
+    if (code === FULL || this.tries === RETRIES.length) return this.end(reason || GONE);
+    screen.hidden = true; // the mirror, meanwhile
+    complain(new Problem("The connection to the painter is lost. Trying again …"));
+    this.timer = setTimeout(() => this.connect(), RETRIES[this.tries++]);
+  }
+
+  end(reason) {
     stop();
-    const reason = event.reason || "The painter does not answer. Is artlives still running in its terminal?";
+    onEnd();
     complain(new Problem(`${reason} Choose a style to go on.`));
   }
 
   close() {
+    clearTimeout(this.timer);
     this.socket.onclose = null;
     this.socket.close();
   }
@@ -122,7 +141,7 @@ document.addEventListener("visibilitychange", () => {
     paused = session.style;
     stop();
   } else if (!document.hidden && paused) {
-    start(paused);
+    start(paused, onEnd);
     paused = null;
   }
 });
