@@ -39,15 +39,17 @@ def bench(as_json: bool, plot: Path | None, device: str) -> None:
     to theirs: below 1 ours is faster; both need torch. All take turns. "peak MB" is all the memory of a process that
     paints one picture.
     """
-    from artlives import devices, images, styles
+    from artlives import images, styles
+    from artlives.engines.choose import quickest
 
     if plot:
         images.format_of(plot)
         check_file(plot, overwrite=True)
         needs("--plot", "train", "matplotlib")
     style = styles.available()[0]
-    place = devices.choose(device)
-    tell_engine(style.steps, device)
+    engine = quickest(style.steps, device)
+    place = engine.device
+    tell_engine(engine.name, engine.reasons)
 
     from artlives.benchmark import measure
     from artlives.core import default_threads, instruction_sets

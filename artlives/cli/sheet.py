@@ -9,6 +9,9 @@ from artlives.batch.plan import check_target
 from artlives.cli.engine import tell_engine
 from artlives.cli.options import brush_option, device_option
 
+# Pictures from one style to another, in steps of a fifth.
+MIXES = 6
+
 
 @click.command()
 @click.argument("photo", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -22,6 +25,12 @@ from artlives.cli.options import brush_option, device_option
 @click.option("--overwrite", is_flag=True, help="Replace the file if it is there already.")
 @click.option("--styles", "names", metavar="NAME,...", help="Which styles, in this order. [default: all]")
 @click.option(
+    "--mix",
+    nargs=2,
+    metavar="STYLE STYLE",
+    help="Show the way from one style to another, in mixes of both.",
+)
+@click.option(
     "--columns", type=click.IntRange(1), default=3, show_default=True, help="Pictures side by side."
 )
 @click.option(
@@ -34,26 +43,33 @@ def sheet(
     output: Path | None,
     overwrite: bool,
     names: str | None,
+    mix: tuple[str, str] | None,
     columns: int,
     size: int,
     brush: str,
     device: str,
 ) -> None:
     """Show PHOTO in every style, side by side and named."""
-    from artlives import images, studies, styles
+    if names and mix:
+        raise click.UsageError("--styles and --mix are two different sheets: give one of them")
+    from artlives import images, mixing, studies, styles
+    from artlives.cli.study import learnt
 
     target = output or photo.with_name(f"{photo.stem}-sheet.jpg")
     here = local.Folder()
     check_target(str(target), here, overwrite, [here.identity(str(photo))])
-    found = [studies.find(name.strip()) for name in names.split(",")] if names else styles.available()
+    if mix:
+        first, last = (learnt(studies.find(name), [str(photo)], device) for name in mix)
+        found = mixing.way(first, last, MIXES)
+    else:
+        found = [studies.find(name.strip()) for name in names.split(",")] if names else styles.available()
 
-    from artlives.cli.study import learnt
     from artlives.sheet import sheet_of
     from artlives.stylizer import Stylizer
 
     small = images.fit(images.load(photo), size)
-    chosen = [learnt(style, [str(photo)], device) for style in found]
-    tell_engine(chosen[0].steps, device)
-    paintings = [(style, Stylizer(style, device=device, brush=brush)(small)) for style in chosen]
+    chosen = [Stylizer(learnt(style, [str(photo)], device), device=device, brush=brush) for style in found]
+    tell_engine(chosen[0].engine, chosen[0].reasons)
+    paintings = [(stylizer.style, stylizer(small)) for stylizer in chosen]
     images.save(sheet_of(small, photo.name, paintings, columns), target)
     click.echo(click.format_filename(target))

@@ -196,7 +196,7 @@ def _here(
 
         known = learnt(style, [job.source for job in planned.jobs if job.source != STREAM], device)
         stylizer = Stylizer(known, settings, device=device)
-        tell_engine(style.steps, device)
+        tell_engine(stylizer.engine, stylizer.reasons)
         if several:
             yield from paint(stylizer, planned.jobs, here.load, partial(here.save, quality=quality))
             local.clean_folders(planned.jobs)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from artlives import devices, plan, styles
 from artlives.engines import compiled
+from artlives.engines.mixture import Mixture
 from artlives.engines.painter import Painter
 from artlives.styles import Style
 
 if TYPE_CHECKING:
     import torch
 
+    from artlives.engines.tensors import TensorPainter
+
 
 class Engine(NamedTuple):
     """An engine.
 
     Attributes:
-        name: "compiled", "triton", "torch" or "numpy".
+        name: "compiled", "triton", "torch" or "numpy"; of a mix of several networks' pictures, that of the first.
         device: where it computes, as `devices.choose` names it.
         reasons: for an NVIDIA GPU that is not used, and for each quicker engine of the device, why it was not taken.
     """
@@ -60,6 +63,8 @@ def choose(style: Style, device: str | torch.device) -> tuple[Painter, Engine]:
     Raises:
         ArtlivesError: the style's file cannot be read, or its weights do not fit its network; as `devices.choose` does.
     """
+    if style.parts:
+        return _mixture(style, device)
     steps = style.steps
     engine = quickest(steps, device)
     painter: Painter
@@ -79,6 +84,22 @@ def choose(style: Style, device: str | torch.device) -> tuple[Painter, Engine]:
     else:
         painter = compiled.CompiledPainter(steps, weights)
     return painter, engine
+
+
+def _mixture(style: Style, device: str | torch.device) -> tuple[Painter, Engine]:
+    """The painter of a style that is made of its parts' pictures; its engine has the reasons of all of theirs."""
+    chosen = [choose(part, device) for part, _ in style.parts]
+    parts = [(painter, share) for (painter, _), (_, share) in zip(chosen, style.parts, strict=True)]
+    engine = chosen[0][1]
+    reasons = dict.fromkeys(reason for _, each in chosen for reason in each.reasons)
+    mixture: Painter
+    if engine.device == "cpu":
+        mixture = Mixture(parts)
+    else:
+        from artlives.engines.tensors import TensorMixture
+
+        mixture = TensorMixture(cast("list[tuple[TensorPainter, float]]", parts))
+    return mixture, engine._replace(reasons=tuple(reasons))
 
 
 def _reason_against_triton(steps: Sequence[plan.Step], device: str) -> str | None:

@@ -67,7 +67,7 @@ class Objective:
 
     Args:
         perceptual: the features to compare by.
-        paintings: the painting's file, or several paintings' files, whose statistics are averaged.
+        paintings: the painting, or several, whose statistics are averaged: files, or pixels (H, W, 3) of uint8.
         style_size: the longer side, in pixels, that a painting is reduced or enlarged to; it sets the strokes' size.
         content_cost, style_cost: "l1" or "mse", and for style also "kl" or "js"; see `artlives.training.losses`.
         scale_weights: of style at full size, half, quarter, and so on.
@@ -80,7 +80,7 @@ class Objective:
     def __init__(
         self,
         perceptual: Perceptual,
-        paintings: Path | Sequence[Path],
+        paintings: Path | Sequence[Path | np.ndarray],
         style_size: int,
         content_cost: str = "mse",
         style_cost: str = "mse",
@@ -90,12 +90,10 @@ class Objective:
         self.perceptual, self.content_cost, self.style_cost = perceptual, content_cost, style_cost
         self.scale_weights = tuple(scale_weights)
         self.content_weights = {place: weight for place, weight in content_weights.items() if weight}
-        files = [paintings] if isinstance(paintings, Path) else paintings
+        given = [paintings] if isinstance(paintings, Path) else paintings
+        pixels = [images.load(one).pixels if isinstance(one, Path) else one for one in given]
         with torch.no_grad():
-            pictures = [
-                from_pixels(_resized(images.load(file).pixels, style_size), perceptual.mean.device)
-                for file in files
-            ]
+            pictures = [from_pixels(_resized(one, style_size), perceptual.mean.device) for one in pixels]
             features = [
                 [perceptual(scaled, STYLE_LAYERS) for scaled in self._scales(picture)] for picture in pictures
             ]

@@ -9,6 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -70,7 +71,7 @@ class Trainer:
     alone writes files.
 
     Args:
-        paintings: the painting's file, or several paintings' files.
+        paintings: the painting, or several: files, or pixels (H, W, 3) of uint8.
         photos: what is learned on.
         recipe: what decides the outcome; `recipe.start` is only what `weights` came from.
         perceptual: the network that judges.
@@ -84,7 +85,7 @@ class Trainer:
 
     def __init__(
         self,
-        paintings: Path | Sequence[Path],
+        paintings: Path | Sequence[Path | np.ndarray],
         photos: Photos,
         recipe: Recipe,
         perceptual: Perceptual,

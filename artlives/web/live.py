@@ -19,7 +19,7 @@ from artlives.errors import ArtlivesError
 from artlives.web import uploads
 from artlives.web.problems import Problem, of_picture
 from artlives.web.requests import LiveSettings, parse
-from artlives.web.studio import Job, Studio, find
+from artlives.web.studio import Job, Studio
 
 # Sessions at a time. Each has one frame in the studio's queue at most, so this bounds how long a frame waits there.
 MAX_SESSIONS = 8
@@ -109,7 +109,7 @@ class Session:
         """Paint the frames to come with these settings; if they are wrong, those before stay."""
         try:
             settings = parse(LiveSettings, _json_object(text))
-            self.chosen = find(settings.style), settings
+            self.chosen = self.studio.find(settings.style), settings
         except Problem as problem:
             await self._say(problem)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -34,7 +34,9 @@ class LiveSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    style: Annotated[str, Field(description="A style's name: /api/styles lists them.")]
+    style: Annotated[
+        str, Field(description="A style's name, as /api/styles lists them, or a mix: wave:0.6,udnie:0.4.")
+    ]
     strength: Strength = 1.0
     keep_colors: KeepColors = False
 
@@ -94,6 +96,26 @@ def _sentence(model: type[BaseModel], error: Any) -> str:
     return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
+def describe_upload(field: str) -> dict[str, Any]:
+    """OpenAPI of a request with a picture alone, in that field of a form or as the body."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    form = {"type": "object", "properties": {field: binary["schema"]}, "required": [field]}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": form}, "image/jpeg": binary, "image/png": binary},
+        },
+        "responses": described_errors(ERRORS),
+    }
+
+
+def described_errors(errors: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """OpenAPI of problems, each a status and what it means."""
+    return {
+        status: {"description": text, "content": {"application/problem+json": {}}} for status, text in errors
+    }
+
+
 def describe(model: type[BaseModel]) -> dict[str, Any]:
     """OpenAPI of a request with a picture: settings in the query or in the form, the picture as file or body."""
     schema = model.model_json_schema()
@@ -118,10 +140,7 @@ def describe(model: type[BaseModel]) -> dict[str, Any]:
                 "description": "The picture; its steps' times are in the header Server-Timing.",
                 "content": {f"image/{kind}": binary for kind in ("jpeg", "png", "webp")},
             },
-            **{
-                status: {"description": text, "content": {"application/problem+json": {}}}
-                for status, text in ERRORS
-            },
+            **described_errors(ERRORS),
         },
     }
 

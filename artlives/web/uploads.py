@@ -37,31 +37,34 @@ class InMemoryParser(MultiPartParser):
     spool_max_size = MAX_BYTES + 1
 
 
-async def read(request: Request, model: type[AnySettings]) -> tuple[bytes, AnySettings]:
-    """The bytes of a request's picture, and its settings of the kind `model`.
+async def read(
+    request: Request, model: type[AnySettings], field: str = "file"
+) -> tuple[bytes, AnySettings, str]:
+    """The bytes of a request's picture, its settings of the kind `model`, and the name of the picture's file.
 
-    A multipart form has the picture in the field `file` and settings in the other fields; any other
-    body is the picture. Settings may stand in the query in both.
+    A multipart form has the picture in `field` and settings in the other fields; any other body is the picture, without
+    a name. Settings may stand in the query in both.
 
     Raises:
         Problem: the body is too large or too slow, holds no picture, or a setting is wrong.
     """
     given = {name: value for name, value in request.query_params.items() if name != "token"}
+    file_name = ""
     try:
         with anyio.fail_after(SECONDS):
             if request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-                data, fields = await _form(request)
+                data, fields, file_name = await _form(request, field)
                 given |= fields
             else:
                 data = b"".join([chunk async for chunk in _limited(request.stream())])
     except TimeoutError:
         raise Problem(408, f"The upload took longer than {SECONDS} seconds.") from None
     if not data:
-        raise Problem(422, "There is no picture: send it in the form's field 'file', or as the body.")
-    return data, parse(model, given)
+        raise Problem(422, f"There is no picture: send it in the form's field {field!r}, or as the body.")
+    return data, parse(model, given), file_name
 
 
-async def _form(request: Request) -> tuple[bytes, dict[str, str]]:
+async def _form(request: Request, field: str) -> tuple[bytes, dict[str, str], str]:
     parser = InMemoryParser(request.headers, _limited(request.stream()), max_files=1, max_fields=20)
     try:
         form = await parser.parse()
@@ -69,8 +72,10 @@ async def _form(request: Request) -> tuple[bytes, dict[str, str]]:
         raise Problem(422, f"The form cannot be read: {error.message}") from None
     try:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        file = form.get("file")
-        return await file.read() if isinstance(file, UploadFile) else b"", fields
+        file = form.get(field)
+        if not isinstance(file, UploadFile):
+            return b"", fields, ""
+        return await file.read(), fields, file.filename or ""
     finally:
         await form.close()
 

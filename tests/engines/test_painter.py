@@ -1,11 +1,13 @@
-"""How much memory a picture may take, and the pool that it comes from."""
+"""How much memory a picture may take, the pool that it comes from, and painters of several."""
 
 import numpy as np
 import psutil
 import pytest
+import torch
 
 from artlives.engines.buffers import LARGEST, Buffers
 from artlives.engines.painter import LARGE, SMALL, Way, choose_way
+from artlives.engines.tensors import TensorMixture, TensorPainter
 
 WAYS = {Way.WHOLE: 1000 << 20, Way.STRIPS: 300 << 20, Way.HALF_STRIPS: 200 << 20}
 
@@ -84,3 +86,23 @@ def test_what_is_given_back_is_kept_up_to_a_limit(monkeypatch):
     buffers.trim()
     assert sorted(array.size for array in buffers.free) == [10, 20]
     assert buffers.held == 120
+
+
+class Even(TensorPainter):
+    """Paints everything in one value, beyond 0..255 perhaps."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, value):
+        self.value = value
+
+    def paint_tensor(self, x):
+        return torch.full_like(x, self.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32, torch.float16])
+def test_a_mixture_on_a_device_is_the_mean_of_what_can_be_shown(dtype):
+    mixture = TensorMixture([(Even(270.0), 0.7), (Even(-20.0), 0.2), (Even(101.0), 0.1)])
+    painting = mixture.paint_tensor(torch.zeros(2, 3, 16, 17, dtype=dtype))
+    assert (painting.dtype, painting.shape) == (dtype, (2, 3, 16, 17))
+    assert (painting.float() - 188.6).abs().max() < 0.5

@@ -204,7 +204,16 @@ def test_no_upload_touches_the_disk(client, monkeypatch):
 
 def test_the_description_names_every_setting(client):
     paths = client.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/api/styles", "/api/stylize", "/api/sheet", "/healthz"}
+    study = "/api/styles/{name}"
+    assert set(paths) == {
+        "/api/styles",
+        study,
+        f"{study}/events",
+        f"{study}/keep",
+        "/api/stylize",
+        "/api/sheet",
+        "/healthz",
+    }
     stylize = paths["/api/stylize"]["post"]
     names = {parameter["name"] for parameter in stylize["parameters"]}
     assert names == {"style", "strength", "keep_colors", "size", "brush", "one_pass", "format"}
