@@ -29,12 +29,17 @@ export async function startStudy(painting) {
 /** Call the listeners `waiting`, `learning`, `learnt` and `failed` with what they are told of a study; what ends that. */
 export function followStudy(name, listeners) {
   const events = new EventSource(`${studyPath(name)}/events`);
+  let tries = 0;
   for (const [kind, listener] of Object.entries(listeners)) {
-    events.addEventListener(kind, ({ data }) => listener(JSON.parse(data)));
+    events.addEventListener(kind, ({ data }) => {
+      tries = 0;
+      listener(JSON.parse(data));
+    });
   }
   events.addEventListener("error", () => {
-    // Otherwise the browser connects again by itself.
-    if (events.readyState === EventSource.CLOSED) listeners.failed({ detail: "The painter forgot it." });
+    if (events.readyState === EventSource.CLOSED) return listeners.failed({ detail: "The painter forgot it." });
+    // The browser connects again by itself, for as long as it is let.
+    if (++tries === RETRIES) listeners.failed({ detail: "The painter does not answer." });
   });
   return () => events.close();
 }

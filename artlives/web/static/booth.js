@@ -33,7 +33,7 @@ export function offer(all) {
 }
 
 function chip(style) {
-  const name = style ? title(style) : "Just the mirror";
+  const name = style ? title(style) : "Mirror";
   const input = make("input", { type: "radio", name: "live", value: style?.name ?? "", className: "unseen" });
   input.checked = !style;
   input.addEventListener("change", () => paint(style && { style, name: style.name }));

@@ -105,7 +105,7 @@ async function hangThumbs() {
 
 function describe(style) {
   const label = element("exhibit-label");
-  label.replaceChildren(make("cite", { textContent: title(style) }), " ", byline(style));
+  label.replaceChildren(make("cite", { textContent: title(style) }), byline(style) && ", ", byline(style));
 }
 
 function painting(sample, style, size, signal) {

@@ -1,10 +1,13 @@
 // Live mode: the camera's frames go to the service over a WebSocket and come back painted.
 
 import { grab } from "./camera.js";
+import { enlarge } from "./detail.js";
 import { announce, complain, element, forgive, Problem } from "./dom.js";
 import { Pace } from "./pace.js";
 import { toBlob } from "./picture.js";
 
+const DETAIL = 3; // times as large as it was painted a frame is shown
+const IN_FLIGHT = 2; // frames: one is painted while the next one comes
 const HEAD_START = 100; // milliseconds; two frames at once would replace each other
 const QUALITY = 0.85;
 const RETRIES = [500, 1000, 2000, 4000]; // milliseconds before each try to connect again
@@ -12,7 +15,6 @@ const FULL = 1013; // the close code of a service that has no room: asking again
 const GONE = "The painter does not answer. Is artlives still running in its terminal?";
 
 const screen = element("live");
-const source = document.createElement("canvas");
 let session = null;
 let onEnd = () => {};
 
@@ -56,7 +58,7 @@ class Session {
     this.settle(this.style);
     const { videoWidth, videoHeight } = element("video");
     this.pace = new Pace(performance.now(), Math.max(videoWidth, videoHeight));
-    // Two frames are on their way at any time: one is painted while the next one comes.
+    this.sent = []; // {picture, small, at}: the frames on their way, and when they were sent
     this.send();
     setTimeout(() => this.send(), HEAD_START);
   }
@@ -70,10 +72,16 @@ class Session {
     await nextFrame();
     if (session !== this) return;
     const { videoWidth, videoHeight } = element("video");
-    const scale = this.pace.side / Math.max(videoWidth, videoHeight);
+    const longer = Math.max(videoWidth, videoHeight);
+    const width = (videoWidth * Math.min(DETAIL * this.pace.side, longer)) / longer;
     try {
-      const frame = await toBlob(grab(videoWidth * scale, source), "image/jpeg", QUALITY);
-      if (this.socket.readyState === WebSocket.OPEN) this.socket.send(frame);
+      const picture = grab(width);
+      const small = reduced(picture, this.pace.side / Math.max(picture.width, picture.height));
+      const frame = await toBlob(small, "image/jpeg", QUALITY);
+      if (this.socket.readyState !== WebSocket.OPEN) return;
+      this.socket.send(frame);
+      this.sent.push({ picture, small, at: performance.now() });
+      if (this.sent.length > IN_FLIGHT) this.sent.shift(); // the service dropped one
     } catch (error) {
       complain(error);
     }
@@ -83,27 +91,25 @@ class Session {
     if (typeof data === "string") return this.end(JSON.parse(data).detail);
     this.tries = 0;
     this.send();
-    const bitmap = await createImageBitmap(data);
+    const { picture, small, at } = this.sent.shift();
+    const took = performance.now() - at;
+    const painting = await createImageBitmap(data);
     if (session !== this) return;
-    if (screen.width !== bitmap.width || screen.height !== bitmap.height) {
-      screen.width = bitmap.width;
-      screen.height = bitmap.height;
-    }
-    screen.getContext("2d").drawImage(bitmap, 0, 0);
-    bitmap.close();
-    this.shown();
+    enlarge(screen, painting, picture, small);
+    painting.close();
+    this.shown(small, took);
   }
 
-  shown() {
+  shown(painted, took) {
     if (screen.hidden) {
       screen.hidden = false;
       announce("You are painted live.");
     }
-    const rate = this.pace.count(performance.now());
+    const rate = this.pace.count(performance.now(), took);
     if (rate === null) return;
     element("rate").hidden = false;
     element("rate").textContent = "live";
-    element("rate").title = `${rate.toFixed(1)} frames a second at ${screen.width} × ${screen.height}`;
+    element("rate").title = `${rate.toFixed(1)} frames a second at ${painted.width} × ${painted.height}`;
   }
 
   lost({ code, reason }) {
@@ -125,6 +131,15 @@ class Session {
     this.socket.onclose = null;
     this.socket.close();
   }
+}
+
+/** A smaller copy of a canvas. */
+function reduced(canvas, scale) {
+  const copy = document.createElement("canvas");
+  copy.width = Math.round(canvas.width * scale);
+  copy.height = Math.round(canvas.height * scale);
+  copy.getContext("2d").drawImage(canvas, 0, 0, copy.width, copy.height);
+  return copy;
 }
 
 /** The camera's next picture, so that none is painted twice; where the browser does not tell of it, a moment. */

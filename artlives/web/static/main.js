@@ -161,7 +161,8 @@ async function openCamera(mix) {
 }
 
 function enlarge() {
-  viewer.open(element("after"), picture.fullSize, () => save.full(picture.format));
+  const { strength } = picture.settings;
+  viewer.open(element("under"), element("after"), strength, picture.fullSize, () => save.full(picture.format));
 }
 
 async function begin() {

@@ -8,7 +8,6 @@ import { followStudy, forgetStudy, keepStudy, startStudy } from "./api.js";
 import { announce, Problem } from "./dom.js";
 import * as styles from "./styles.js";
 
-const LATE = 45_000; // milliseconds without news after which the service is asked for no more
 const going = new Map(); // by style: what ends its events
 let onNews = () => {};
 
@@ -32,45 +31,28 @@ export async function begin(file) {
 }
 
 function follow(style) {
-  let timer = 0;
-  const heard = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => fail(style, "The painter does not answer."), LATE);
-  };
   const close = followStudy(style.name, {
-    waiting({ place }) {
-      heard();
-      tell(style, { state: "waiting", place });
-    },
-    learning({ step, steps, seconds_left: secondsLeft, version }) {
-      heard();
-      tell(style, { state: "learning", progress: step / steps, secondsLeft, version });
-    },
+    waiting: ({ place }) => tell(style, { state: "waiting", place }),
+    learning: ({ step, steps, seconds_left: secondsLeft, version }) =>
+      tell(style, { state: "learning", progress: step / steps, secondsLeft, version }),
     learnt({ version }) {
       settle(style);
       tell(style, { state: "learnt", version });
       announce(`${style.painting} is learnt.`);
     },
     failed({ detail }) {
-      fail(style, detail);
+      settle(style);
+      tell(style, { state: "failed", detail });
+      announce(`${style.painting} was not learnt: ${detail}`);
     },
   });
-  going.set(style, () => {
-    clearTimeout(timer);
-    close();
-  });
-  heard();
+  going.set(style, close);
 }
 
 function tell(style, news) {
   const { version } = style.study;
   Object.assign(style.study, news);
   onNews(style, style.study.version > version || news.state === "learnt");
-}
-
-function fail(style, detail) {
-  settle(style);
-  tell(style, { state: "failed", detail });
 }
 
 function settle(style) {
@@ -102,8 +84,7 @@ export function progressOf({ study }) {
   if (study.place > 0 && study.state === "waiting") {
     return study.place === 1 ? "Waiting: one painting is before it" : `Waiting: ${study.place} paintings are before it`;
   }
-  const seconds = Math.ceil(study.secondsLeft);
-  return seconds > 0 ? `Learning, ${seconds} s left` : "Learning";
+  return study.secondsLeft ? `Learning, ${Math.ceil(study.secondsLeft)} s left` : "Learning";
 }
 
 // The service is told when the page goes away; styles learnt here are gone when the browser shows it again.

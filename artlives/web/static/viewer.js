@@ -15,13 +15,18 @@ let own = ""; // the address of the full painting
 let opened = 0; // how often it was, so that a painting that comes late is not shown over another
 let isFullScreen = false; // by this viewer, not since before
 
-/** Show an image; `full` is a promise of the Blob with the same picture in full size, [width, height] pixels. */
-export async function open(image, [width, height], full) {
+/**
+ * Show a painting over its photo, blended by `strength`; `full()` is a promise of the Blob with the blend in full size,
+ * [width, height] pixels.
+ */
+export async function open(photo, painting, strength, [width, height], full) {
   const turn = ++opened;
-  picture.src = image.src;
-  picture.alt = image.alt;
+  element("viewer-photo").src = photo.src;
+  picture.src = painting.src;
+  picture.alt = painting.alt;
+  blend(strength);
   set({ scale: 1, x: 0, y: 0 });
-  const isWhole = image.naturalWidth >= width && image.naturalHeight >= height;
+  const isWhole = painting.naturalWidth >= width && painting.naturalHeight >= height;
   say(isWhole ? "" : `Painting all ${width} × ${height} pixels …`);
   viewer.showModal();
   isFullScreen = !document.fullscreenElement;
@@ -32,10 +37,11 @@ export async function open(image, [width, height], full) {
     if (turn !== opened || !viewer.open) return URL.revokeObjectURL(url);
     own = url;
     picture.src = url;
+    blend(1);
     await picture.decode();
     say(`${width} × ${height} pixels`);
   } catch {
-    if (turn === opened) say(`This is ${image.naturalWidth} of ${width} pixels wide: the rest was not painted.`);
+    if (turn === opened) say(`This is ${painting.naturalWidth} of ${width} pixels wide: the rest was not painted.`);
   }
 }
 
@@ -46,11 +52,13 @@ export function close() {
 function closed() {
   opened++;
   pointers.clear();
-  picture.removeAttribute("src");
+  for (const image of sheet.querySelectorAll("img")) image.removeAttribute("src");
   URL.revokeObjectURL(own);
   own = "";
   if (isFullScreen && document.fullscreenElement) document.exitFullscreen();
 }
+
+const blend = (strength) => sheet.style.setProperty("--strength", strength);
 
 function say(text) {
   element("viewer-note").textContent = text;
@@ -60,7 +68,7 @@ function say(text) {
 function set({ scale, x, y }) {
   const limit = (at, length) => Math.min(Math.max(at, (-length / 2) * (scale - 1)), (length / 2) * (scale - 1));
   view = { scale, x: limit(x, sheet.clientWidth), y: limit(y, sheet.clientHeight) };
-  picture.style.transform = `translate(${view.x}px, ${view.y}px) scale(${scale})`;
+  element("viewer-moved").style.transform = `translate(${view.x}px, ${view.y}px) scale(${scale})`;
   element("zoom-out").disabled = scale <= 1;
   element("zoom-in").disabled = scale >= MOST;
 }
