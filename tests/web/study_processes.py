@@ -30,6 +30,20 @@ def one_stage(connection, painting, device):
     time.sleep(200)
 
 
+def slow_stages(connection, painting, device):
+    """Three stages, each to be seen: mixes of two shipped styles, and then the second of them."""
+    from artlives import styles
+
+    first, last = (styles.load_weights(styles.find(name)) for name in ("scream", "rain-princess"))
+    for i, step in enumerate(STEPS):
+        connection.send(("step", (step, 2.0 * (len(STEPS) - i))))
+        share = i / (len(STEPS) - 1)
+        weights = {key: ((1 - share) * first[key] + share * last[key]).astype(np.float16) for key in first}
+        connection.send(("stage", (step, weights, {"grain": 5.0, "start": "mean"})))
+        if step < STEPS[-1]:
+            time.sleep(2)
+
+
 def failing(connection, painting, device):
     connection.send(("failed", "It cannot be learnt."))
 
