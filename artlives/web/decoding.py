@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import psutil
-from PIL import Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image
 
 from artlives import images
 from artlives.errors import ArtlivesError
@@ -86,8 +86,7 @@ def serve() -> None:
     # What a library prints goes to stderr instead of into an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    # Imports Pillow's plugins, which would otherwise be imported at the cost of the first picture that needs them.
-    Image.init()
+    _prepare()
     at_start = psutil.Process().memory_info().vms
     while True:
         try:
@@ -106,6 +105,15 @@ def serve() -> None:
         send(answer, answers)
 
 
+def _prepare() -> None:
+    """Import what reading pictures imports, which would count as the first picture's."""
+    picture = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(picture, "BMP")
+    images.load(picture)
+    # The address space counts the stack of each thread.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+
 def decode(job: Job, at_start: int) -> Photo | Refusal:
     """The picture of a job, its longer side reduced.
 
@@ -121,13 +129,17 @@ def decode(job: Job, at_start: int) -> Photo | Refusal:
     too_many = Refusal(
         413, f"the picture has more than {job.max_pixels // 10**6} million pixels: make it smaller first"
     )
+    memory = limits.memory
+    if job.data[8:12] == b"WEBP":
+        # Its two canvases, of 4 bytes a pixel, are allocated when it is opened.
+        memory += 8 * job.max_pixels
     try:
-        with _within(limits.header_seconds, at_start + limits.memory), _opened(job.data) as image:
+        with _within(limits.header_seconds, at_start + memory), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = images.opened(io.BytesIO(job.data))
             pixels = image.width * image.height
     except MemoryError:
         raise
-    except Image.DecompressionBombError:
-        return too_many
     except Exception:
         # A damaged file may raise any exception; `load` below raises one with a message.
         pixels = 0
@@ -140,17 +152,8 @@ def decode(job: Job, at_start: int) -> Photo | Refusal:
     except ArtlivesError as error:
         if isinstance(error.__cause__, MemoryError):
             raise error.__cause__ from None
-        foreign = error.__cause__ is None or isinstance(error.__cause__, UnidentifiedImageError)
-        return Refusal(415 if foreign else 422, str(error))
+        return Refusal(415 if error.__cause__ is None else 422, str(error))
     return images.fit(photo, job.size)
-
-
-@contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with images.opened(io.BytesIO(data)) as image:
-            yield image
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from artlives.web.problems import Problem
 
 # Pixels of the longer side that is painted; a larger picture is reduced.
 MAX_SIDE = 4096
+# Characters of a style's name, or of a mix.
+MOST_OF_STYLE = 1000
 
 Strength = Annotated[
     float, Field(ge=0, le=1, allow_inf_nan=False, description="Blend: 0 is the photo, 1 the painting.")
@@ -36,7 +38,11 @@ class LiveSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     style: Annotated[
-        str, Field(description="A style's name, as /api/styles lists them, or a mix: wave:0.6,udnie:0.4.")
+        str,
+        Field(
+            max_length=MOST_OF_STYLE,
+            description="A style's name, as /api/styles lists them, or a mix: wave:0.6,udnie:0.4.",
+        ),
     ]
     strength: Strength = 1.0
     keep_colors: KeepColors = False

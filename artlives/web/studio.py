@@ -207,14 +207,14 @@ class Studio:
     def find(self, name: str) -> styles.Style:
         """The style of that name, of a study, or a mix such as "wave:0.6,udnie:0.4" whose shares are rounded.
 
-        Never that of a file: a request could name any.
+        Never that of a file: a request could name any, and shall not learn whether it is there.
 
         Raises:
             Problem: there is none, or nothing of it is learnt yet.
         """
         found = catalogue()
         try:
-            shares = mixing.shares_in(name)
+            shares = None if name in found else mixing.shares_of(name)
             if not shares:
                 return self._one(name, found)
             rounded = {part: round(share * SHARES) for part, share in mixing.normalized(shares).items()}

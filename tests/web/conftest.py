@@ -6,7 +6,7 @@ from PIL import Image
 from artlives.web import studio
 from artlives.web.app import create_app
 from artlives.web.decoder import Decoder
-from artlives.web.decoding import Limits
+from tests.web.bombs import SHORT
 from tests.web.connection import connect, picture_bytes
 
 
@@ -20,8 +20,7 @@ def client(shipped):
 @pytest.fixture
 def short_limits(monkeypatch):
     """Pictures may take little processor time: ask for it before `client`."""
-    limits = Limits(header_seconds=0.1, seconds=0.15, seconds_per_megapixel=0.0)
-    monkeypatch.setattr(studio, "Decoder", lambda: Decoder(limits))
+    monkeypatch.setattr(studio, "Decoder", lambda: Decoder(SHORT))
 
 
 @pytest.fixture(scope="session")

@@ -298,6 +298,13 @@ def test_mixes_that_are_none(client, png, style, detail):
     assert detail in answer.json()["detail"]
 
 
+def test_whether_there_is_a_file_of_that_name_makes_no_difference(client, png, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mix = "dots:0.5,stripes:0.5"
+    (tmp_path / mix).touch()
+    painted(client, png, mix)
+
+
 def test_stylizers_of_mixes_are_bounded(client, png, monkeypatch):
     made = []
 

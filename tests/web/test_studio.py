@@ -107,7 +107,7 @@ def test_the_oldest_is_painted_first_and_answered_at_once(busy, studio, fake_sty
 
 
 def test_one_that_fails_leaves_the_rest(busy, studio, fake_stylizer, monkeypatch):
-    for width in (10, 60, 60):
+    for width in (20, 60, 60):
         busy.post(sized(width))
     until(lambda: waiting(studio) == 3)
     outcomes = iter([ValueError("no"), *[None] * 9])
