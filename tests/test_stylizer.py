@@ -201,7 +201,10 @@ def test_16_bits_are_painted_as_8_are_but_not_rounded_to_them(stylizer, pixels, 
     deep, once = pixels.astype(np.uint16) * 257, stylizer.variant(one_pass=True, **options)
     found = once(Photo(deep)).pixels
     assert found.dtype == np.uint16
-    assert np.abs(found / 257 - once(Photo(pixels)).pixels).max() < (6 if "size" in options else 0.6)
+    difference = np.abs(found / 257 - once(Photo(pixels)).pixels)
+    # 8 bits are rounded by the network and by what blends; and in between, when a picture is reduced.
+    assert difference.max() < (12 if "size" in options else 1.1)
+    assert difference.mean() < (3 if "size" in options else 0.6)
     assert (len(np.unique(found)) > 256) == (options.get("strength") != 0)
 
 
