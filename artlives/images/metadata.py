@@ -72,6 +72,8 @@ FILLED_TAGS = {
 }
 # Bytes of EXIF, of XMP and of IPTC: a segment of a JPEG file holds 65,533, with their headers.
 MAX_BYTES = 65_000
+# Bytes of an XMP packet that is read: editing histories take megabytes.
+MAX_PACKET = 4 << 20
 # Pixels per inch that are told by mistake or by default are below or above.
 RESOLUTIONS = 2, 100_000
 # What the EXIF tag Software of a painting begins with; the style's name follows.
@@ -209,6 +211,8 @@ def _xmp_of(image: Image.Image) -> bytes | None:
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if not packet:
         return None
+    if len(packet) > MAX_PACKET:
+        raise ValueError("an XMP packet that is too long to be looked through")
     from artlives.images.xmp import rights_of
 
     rights = rights_of(packet.encode() if isinstance(packet, str) else packet)
@@ -220,6 +224,8 @@ def _iptc_of(image: Image.Image) -> Iptc:
 
     if not isinstance(image, ImageFile.ImageFile):
         return {}
+    if image.format == "TIFF" and len(image.getexif().get(IPTC_TAG, b"")) > MAX_BYTES:
+        raise ValueError("longer than a JPEG segment")
     found = IptcImagePlugin.getiptcinfo(image) or {}
     return {data_set: found[data_set] for data_set in KEPT_IPTC if found.get(data_set)}
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from PIL import ExifTags, Image, IptcImagePlugin
+from PIL import ExifTags, Image, IptcImagePlugin, TiffImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
 from artlives import images
@@ -179,6 +179,18 @@ def test_xmp_that_is_not_sound_is_left_out_with_a_note(packet, pixels):
     photo = images.load(written(Image.fromarray(pixels), "JPEG", xmp=packet), "photo.jpg")
     assert photo.metadata.xmp is None
     assert photo.notes == ("photo.jpg: its metadata is damaged and was left out",)
+
+
+def test_metadata_that_would_take_long_to_read_is_left_out_with_a_note(pixels):
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", XMP.decode() + " " * (4 << 20))
+    image = Image.fromarray(pixels)
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[33723] = iptc_of(*[((2, 116), b"")] * 20_000)
+    for file in (written(image, "PNG", pnginfo=info), written(image, "TIFF", tiffinfo=tags)):
+        photo = images.load(file, "photo")
+        assert photo.notes == ("photo: its metadata is damaged and was left out",)
+        assert (photo.metadata.xmp, photo.metadata.iptc) == (None, None)
 
 
 def test_xmp_without_rights_is_left_out(pixels):

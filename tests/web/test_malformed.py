@@ -2,6 +2,7 @@
 
 import gc
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,14 @@ from PIL import Image
 
 from artlives import images
 from artlives.web.app import create_app
+from artlives.web.problems import Problem
+from artlives.web.uploads import decode
 from tests.web.connection import connect, picture_bytes
 
 # Starlette leaves the file of a form that is cut short to the garbage collector; it lies in memory.
 pytestmark = pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning")
 
+PHONE = Path(__file__).parents[1] / "images" / "phone.heic"
 TYPES = (
     "image/jpeg",
     "text/html",
@@ -123,3 +127,13 @@ def test_each_original_is_painted_and_none_cut_short_is_a_failure(service, data)
 
 def test_the_service_still_answers(service):
     assert service.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("format", [*images.READ, "HEIF"])
+def test_pictures_with_too_many_pixels_are_refused_by_their_headers(format):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8))
+    data = PHONE.read_bytes() if format == "HEIF" else picture_bytes(noise, format)
+    assert decode(data, 16).pixels.shape[2] == 3
+    with pytest.raises(Problem) as info:
+        decode(data, 16, max_pixels=100)
+    assert info.value.status_code == 413
