@@ -21,11 +21,11 @@ from artlives.video.painting import STEADY
 from artlives.video.pipeline import Pipeline
 
 TARGET = Path(__file__).parents[1] / "images" / "readme" / "moving.webp"
-# Height and width in pixels, frames, and seconds that each is shown: three seconds, in well under a megabyte.
-SIZE, COUNT, STEP = (270, 480), 36, Fraction(1, 12)
+# Height and width in pixels, frames, and seconds that each is shown: three seconds in half a megabyte.
+SIZE, COUNT, STEP = (234, 416), 30, Fraction(1, 10)
 PHOTO, STYLE = "otters", "wave"
 # Of WebP, 1 to 100.
-QUALITY = 60
+QUALITY = 30
 
 
 def camera() -> list[Photo]:

@@ -13,6 +13,7 @@ import click
 from tqdm import tqdm
 
 from artlives import studies
+from artlives.batch import local
 from artlives.cli.engine import tell_engine
 from artlives.cli.options import (
     Share,
@@ -179,11 +180,14 @@ def video(
         raise click.BadParameter("must come after --start", param_hint="--end")
     found = studies.find(style)
     needs("artlives video", "video", "av", "cv2")
+    several = len(videos) > 1 or any(is_folder(one) for one in videos)
+    jobs = _jobs(videos, output, found.name, several)
+    if not several:
+        # At once, before anything heavy is imported.
+        local.Folder().check_readable(videos[0])
     from artlives.video.painting import STEADY, check_target
     from artlives.video.source import Selection
 
-    several = len(videos) > 1 or any(is_folder(one) for one in videos)
-    jobs = _jobs(videos, output, found.name, several)
     planned = [job for job in jobs if not (several and not (overwrite or resume) and job[1].exists())]
     for source, target in [] if several else planned:
         check_target(source, target, overwrite or resume)
