@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -150,7 +149,7 @@ class Folder:
         """
         path = self._path(file)
         buffer = io.BytesIO()
-        images.save(replace(picture, format=images.format_of(path)), buffer, quality=quality)
+        images.save(picture, buffer, format=images.format_of(path), quality=quality)
 
         def write() -> None:
             if self.system.type_name in APPEARING_WHOLE:

@@ -43,7 +43,7 @@ def opened(file: IO[bytes], name: str = "the picture") -> ImageFile.ImageFile:
         except SyntaxError as error:
             raise ArtlivesError(f"{name} is damaged or cut short: {error}") from error
     if _is_video(head):
-        raise ArtlivesError(f"{name} is a video: give a picture, or take its pictures out with ffmpeg first")
+        raise ArtlivesError(f"{name} is a video: give a picture, or paint it with artlives video")
     # They are in Pillow's list when their modules are imported.
     from PIL import (  # noqa: F401
         AvifImagePlugin,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +79,7 @@ def load(
         target: the format, as Pillow names it, that the picture or its painting will be written in, or `OWN`: what it
             can hold is read, 16 bits and all pictures of an animation or a document; what it cannot hold is told in
             `Photo.notes`. By default, the first picture with 8 bits.
+        reading: what is done with files that are not quite as most are.
 
     Raises:
         ArtlivesError: if it cannot be read, is empty, damaged or cut short, is no picture of these formats, or does not
@@ -94,35 +95,40 @@ def load(
         raise ArtlivesError(f"{source} cannot be read: {error.strerror or error}") from error
 
 
-def is_painting(path: str | Path) -> bool:
+def is_painting(source: str | Path | BinaryIO) -> bool:
     """Whether a file is a painting or a sheet that was written by `save`; no pixels are decoded.
 
     False for what cannot be read, and for BMP files, which hold no metadata.
     """
-    try:
-        with warnings.catch_warnings(), Path(path).open("rb") as file:
-            warnings.simplefilter("ignore")
-            image = opened(file)
-            if image.format == "GIF":
-                return bytes(image.info.get("comment", b"")).startswith(metadata.MARK.encode())
-            # Pillow would decode a PNG file to look for EXIF behind its pixels.
-            if image.format == "PNG" and "exif" not in image.info:
-                return False
-            return metadata.painted_by_of(image.getexif()) is not None
-    except Exception:
-        # A damaged file may raise any exception.
-        return False
+    return _peeked(source, _has_mark)
 
 
-def is_animated(path: str | Path) -> bool:
+def is_animated(source: str | Path | BinaryIO) -> bool:
     """Whether a file holds several pictures; False for what cannot be read."""
+    return _peeked(source, lambda image: bool(getattr(image, "is_animated", False)))
+
+
+def _peeked(source: str | Path | BinaryIO, question: Callable[[ImageFile.ImageFile], bool]) -> bool:
+    """The answer to a question about the header of a file; False for what cannot be read."""
     try:
-        with warnings.catch_warnings(), Path(path).open("rb") as file:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return bool(getattr(opened(file), "is_animated", False))
+            if not isinstance(source, str | Path):
+                return question(opened(source))
+            with Path(source).open("rb") as file:
+                return question(opened(file))
     except Exception:
         # A damaged file may raise any exception.
         return False
+
+
+def _has_mark(image: ImageFile.ImageFile) -> bool:
+    if image.format == "GIF":
+        return bytes(image.info.get("comment", b"")).startswith(metadata.MARK.encode())
+    # Pillow would decode a PNG file to look for EXIF behind its pixels.
+    if image.format == "PNG" and "exif" not in image.info:
+        return False
+    return metadata.painted_by_of(image.getexif()) is not None
 
 
 def from_pil(image: Image.Image, name: str = "the picture") -> Photo:

@@ -35,27 +35,33 @@ OPAQUE_FROM, GIF_COLORS = 128, 255
 XMP_TAG, PROFILE_TAG = 700, 34675
 
 
-def save(photo: Photo, target: str | Path | BinaryIO, *, quality: int = 92) -> None:
-    """Write a picture to a file, in the format of its ending, or to a binary stream, in the photo's own.
+def save(
+    photo: Photo, target: str | Path | BinaryIO, *, format: str | None = None, quality: int = 92
+) -> None:
+    """Write a picture to a file, which appears whole or not at all, or to a binary stream.
 
-    A photo that was read from a format that is not written goes to a stream as PNG, one of HEIC as JPEG. JPEG and BMP
-    hold no transparency: there the picture is laid on white. `quality`, 1 to 100, is that of JPEG, WebP and AVIF; from
-    90 on JPEG and AVIF keep the colours at full resolution. PNG and TIFF files have the picture's own 8 or 16 bits.
-    Several pictures are written where the format holds such. The file appears whole or not at all.
+    JPEG and BMP hold no transparency: there the picture is laid on white. PNG and TIFF files have the picture's own 8
+    or 16 bits. Several pictures are written where the format holds such.
+
+    Args:
+        format: as Pillow names it. By default, that of the file's ending; for a stream, the one that the photo was read
+            from, but JPEG for HEIC, and PNG for others that are not written and for a single picture of GIF.
+        quality: of JPEG, WebP and AVIF, 1 to 100; from 90 on JPEG and AVIF keep the colours at full resolution.
 
     Raises:
         ArtlivesError: if the file cannot be written, or the format cannot hold the picture.
         OSError: if the stream cannot be written.
     """
     if isinstance(target, str | Path):
-        format = format_of(target)
+        format = format or format_of(target)
         check(photo, target)
         # Pages are read again while others are added.
         with replacing(target) as temporary, temporary.open("w+b") as file:
             _encode(photo, file, format, quality)
     else:
         buffer = io.BytesIO()
-        _encode(photo, buffer, format_for_stream(photo.format, photo.animation is not None), quality)
+        format = format or format_for_stream(photo.format, photo.animation is not None)
+        _encode(photo, buffer, format, quality)
         target.write(buffer.getvalue())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import replace
 
 import anyio
 from starlette.datastructures import UploadFile
@@ -123,5 +122,5 @@ def encode(photo: Photo, format: str, quality: int = 92) -> tuple[bytes, str]:
     """A picture's bytes in that format, and their media type."""
     kind = "JPEG" if format == "jpg" else format.upper()
     buffer = io.BytesIO()
-    images.save(replace(photo, format=kind), buffer, quality=quality)
+    images.save(photo, buffer, format=kind, quality=quality)
     return buffer.getvalue(), f"image/{kind.lower()}"

@@ -1,3 +1,4 @@
+import io
 import struct
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -93,6 +94,7 @@ def test_a_painting_is_known_whatever_it_is_called(suffix, exif, tmp_path, pixel
     assert not images.is_painting(path)
     images.save(replace(photo, painted_by="rain-princess"), path)
     assert images.is_painting(path)
+    assert images.is_painting(io.BytesIO(path.read_bytes()))
     assert images.load(path).painted_by == "rain-princess"
     with Image.open(path) as image:
         assert image.getexif().get(ExifTags.Base.Make) == (exif and "Camera & Co")

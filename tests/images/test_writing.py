@@ -54,6 +54,13 @@ def test_a_stream_gets_the_photos_own_format(format, written, pixels):
     assert Image.open(stream).format == written
 
 
+def test_a_stream_gets_the_format_that_is_asked_for(pixels):
+    for format in ("GIF", "TIFF"):
+        stream = io.BytesIO()
+        images.save(Photo(pixels, format="WEBP"), stream, format=format)
+        assert Image.open(stream).format == format
+
+
 @pytest.mark.parametrize("name", ["out.svg", "out", "out.heic", ".jpg"])
 def test_endings_that_are_not_written(name, tmp_path, pixels):
     with pytest.raises(ArtlivesError, match=r"\.jpg \.jpeg"):
