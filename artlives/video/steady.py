@@ -29,7 +29,7 @@ MOVING = 0.88
 # at 320, or by the preset FAST, the warping error of a pan is a tenth larger, and that of a zoom a quarter.
 FLOW_SIDE = 480
 # Pixels between the patches that are found again, and steps to find one: the preset MEDIUM has 3 and 25, which takes
-# longer and gives the same figures.
+# longer.
 STRIDE, ITERATIONS = 4, 12
 # Grey levels by which a pixel and the one that it is said to come from may differ, beyond the noise, before the flow is
 # trusted less: at so many, exp(-1) is left.
