@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
@@ -17,10 +18,18 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
+from artlives.memory import expect
 
 if TYPE_CHECKING:
     import numpy as np
 
+# Called before a picture is decoded, with the bytes that reading it, and writing it later, takes at most. It may wait,
+# and raises MemoryError where there are not so many.
+Admit = Callable[[int], object]
+
+# Bytes for each pixel that reading or writing a picture takes at most: Pillow holds four, and turning it upright or
+# converting its colours takes four more each; the arrays that are made of it, or that it is made of, three to four.
+BYTES_EACH = 16
 # The weights of red, green and blue in luminance, ITU-R BT.601.
 LUMA = (0.299, 0.587, 0.114)
 # Formats that are read, as Pillow names them.
@@ -88,7 +97,7 @@ class Photo:
     notes: tuple[str, ...] = ()
 
 
-def load(source: str | Path | BinaryIO, name: str = "the picture") -> Photo:
+def load(source: str | Path | BinaryIO, name: str = "the picture", *, admit: Admit = expect) -> Photo:
     """Read a picture from a file or a binary stream (called `name` in messages).
 
     JPEG, PNG, WebP, TIFF, BMP and GIF, the first picture where there are several. Orientation and
@@ -96,13 +105,14 @@ def load(source: str | Path | BinaryIO, name: str = "the picture") -> Photo:
 
     Raises:
         ArtlivesError: if it cannot be read, is empty, damaged or cut short, is no picture of these
-            formats, or is larger than Pillow's limit, which is checked before decoding.
+            formats, or is larger than Pillow's limit or than the memory that is free, which is
+            checked before decoding.
     """
     if not isinstance(source, str | Path):
-        return _read(io.BytesIO(source.read()), name)
+        return _read(io.BytesIO(source.read()), name, admit)
     try:
         with Path(source).open("rb") as file:
-            return _read(file if file.seekable() else io.BytesIO(file.read()), str(source))
+            return _read(file if file.seekable() else io.BytesIO(file.read()), str(source), admit)
     except OSError as error:
         raise ArtlivesError(f"{source} cannot be read: {error.strerror or error}") from error
 
@@ -264,7 +274,7 @@ def save(photo: Photo, target: str | Path | BinaryIO, *, quality: int = 92) -> N
         target.write(buffer.getvalue())
 
 
-def _read(file: IO[bytes], name: str) -> Photo:
+def _read(file: IO[bytes], name: str, admit: Admit) -> Photo:
     head = file.read(12)
     file.seek(0)
     if not head:
@@ -275,6 +285,7 @@ def _read(file: IO[bytes], name: str) -> Photo:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(file, formats=READ) as image:
+                admit(BYTES_EACH * image.width * image.height)
                 return from_pil(image, name)
     except ArtlivesError:
         raise
@@ -285,7 +296,8 @@ def _read(file: IO[bytes], name: str) -> Photo:
         numbers = str(error).split(",")[0]
         raise ArtlivesError(f"{name} is too large: make it smaller first. {numbers}") from error
     except MemoryError as error:
-        raise ArtlivesError(f"{name} does not fit in memory: make it smaller first") from error
+        detail = f" ({error})" if error.args else ""
+        raise ArtlivesError(f"{name} does not fit in memory{detail}: make it smaller first") from error
     except Exception as error:
         # A damaged file may raise any exception.
         raise ArtlivesError(f"{name} is damaged or cut short: {error}") from error

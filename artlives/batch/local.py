@@ -11,7 +11,8 @@ from artlives import images
 from artlives.batch.plan import STREAM, Job, jobs_in
 from artlives.errors import ArtlivesError
 from artlives.files import check_file, files_in, identity, is_folder, remove_abandoned
-from artlives.images import Photo
+from artlives.images import Admit, Photo
+from artlives.memory import expect
 from artlives.names import painting_name
 from artlives.styles import Style
 
@@ -56,14 +57,14 @@ class Folder:
         """See `plan.Folder`."""
         check_file(file, overwrite)
 
-    def load(self, file: str) -> Photo:
+    def load(self, file: str, *, admit: Admit = expect) -> Photo:
         """See `plan.Folder`; `STREAM` is standard input."""
         if file != STREAM:
-            return images.load(file)
+            return images.load(file, admit=admit)
         # A process that is started without one, as by some services.
         if sys.stdin is None:
             raise ArtlivesError("standard input is closed: give a file")
-        return images.load(sys.stdin.buffer, "standard input")
+        return images.load(sys.stdin.buffer, "standard input", admit=admit)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
         """See `plan.Folder`; `STREAM` is standard output."""

@@ -15,7 +15,7 @@ from artlives.errors import ArtlivesError
 from artlives.names import painting_name, photos_among
 
 if TYPE_CHECKING:
-    from artlives.images import Photo
+    from artlives.images import Admit, Photo
     from artlives.styles import Style
 
 # As a source standard input, as a target standard output.
@@ -93,8 +93,11 @@ class Folder(Protocol):
     def check_writable(self, file: str, overwrite: bool) -> None:
         """Raise ArtlivesError if it can be known at once that a file cannot be written, or is not to be replaced."""
 
-    def load(self, file: str) -> Photo:
+    def load(self, file: str, *, admit: Admit) -> Photo:
         """The picture in a file.
+
+        Args:
+            admit: as `images.load` takes it.
 
         Raises:
             ArtlivesError: if it cannot be read, or as `images.load` does.

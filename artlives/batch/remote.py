@@ -22,7 +22,8 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, FSSpecHandler, LocalF
 from artlives import images
 from artlives.errors import ArtlivesError
 from artlives.files import TEMPORARY, identity
-from artlives.images import Photo
+from artlives.images import Admit, Photo
+from artlives.memory import expect
 
 T = TypeVar("T")
 
@@ -103,7 +104,7 @@ class Folder:
     def check_writable(self, file: str, overwrite: bool) -> None:
         """Nothing is known before it is written: folders are made then."""
 
-    def load(self, file: str) -> Photo:
+    def load(self, file: str, *, admit: Admit = expect) -> Photo:
         """The picture in a file; reading is tried again where a network fails.
 
         Raises:
@@ -119,7 +120,7 @@ class Folder:
             data = _tried_again(read)
         except OSError as error:
             raise ArtlivesError(f"{file} cannot be read: {error}") from error
-        return images.load(io.BytesIO(data), file)
+        return images.load(io.BytesIO(data), file, admit=admit)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
         """Write a picture to a file, which appears whole or not at all; its folder is made.

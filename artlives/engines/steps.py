@@ -12,6 +12,7 @@ import numpy as np
 from artlives import core, openmp, plan
 from artlives.architecture import GAIN, GREY, RANGE
 from artlives.core import Array, Kernel, Reading
+from artlives.engines.buffers import Loan
 from artlives.engines.painter import Report
 
 # Where torch is loaded, its threads do the core's work.
@@ -112,6 +113,7 @@ class Painting:
         target: the same, or another of its shape and dtype; where it is painted.
         threads: how many to use.
         report: called with the part that is done of `work`.
+        loan: what its buffers are taken from.
 
     Attributes:
         work: multiply-adds for each pixel of the picture, all steps together, as `paint` takes them.
@@ -125,8 +127,9 @@ class Painting:
         target: Array,
         threads: int,
         report: Report,
+        loan: Loan,
     ) -> None:
-        self.steps, self.picture, self.target = steps, picture, target
+        self.steps, self.picture, self.target, self.loan = steps, picture, target, loan
         self.threads, self.report, self.work, self.done = threads, report, 1.0, 0.0
         self.height, self.width = (ceil(side / reduction) * reduction for side in picture.shape[:2])
         ones = np.ones(3, np.float32)

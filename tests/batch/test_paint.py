@@ -1,3 +1,4 @@
+import _thread
 import threading
 import time
 from functools import partial
@@ -69,36 +70,38 @@ class Slow:
     def __init__(self, wait, engine="torch", **settings):
         self.wait, self.engine, self.settings = wait, engine, Settings(**settings)
 
-    def __call__(self, photo, threads):
+    def __call__(self, photo, report, threads):
         self.wait(threads)
         return photo
 
 
 def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jobs, monkeypatch):
     monkeypatch.setattr(batch, "WORKERS", 2)
-    jobs = jobs[1:5]
-    decoded = [threading.Event() for _ in jobs]
-    written = [threading.Event() for _ in jobs]
+    changed, decoded, written = threading.Condition(), 0, 0
 
-    def load(source):
-        photo = images.load(source)
-        decoded[[job.source for job in jobs].index(source)].set()
+    def load(source, admit):
+        nonlocal decoded
+        photo = images.load(source, admit=admit)
+        with changed:
+            decoded += 1
+            changed.notify()
         return photo
 
     def save(photo, target):
+        nonlocal written
         images.save(photo, target)
-        written[[job.target for job in jobs].index(target)].set()
+        with changed:
+            written += 1
+            changed.notify()
 
     turn = iter(range(4))
 
     def wait(threads):
         i = next(turn)
-        if i < 3:
-            assert decoded[i + 1].wait(30)
-        if i > 0:
-            assert written[i - 1].wait(30)
+        with changed:
+            assert changed.wait_for(lambda: decoded >= min(i + 2, 4) and written >= i, 30)
 
-    assert not any(outcome.error for outcome in batch.paint(Slow(wait), jobs, load, save))
+    assert not any(outcome.error for outcome in batch.paint(Slow(wait), jobs[1:5], load, save))
 
 
 def test_small_pictures_are_painted_side_by_side_and_large_ones_one_by_one(jobs, monkeypatch):
@@ -151,9 +154,9 @@ def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypa
             here += change
             most = max(most, here)
 
-    def load(source):
+    def load(source, admit):
         count(1)
-        return images.load(source)
+        return images.load(source, admit=admit)
 
     def save(photo, target):
         # The disk is slower than the network.
@@ -164,7 +167,57 @@ def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypa
     jobs = [Job(str(photo_file), str(tmp_path / "out.jpg")) for _ in range(60)]
     assert len(list(batch.paint(Slow(lambda threads: None), jobs, load, save))) == 60
     assert here == 0
-    assert most <= 2 * (batch.WORKERS + 1) + 3
+    assert most <= batch.WORKERS + 1
+
+
+def test_photos_wait_for_memory_and_one_is_painted_however_large(photo_file, tmp_path, monkeypatch):
+    monkeypatch.setattr("artlives.memory.free", lambda: 3 * needed + 5)
+    needed, lock, here, most = images.BYTES_EACH * 40 * 56, threading.Lock(), 0, 0
+
+    def load(source, admit):
+        nonlocal here, most
+        photo = images.load(source, admit=admit)
+        with lock:
+            here += 1
+            most = max(most, here)
+        return photo
+
+    def save(photo, target):
+        nonlocal here
+        time.sleep(0.002)
+        with lock:
+            here -= 1
+
+    jobs = [Job(str(photo_file), str(tmp_path / "out.jpg")) for _ in range(20)]
+    assert not any(outcome.error for outcome in batch.paint(Slow(lambda threads: None), jobs, load, save))
+    assert most == 1
+    monkeypatch.setattr("artlives.memory.free", lambda: needed - 1)
+    outcomes = list(batch.paint(Slow(lambda threads: None), jobs, load, save))
+    assert all("does not fit in memory" in outcome.error for outcome in outcomes)
+
+
+def test_an_interrupt_ends_what_is_painted_and_nothing_else_is_begun(jobs, monkeypatch):
+    monkeypatch.setattr(batch, "WORKERS", 4)
+    before, begun = set(threading.enumerate()), []
+
+    class Endless:
+        engine, settings = "torch", Settings()
+
+        def __call__(self, photo, report, threads):
+            begun.append(photo)
+            _thread.interrupt_main()
+            for _ in range(10_000):
+                report(0.5)
+                time.sleep(0.001)
+            return photo
+
+    with pytest.raises(KeyboardInterrupt):
+        list(batch.paint(Endless(), jobs[1:5] * 10))
+    assert len(begun) == 1
+    assert not any(Path(job.target).exists() for job in jobs)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+    assert not set(threading.enumerate()) - before
 
 
 def test_when_the_reader_stops_so_does_the_work(jobs, style_file, tmp_path):
