@@ -92,7 +92,7 @@ def paint(
         (painting,) = painter.paint(
             [target],
             threads=threads,
-            way=choose_way(painter.ways(*size), memory),
+            way=choose_way(painter.ways(*size), memory, painter.spare),
             report=part_of(report, before, part),
         )
         if painting.dtype != np.uint8:

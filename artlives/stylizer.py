@@ -286,5 +286,6 @@ def _naming_memory(width: int, height: int) -> Iterator[None]:
             raise
         detail = f" ({error})" if isinstance(error, MemoryError) and error.args else ""
         raise ArtlivesError(
-            f"{width}x{height} pixels need more memory than there is{detail}: paint it smaller with --size (size=)"
+            f"{width}x{height} pixels need more memory than there is{detail}: paint it smaller with --size (size=), or "
+            "let it take more with --memory (memory=)"
         ) from error

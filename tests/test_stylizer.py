@@ -377,7 +377,9 @@ def test_a_picture_that_needs_more_memory_than_it_may_take_is_painted_in_strips(
         painted.clear()
         assert np.abs(stylizer.variant(memory=memory)(picture) - expected).max() <= 2
         assert painted == [dtype]
-    with pytest.raises(ArtlivesError, match=rf"224x160 pixels need more memory.*{least} bytes.*--size"):
+    with pytest.raises(
+        ArtlivesError, match=r"224x160 pixels need more memory.*\(1 MB are needed.*--size.*--memory"
+    ):
         stylizer.variant(memory=least - 1)(picture)
     # Not enough to paint it enlarged: it is painted as it is.
     painted.clear()

@@ -6,18 +6,16 @@ Only as many are in memory as that takes, however many there are.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from artlives import images
+from artlives import images, memory
 from artlives.batch.plan import STREAM, Job, Outcome
 from artlives.errors import ArtlivesError
 
@@ -87,7 +85,7 @@ def paint(
             for i, (_, outcome) in enumerate(_ahead(files, partial(_saved, save), paintings, WORKERS), 1):
                 yield outcome
                 if i % TRIM_EVERY == 0:
-                    _trim()
+                    memory.trim()
         finally:
             for pool in (files, painters):
                 pool.shutdown(cancel_futures=True)
@@ -101,9 +99,7 @@ def _side_by_side(stylizer: Stylizer, count: int) -> int:
 
     most = min(default_threads(), count, SIDE_BY_SIDE)
     if most > 1:
-        import psutil
-
-        most = min(most, psutil.virtual_memory().available // ROOM)
+        most = min(most, memory.free() // ROOM)
     return max(1, most)
 
 
@@ -137,13 +133,6 @@ def _saved(save: Callable[[Photo, str], None], item: tuple[Job, Photo | Artlives
         return Outcome(job, notes=painting.notes)
     except ArtlivesError as error:
         return Outcome(job, str(error))
-
-
-def _trim() -> None:
-    """Return to the system the freed memory that glibc keeps, which grows with the sizes of pictures there were."""
-    # Another C library has no `malloc_trim`.
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _ahead(

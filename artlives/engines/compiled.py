@@ -14,7 +14,7 @@ import numpy as np
 from artlives import core, plan
 from artlives.core import Array
 from artlives.engines import strips
-from artlives.engines.buffers import BUFFERS, Buffers
+from artlives.engines.buffers import BUFFERS, Buffers, Loan
 from artlives.engines.painter import Report, Way, part_of, reason_against_activations
 from artlives.engines.steps import Painting, Step, prepared
 
@@ -73,6 +73,11 @@ class CompiledPainter:
         # A picture is read until the first step whose output strips keep; without one, to the end.
         self.paints_in_place = strips.keep_any(self.steps)
 
+    @property
+    def spare(self) -> int:
+        """See `painter.Painter`."""
+        return BUFFERS.spare
+
     def ways(self, height: int, width: int) -> dict[Way, int]:
         """See `painter.Painter`."""
         found = {Way.WHOLE: int(self.bytes_each * height * width)}
@@ -96,12 +101,13 @@ class CompiledPainter:
             for i, picture in enumerate(pictures):
                 source = picture if self.paints_in_place else picture.copy()
                 told = part_of(report, i / len(pictures), 1 / len(pictures))
-                arguments = self.steps, self.reduction, source, picture, threads, told, self.dtype
-                if way is Way.WHOLE:
-                    Whole(*arguments).paint(BUFFERS)
-                else:
-                    dtype = np.float32 if way is Way.STRIPS else np.float16
-                    strips.Strips(*arguments).paint(dtype)
+                with Loan(BUFFERS) as loan:
+                    arguments = self.steps, self.reduction, source, picture, threads, told, self.dtype, loan
+                    if way is Way.WHOLE:
+                        Whole(*arguments).paint()
+                    else:
+                        dtype = np.float32 if way is Way.STRIPS else np.float16
+                        strips.Strips(*arguments).paint(dtype)
         finally:
             BUFFERS.trim()
         return list(pictures)
@@ -110,17 +116,17 @@ class CompiledPainter:
 class Whole(Painting):
     """Every step's output in memory, as long as it is needed."""
 
-    def paint(self, buffers: Buffers) -> None:
-        """Fill the target; outputs are taken from `buffers`."""
+    def paint(self) -> None:
+        """Fill the target."""
         self.work = sum(step.work for step in self.steps)
         value = self.first
         kept: dict[int, Array] = {}
         for i, step in enumerate(self.steps):
-            copy = buffers.take(value.source.shape, self.dtype) if step.plan.kept else None
-            output = buffers.take(self.shape(step), self.dtype) if step.plan.normalized else self.target
+            copy = self.loan.take(value.source.shape, self.dtype) if step.plan.kept else None
+            output = self.loan.take(self.shape(step), self.dtype) if step.plan.normalized else self.target
             totals = self.convolve(step, value, output, kept=copy)
             if value is not self.first:
-                buffers.give(value.source, value.residual)
+                self.loan.give(value.source, value.residual)
             if copy is not None:
                 kept[i] = copy
             if step.plan.normalized:
@@ -134,10 +140,11 @@ class _WithoutComputing(Whole):
 
 
 def _bytes_each(steps: Sequence[Step], reduction: int, dtype: type[np.floating[Any]]) -> float:
-    """Bytes for each pixel of a picture that its buffers hold at most when it is painted whole.
+    """Bytes for each pixel of a picture that its buffers take when it is painted whole.
 
     They are counted on the way of a small picture, on which nothing is computed.
     """
     picture, buffers = np.empty((SAMPLE * reduction, SAMPLE * reduction, 3), np.uint8), Buffers()
-    _WithoutComputing(steps, reduction, picture, picture, 1, lambda done: None, dtype).paint(buffers)
-    return buffers.held / (SAMPLE * reduction) ** 2
+    with Loan(buffers) as loan:
+        _WithoutComputing(steps, reduction, picture, picture, 1, lambda done: None, dtype, loan).paint()
+    return buffers.spare / (SAMPLE * reduction) ** 2

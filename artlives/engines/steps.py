@@ -13,6 +13,7 @@ import numpy as np
 from artlives import core, openmp, plan
 from artlives.architecture import GAIN, GREY, RANGE
 from artlives.core import Array, Instructions, Kernel, Reading
+from artlives.engines.buffers import Loan
 from artlives.engines.painter import Report
 
 # Where torch is loaded, its threads do the core's work.
@@ -132,6 +133,7 @@ class Painting:
         threads: how many to use.
         report: called with the part that is done of `work`.
         dtype: that outputs are written as, fp32 or fp16, and that residuals are kept as.
+        loan: what its buffers are taken from.
 
     Attributes:
         work: multiply-adds for each pixel of the picture, all steps together, as `paint` takes them.
@@ -146,8 +148,10 @@ class Painting:
         threads: int,
         report: Report,
         dtype: type[np.floating[Any]],
+        loan: Loan,
     ) -> None:
-        self.steps, self.picture, self.target, self.dtype = steps, picture, target, dtype
+        self.steps, self.picture, self.target = steps, picture, target
+        self.dtype, self.loan = dtype, loan
         self.threads, self.report, self.work, self.done = threads, report, 1.0, 0.0
         self.height, self.width = (ceil(side / reduction) * reduction for side in picture.shape[:2])
         ones = np.ones(3, np.float32)

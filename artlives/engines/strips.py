@@ -141,7 +141,7 @@ class Strips(Painting):
             source, source_top = self._band(chain, value, *self._sources(step, sites))
             part = target[top:bottom] if isinstance(target, np.ndarray) else target
             totals += self.convolve(step, source, part, top, sites, source_top)
-            BUFFERS.give(source.source)
+            self.loan.give(source.source)
         return totals
 
     def _band(self, chain: list[_Link], value: Reading, first: int, last: int) -> tuple[Reading, int]:
@@ -154,10 +154,10 @@ class Strips(Painting):
             source, source_top = self._band(above, value, *self._sources(step, sites))
         height, width, channels = self.shape(step)
         top, bottom = sites[0] * up, min(sites[1] * up, height)
-        output = BUFFERS.take((bottom - top, width, channels), self.dtype)
+        output = self.loan.take((bottom - top, width, channels), self.dtype)
         self.convolve(step, source, output, top, sites, source_top)
         if above:
-            BUFFERS.give(source.source)
+            self.loan.give(source.source)
         return step.reading(output, normalization), top
 
     def _sources(self, step: Step, sites: tuple[int, int]) -> tuple[int, int]:

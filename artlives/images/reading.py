@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
 
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
+from artlives import memory
 from artlives.errors import ArtlivesError
 from artlives.images import deep, metadata, profiles, tiff
 from artlives.images.formats import ANIMATED, DEEP, PAGED, format_for_stream
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 # As a format: that of a stream, the photo's own or what stands for it.
 OWN = "own"
-# Bytes of pixels of a file that are read without a look at the memory there is.
-UNCHECKED = 512 << 20
 # Bytes of a pixel that is read: four in Pillow, and up to four in NumPy.
 PIXEL_BYTES = 8
 # The marker at the end of a JPEG file.
@@ -221,12 +220,7 @@ def _check_memory(image: Image.Image, count: int) -> None:
     """Raise MemoryError if there is too little memory to read so many pictures of that size."""
     width, height = image.size
     needed = width * height * count * PIXEL_BYTES
-    if needed <= UNCHECKED:
-        return
-    import psutil
-
-    free = psutil.virtual_memory().available
-    if needed > free:
+    if needed > (free := memory.free()):
         pictures = f"{count} pictures of " if count > 1 else ""
         raise MemoryError(
             f"{pictures}{width}x{height} pixels take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"

@@ -143,6 +143,7 @@ class Trainer:
             ArtlivesError: a loss is not finite, or a step needs more memory than there is; the last checkpoint
                 before is kept.
         """
+        self._expect_memory()
         recipe, writes = self.recipe, self.processes.rank == 0 and self.folder is not None
         previews = {round(recipe.steps * part / PREVIEWS) for part in range(1, PREVIEWS + 1)}
         with ThreadPoolExecutor(1) as executor, caught_signals() as caught:
@@ -229,6 +230,21 @@ class Trainer:
             for average, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 average.lerp_(new, 1 - kept)
         return torch.cat([losses, norm.view(1)])
+
+    def _expect_memory(self) -> None:
+        """Raise ArtlivesError where a step needs more memory than a container leaves, by what a few crops need.
+
+        A GPU's memory, which no container limits, is refused where it lacks. Several processes would have to try it
+        together.
+        """
+        recipe = self.recipe
+        if self.device.type != "cpu" or self.processes.count > 1:
+            return
+        # Of two crops, one is painted twice, for its steadiness: as of larger batches, half.
+        tried = min(2, recipe.batch_size)
+        grown = memory.growth(lambda: self._fits(tried))
+        if not memory.suffices(recipe.batch_size, tried, grown):
+            raise ArtlivesError(memory.advice(recipe, lambda crops: memory.suffices(crops, tried, grown)))
 
     def _fits(self, batch_size: int) -> bool:
         """Whether memory suffices for a step of so many crops."""

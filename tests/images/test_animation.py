@@ -1,7 +1,6 @@
 """Several pictures in a file: animations, and the pages of documents."""
 
 import io
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -128,8 +127,7 @@ def test_a_stream_gets_an_animation_back():
 
 
 def test_more_pictures_than_fit_in_memory(monkeypatch):
-    monkeypatch.setattr("artlives.images.reading.UNCHECKED", 0)
-    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2 * 40 * 30 * 8))
+    monkeypatch.setattr("artlives.memory.free", lambda: 2 * 40 * 30 * 8)
     with pytest.raises(ArtlivesError, match="3 pictures of 40x30 pixels"):
         images.load(animation("GIF", frames()), target="GIF")
     assert images.load(animation("GIF", frames()), target="JPEG").pixels.shape == (30, 40, 3)

@@ -1,6 +1,5 @@
 import io
 import os
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -249,8 +248,7 @@ def test_files_that_are_no_pictures(content, message, tmp_path):
 def test_a_picture_that_does_not_fit_in_memory_is_refused_by_its_header(tmp_path, monkeypatch):
     path = tmp_path / "bomb.png"
     path.write_bytes(png(50_000, 50_000, 8, 2, bytes(100_000)).getvalue())
-    free = SimpleNamespace(available=10**9)
-    monkeypatch.setattr("psutil.virtual_memory", lambda: free)
+    monkeypatch.setattr("artlives.memory.free", lambda: 10**9)
     with pytest.raises(
         ArtlivesError, match=r"bomb\.png does not fit in memory \(50000x50000 pixels take 20\.0 GB"
     ):

@@ -125,6 +125,7 @@ const Instructions *artlives_instructions(int64_t index);
 const Instructions *artlives_bfloat_instructions(int64_t index);
 const Layout *artlives_abi(int64_t index);
 void artlives_work(Job *job);
+void artlives_share(Job *job, int64_t threads);
 Work artlives_mix;
 
 #endif

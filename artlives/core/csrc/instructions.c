@@ -72,13 +72,15 @@ const Instructions *artlives_bfloat_instructions(int64_t index)
     return NULL;
 }
 
-/* One thread's part of a job: piece after piece, as long as there are any. */
+/* One thread's part of a job: piece after piece, as long as there are any; none after one that found no memory. */
 void artlives_work(Job *job)
 {
     int64_t i;
     while ((i = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED)) < job->count) {
         const Piece *piece = &job->pieces[i];
-        if (job->work(piece->task, piece->first, piece->last, piece->totals))
+        if (job->work(piece->task, piece->first, piece->last, piece->totals)) {
             __atomic_store_n(&job->failed, 1, __ATOMIC_RELAXED);
+            __atomic_store_n(&job->next, job->count, __ATOMIC_RELAXED);
+        }
     }
 }
