@@ -123,8 +123,8 @@ def _left_by_groups(root: Path) -> Iterator[int]:
         # A container's own group may be the top of what is mounted there, and be called as it is outside of that.
         seen = own.is_relative_to(inside) and ".." not in own.parts
         within = own.relative_to(inside) if seen else Path()
-        for group in (within, *within.parents):
-            left = _left(top / group, _FILES[system])
+        for folder in (within, *within.parents):
+            left = _left(top / folder, _FILES[system])
             if left is not None:
                 yield left
 
