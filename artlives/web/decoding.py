@@ -109,6 +109,7 @@ def _prepare() -> None:
     """Import what reading pictures imports, which would count as the first picture's."""
     picture = io.BytesIO()
     Image.new("RGB", (1, 1)).save(picture, "BMP")
+    picture.seek(0)
     images.load(picture)
     # The address space counts the stack of each thread.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
