@@ -18,7 +18,7 @@ from typing import Any
 import ray
 from ray.data import ActorPoolStrategy, DataContext
 
-from artlives import styles
+from artlives import images, styles
 from artlives.batch.paint import paint as paint_here
 from artlives.batch.plan import Job, Outcome
 from artlives.batch.remote import Folder
@@ -41,7 +41,7 @@ def paint(
     quality: int,
     settings: Settings,
     device: str,
-    reading: Reading,
+    reading: Reading = images.DEFAULT,
 ) -> Iterator[Outcome]:
     """Paint photos of one folder into another, and yield each outcome as soon as it is known.
 

@@ -148,7 +148,7 @@ def assert_problem(response, status, sentence):
     ("data", "fields", "status", "sentence"),
     [
         (b"not a picture", {"style": "dots"}, 415, "not a picture"),
-        (b"\x00\x00\x00\x18ftypheic" + bytes(20), {"style": "dots"}, 415, "HEIC"),
+        (b"\x00\x00\x00\x18ftypheic" + bytes(20), {"style": "dots"}, 422, "damaged or cut short"),
         (b"", {"style": "dots"}, 422, "There is no picture"),
         ("cut", {"style": "dots"}, 422, "damaged or cut short"),
         ("tiny", {"style": "dots"}, 422, "too small"),
