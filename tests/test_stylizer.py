@@ -217,14 +217,13 @@ def test_keep_colors_of_a_gray_photo_is_gray(style_file, pixels):
     "options", [{}, {"strength": 0.5}, {"keep_colors": True}, {"size": 28}, {"strength": 0}], ids=str
 )
 def test_16_bits_are_painted_as_8_are_but_not_rounded_to_them(stylizer, pixels, options):
-    # In bf16, a last digit of the photo may change a whole one of the painting.
-    once = stylizer.variant(one_pass=True, precision="fp32", **options)
-    deep = pixels.astype(np.uint16) * 257
+    deep, once = pixels.astype(np.uint16) * 257, stylizer.variant(one_pass=True, **options)
     found = once(Photo(deep)).pixels
     assert found.dtype == np.uint16
     difference = np.abs(found / 257 - once(Photo(pixels)).pixels)
-    # 8 bits are rounded by the network and by what blends; and in between, when a picture is reduced.
-    assert difference.max() < (12 if "size" in options else 1.1)
+    # 8 bits are rounded by the network and by what blends, which may double a painting's contrast beside the photo's
+    # colours; and in between, when a picture is reduced.
+    assert difference.max() < (12 if "size" in options else 2.6 if "keep_colors" in options else 1.1)
     assert difference.mean() < (3 if "size" in options else 0.6)
     assert (len(np.unique(found)) > 256) == (options.get("strength") != 0)
 
