@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from threading import BoundedSemaphore, Lock
+from threading import BoundedSemaphore, Event, Lock
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from artlives import images, memory
@@ -51,6 +51,9 @@ def paint(
     On the CPU, pictures of up to a megapixel are painted several at a time, each by one thread, which takes four fifths
     of the time of all threads at one after the other. Larger pictures take all threads.
 
+    When the iterator is closed, or an exception such as Ctrl-C's ends it, no other picture is begun, and those that are
+    being painted are given up within the time of a strip.
+
     Args:
         load, save: read a source, for a format, and write to a target, in several threads; they raise ArtlivesError. By
             default, as `images` does.
@@ -58,7 +61,11 @@ def paint(
     load = load or (lambda source, format: images.load(source, target=format))
     size = stylizer.settings.size
     side_by_side = _side_by_side(stylizer, len(jobs))
-    large, small = Lock(), BoundedSemaphore(side_by_side)
+    large, small, stopped = Lock(), BoundedSemaphore(side_by_side), Event()
+
+    def go_on(done: float = 0) -> None:
+        if stopped.is_set():
+            raise _Stopped
 
     def painted(item: tuple[Job, Photo | ArtlivesError]) -> Photo | ArtlivesError:
         job, photo = item
@@ -67,7 +74,8 @@ def paint(
         one_thread = side_by_side > 1 and photo.pixels.size <= 3 * MEGAPIXEL
         try:
             with small if one_thread else large:
-                return stylizer(photo, threads=1 if one_thread else None)
+                go_on()
+                return stylizer(photo, go_on, threads=1 if one_thread else None)
         except ArtlivesError as error:
             return ArtlivesError(f"{job.source}: {error}")
 
@@ -87,8 +95,13 @@ def paint(
                 if i % TRIM_EVERY == 0:
                     memory.trim()
         finally:
+            stopped.set()
             for pool in (files, painters):
                 pool.shutdown(cancel_futures=True)
+
+
+class _Stopped(Exception):
+    """Nobody waits for the picture any more."""
 
 
 def _side_by_side(stylizer: Stylizer, count: int) -> int:
