@@ -6,7 +6,6 @@ import ctypes
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,8 +65,8 @@ def free(root: Path = Path("/")) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def expect(needed: int) -> None:
-    """Raise MemoryError unless so many bytes are free, after what is kept for later was released if they are not.
+def is_there(needed: int) -> bool:
+    """Whether so many bytes are free, after what is kept for later was released if they are not.
 
     Where a limit is a control group's, the system would not refuse memory, but kill the process.
     """
@@ -75,8 +74,7 @@ def expect(needed: int) -> None:
         for release in kept:
             release()
         trim()
-    if needed > (there := free()):
-        raise MemoryError(f"{ceil(needed / MB)} MB are needed, {there // MB} MB are free")
+    return needed <= free()
 
 
 def trim() -> None:

@@ -1,7 +1,8 @@
 """Painting many photos.
 
-While the network paints some pictures, those after them are decoded and those before them are encoded and written.
-Only as many are in memory as that takes, however many there are.
+Each is read, painted and written by one thread. While the network paints some, others decode those after them, and
+encode and write those before them. Only as many are in memory as that takes and as the memory allows, however many
+there are.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
-from threading import BoundedSemaphore, Event, Lock
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from contextlib import contextmanager
+from threading import BoundedSemaphore, Condition, Event
+from typing import TYPE_CHECKING, TypeAlias
 
 from artlives import images, memory
 from artlives.batch.plan import STREAM, Job, Outcome
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from artlives.images import Photo
     from artlives.stylizer import Stylizer
 
-T = TypeVar("T")
-R = TypeVar("R")
 # Reads a source, as much of it as a format can hold; see `images.load`.
 Load: TypeAlias = "Callable[[str, str], Photo]"
 
@@ -34,6 +33,9 @@ MEGAPIXEL = 1 << 20
 SIDE_BY_SIDE = 8
 # Bytes of free memory for each of them: three times what the network needs for one, at most.
 ROOM = 512 << 20
+# Of the memory that is free, what photos may take besides what the network needs for them: what
+# `painter.SHARE_OF_FREE` leaves.
+SHARE_OF_FREE = 1 / 3
 # Threads that decode and encode files.
 WORKERS = min(16, os.cpu_count() or 1)
 # Pictures after which freed memory is returned to the system, so that it does not grow over a folder.
@@ -52,56 +54,123 @@ def paint(
     of the time of all threads at one after the other. Larger pictures take all threads.
 
     When the iterator is closed, or an exception such as Ctrl-C's ends it, no other picture is begun, and those that are
-    being painted are given up within the time of a strip.
+    being painted are given up within the time of a strip; those that are painted are still written.
 
     Args:
         load, save: read a source, for a format, and write to a target, in several threads; they raise ArtlivesError. By
             default, as `images` does.
     """
     load = load or (lambda source, format: images.load(source, target=format))
-    size = stylizer.settings.size
-    side_by_side = _side_by_side(stylizer, len(jobs))
-    large, small, stopped = Lock(), BoundedSemaphore(side_by_side), Event()
-
-    def go_on(done: float = 0) -> None:
-        if stopped.is_set():
-            raise _Stopped
-
-    def painted(item: tuple[Job, Photo | ArtlivesError]) -> Photo | ArtlivesError:
-        job, photo = item
-        if isinstance(photo, ArtlivesError):
-            return photo
-        one_thread = side_by_side > 1 and photo.pixels.size <= 3 * MEGAPIXEL
-        try:
-            with small if one_thread else large:
-                go_on()
-                return stylizer(photo, go_on, threads=1 if one_thread else None)
-        except ArtlivesError as error:
-            return ArtlivesError(f"{job.source}: {error}")
-
-    # One more than those side by side, for a large picture.
-    count = side_by_side + 1 if side_by_side > 1 else 1
-    files, painters = ThreadPoolExecutor(WORKERS, "files"), ThreadPoolExecutor(count, "painters")
-    with warnings.catch_warnings(), files, painters:
+    work = _Work(stylizer, load, save, _side_by_side(stylizer, len(jobs)))
+    # One more than those side by side, for a large picture, and those that decode and encode meanwhile.
+    count = (work.side_by_side + 1 if work.side_by_side > 1 else 1) + WORKERS
+    with warnings.catch_warnings(), ThreadPoolExecutor(count, "photos") as pool:
         # Once for all threads: `catch_warnings` in each of them would undo the others'.
         warnings.simplefilter("ignore")
+        waiting: deque[Future[Outcome]] = deque()
         try:
-            photos = _ahead(files, partial(_loaded, load, size), jobs, WORKERS)
-            paintings = (
-                (job, painting) for (job, _), painting in _ahead(painters, painted, photos, 2 * count)
-            )
-            for i, (_, outcome) in enumerate(_ahead(files, partial(_saved, save), paintings, WORKERS), 1):
-                yield outcome
+            for i, job in enumerate(jobs, 1):
+                waiting.append(pool.submit(work.outcome, job))
+                # As many again wait, so that no thread does while an earlier photo takes long.
+                if len(waiting) > 2 * count:
+                    yield waiting.popleft().result()
                 if i % TRIM_EVERY == 0:
                     memory.trim()
+            while waiting:
+                yield waiting.popleft().result()
         finally:
-            stopped.set()
-            for pool in (files, painters):
-                pool.shutdown(cancel_futures=True)
+            work.stop()
+            pool.shutdown(cancel_futures=True)
 
 
 class _Stopped(Exception):
     """Nobody waits for the picture any more."""
+
+
+class _Work:
+    """What the threads share that paint photos.
+
+    Args:
+        side_by_side: how many small pictures are painted at a time.
+    """
+
+    def __init__(
+        self, stylizer: Stylizer, load: Load, save: Callable[[Photo, str], None], side_by_side: int
+    ) -> None:
+        self.stylizer, self.load, self.save, self.side_by_side = stylizer, load, save, side_by_side
+        self.large, self.small = BoundedSemaphore(1), BoundedSemaphore(side_by_side)
+        self.room, self.stopped = _Room(int(memory.free() * SHARE_OF_FREE)), Event()
+
+    def stop(self) -> None:
+        """Let no picture be painted to its end, nor any other be begun."""
+        self.stopped.set()
+        self.room.close()
+
+    def outcome(self, job: Job) -> Outcome:
+        """Read a photo, paint it and write the painting.
+
+        Raises:
+            _Stopped: after `stop`.
+        """
+        size = self.stylizer.settings.size
+        with self.room.held(images.bytes_to_paint(job.source, job.target, size)):
+            try:
+                painting = self._painted(read(job, self.load, size), job)
+                self.save(painting, job.target)
+                return Outcome(job, notes=painting.notes)
+            except ArtlivesError as error:
+                return Outcome(job, str(error))
+
+    def _painted(self, photo: Photo, job: Job) -> Photo:
+        one_thread = self.side_by_side > 1 and photo.pixels.size <= 3 * MEGAPIXEL
+        try:
+            with self.small if one_thread else self.large:
+                self._go_on()
+                return self.stylizer(photo, self._go_on, threads=1 if one_thread else None)
+        except ArtlivesError as error:
+            raise ArtlivesError(f"{job.source}: {error}") from error
+
+    def _go_on(self, done: float = 0) -> None:
+        if self.stopped.is_set():
+            raise _Stopped
+
+
+class _Room:
+    """Memory for photos, besides what the network needs for them, in bytes.
+
+    One photo may be in work in any case, however large.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.taken, self.closed, self.changed = size, 0, False, Condition()
+
+    @contextmanager
+    def held(self, needed: int) -> Iterator[None]:
+        """Wait until there is room for so much, and hold it while the body runs.
+
+        Raises:
+            _Stopped: the room is closed.
+        """
+        with self.changed:
+            self.changed.wait_for(lambda: self.closed or not self.taken or self._fits(needed))
+            if self.closed:
+                raise _Stopped
+            self.taken += needed
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.taken -= needed
+                self.changed.notify_all()
+
+    def _fits(self, needed: int) -> bool:
+        return self.taken + needed <= self.size and needed <= memory.free()
+
+    def close(self) -> None:
+        """Let nobody wait any more, nor in."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify_all()
 
 
 def _side_by_side(stylizer: Stylizer, count: int) -> int:
@@ -128,35 +197,3 @@ def read(job: Job, load: Load, size: int | None) -> Photo:
     if job.target != STREAM:
         images.check(photo, job.target)
     return photo
-
-
-def _loaded(load: Load, size: int | None, job: Job) -> Photo | ArtlivesError:
-    try:
-        return read(job, load, size)
-    except ArtlivesError as error:
-        return error
-
-
-def _saved(save: Callable[[Photo, str], None], item: tuple[Job, Photo | ArtlivesError]) -> Outcome:
-    job, painting = item
-    try:
-        if isinstance(painting, ArtlivesError):
-            raise painting
-        save(painting, job.target)
-        return Outcome(job, notes=painting.notes)
-    except ArtlivesError as error:
-        return Outcome(job, str(error))
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], depth: int
-) -> Iterator[tuple[T, R]]:
-    """Each item and what `function` makes of it, in order; up to `depth` items are worked on ahead, in threads."""
-    waiting: deque[tuple[T, Future[R]]] = deque()
-    for item in items:
-        waiting.append((item, pool.submit(function, item)))
-        if len(waiting) > depth:
-            item, future = waiting.popleft()
-            yield item, future.result()
-    for item, future in waiting:
-        yield item, future.result()

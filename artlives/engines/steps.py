@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from math import ceil, prod
 from typing import Any
 
@@ -20,7 +19,7 @@ from artlives.engines.painter import Report
 core.set_team(openmp.team)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Step:
     """One step of the plan, made ready for the core.
 
@@ -30,6 +29,8 @@ class Step:
         before, after: rows (and columns) of padding at the beginning and at the end of its input.
         gamma, beta: of the normalization, (O,) in fp32; None without one.
         sums: of the kernel's taps, (C, O) in fp32; None of a transposed convolution, or without normalization.
+        values: of its output for each pixel of the picture.
+        work: multiply-adds for each pixel of the picture, roughly.
     """
 
     plan: plan.Step
@@ -39,18 +40,17 @@ class Step:
     gamma: Array | None = None
     beta: Array | None = None
     sums: Array | None = None
+    values: float = field(init=False)
+    work: float = field(init=False)
 
-    # Cached, since arithmetic of fractions would take as long as a small picture's convolutions.
-    @cached_property
-    def values(self) -> float:
-        """Values of its output for each pixel of the picture."""
-        return float(self.plan.outputs / self.plan.scale**2)
-
-    @cached_property
-    def work(self) -> float:
-        """Multiply-adds for each pixel of the picture, roughly."""
+    def __post_init__(self) -> None:
+        # Once, since arithmetic of fractions would take as long as a small picture's convolutions. Not when they are
+        # first asked for: until Python 3.12, `cached_property` has a lock, which a forked child would wait for.
+        self.values = float(self.plan.outputs / self.plan.scale**2)
         taps = sum(phase.weight.size for phase in self.kernel.phases)
-        return float(taps / (self.plan.scale * self.kernel.up[0]) ** 2)
+        self.work = float(taps / (self.plan.scale * self.kernel.up[0]) ** 2)
+        self._ratio = self.plan.scale.as_integer_ratio()
+        self._source_ratio = self.plan.source_scale.as_integer_ratio()
 
     def sides(self, height: int, width: int) -> tuple[int, int]:
         """(H', W') of its output, of a padded picture of that size."""
@@ -61,14 +61,6 @@ class Step:
         """The side of its input, of a padded picture's side."""
         down, up = self._source_ratio
         return side * up // down
-
-    @cached_property
-    def _ratio(self) -> tuple[int, int]:
-        return self.plan.scale.as_integer_ratio()
-
-    @cached_property
-    def _source_ratio(self) -> tuple[int, int]:
-        return self.plan.source_scale.as_integer_ratio()
 
     def centred(self, mean: Array) -> Step:
         """The same step with a bias that makes its output 0 where its input is `mean` (C,), of fp32.

@@ -6,6 +6,7 @@ ending of the file's name. NumPy is imported when pixels are made, so that askin
 
 from artlives.images.formats import READ, SUFFIXES, WRITTEN, format_of
 from artlives.images.metadata import Metadata
+from artlives.images.needs import bytes_to_paint
 from artlives.images.opening import opened
 from artlives.images.photo import LUMA, Animation, Photo, fit, fitted, on_white, to_pil
 from artlives.images.reading import DEFAULT, OWN, Reading, from_pil, is_animated, is_painting, load
@@ -23,6 +24,7 @@ __all__ = [
     "Metadata",
     "Photo",
     "Reading",
+    "bytes_to_paint",
     "check",
     "filled",
     "fit",

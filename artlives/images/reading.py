@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from artlives import memory
 from artlives.errors import ArtlivesError
-from artlives.images import deep, metadata, profiles, tiff
+from artlives.images import deep, metadata, needs, profiles, tiff
 from artlives.images.formats import ANIMATED, DEEP, PAGED, format_for_stream
 from artlives.images.opening import opened
 from artlives.images.photo import Animation, Photo, eight_bits
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # As a format: that of a stream, the photo's own or what stands for it.
 OWN = "own"
-# Bytes of a pixel that is read: four in Pillow, and up to four in NumPy.
-PIXEL_BYTES = 8
 # The marker at the end of a JPEG file.
 END_OF_IMAGE = b"\xff\xd9"
 LIFTING = Lock()
@@ -187,7 +185,7 @@ def _pictures(
             f"{name} holds {len(numbers)} pictures; only the first was painted: write a {formats} file for all",
         )
         numbers = [0]
-    _check_memory(image, len(numbers))
+    _check_memory(image, len(numbers), target)
     photos, durations = [], []
     with _without_limit(image):
         for number in numbers:
@@ -216,14 +214,14 @@ def _loops(image: Image.Image) -> int:
     return int(image.info.get("loop", 0))
 
 
-def _check_memory(image: Image.Image, count: int) -> None:
+def _check_memory(image: Image.Image, count: int, target: str | None) -> None:
     """Raise MemoryError if there is too little memory to read so many pictures of that size."""
-    width, height = image.size
-    needed = width * height * count * PIXEL_BYTES
-    if needed > (free := memory.free()):
+    needed = needs.bytes_to_read(image, count, target)
+    if not memory.is_there(needed):
+        width, height = image.size
         pictures = f"{count} pictures of " if count > 1 else ""
         raise MemoryError(
-            f"{pictures}{width}x{height} pixels take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+            f"{pictures}{width}x{height} pixels take {needed / 1e9:.1f} GB, and {memory.free() / 1e9:.1f} GB are free"
         )
 
 

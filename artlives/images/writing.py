@@ -10,9 +10,10 @@ from typing import IO, Any, BinaryIO
 
 from PIL import ExifTags, Image, PngImagePlugin
 
+from artlives import memory
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
-from artlives.images import deep, metadata, profiles
+from artlives.images import deep, metadata, needs, profiles
 from artlives.images.formats import (
     ANIMATED,
     DEEP,
@@ -69,9 +70,15 @@ def check(photo: Photo, target: str | Path) -> None:
     """Check before it is painted that a picture can be written to a file of this name.
 
     Raises:
-        ArtlivesError: its format cannot hold so large a picture, or is none that is written.
+        ArtlivesError: its format cannot hold so large a picture, or is none that is written, or there is too little
+            memory to write it.
     """
     format = format_of(target)
+    if not memory.is_there(needed := needs.bytes_to_write(photo, target)):
+        raise ArtlivesError(
+            f"{target} cannot be written: as {format} it takes {needed / 1e9:.1f} GB of memory, and "
+            f"{memory.free() / 1e9:.1f} GB are free"
+        )
     height, width = photo.pixels.shape[:2]
     value = photo.pixels.itemsize if format in DEEP else 1
     channels = 4 if photo.alpha is not None and format not in OPAQUE else 3

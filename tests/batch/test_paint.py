@@ -77,29 +77,31 @@ class Slow:
 
 def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jobs, monkeypatch):
     monkeypatch.setattr(batch, "WORKERS", 2)
-    jobs = jobs[1:5]
-    decoded = [threading.Event() for _ in jobs]
-    written = [threading.Event() for _ in jobs]
+    changed, decoded, written = threading.Condition(), 0, 0
 
-    def load(source, target):
-        photo = images.load(source, target=target)
-        decoded[[job.source for job in jobs].index(source)].set()
+    def load(source, format):
+        nonlocal decoded
+        photo = images.load(source, target=format)
+        with changed:
+            decoded += 1
+            changed.notify()
         return photo
 
     def save(photo, target):
+        nonlocal written
         images.save(photo, target)
-        written[[job.target for job in jobs].index(target)].set()
+        with changed:
+            written += 1
+            changed.notify()
 
     turn = iter(range(4))
 
     def wait(threads):
         i = next(turn)
-        if i < 3:
-            assert decoded[i + 1].wait(30)
-        if i > 0:
-            assert written[i - 1].wait(30)
+        with changed:
+            assert changed.wait_for(lambda: decoded >= min(i + 2, 4) and written >= i, 30)
 
-    assert not any(outcome.error for outcome in batch.paint(Slow(wait), jobs, load, save))
+    assert not any(outcome.error for outcome in batch.paint(Slow(wait), jobs[1:5], load, save))
 
 
 def test_small_pictures_are_painted_side_by_side_and_large_ones_one_by_one(jobs, monkeypatch):
@@ -165,7 +167,37 @@ def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypa
     jobs = [Job(str(photo_file), str(tmp_path / "out.jpg")) for _ in range(60)]
     assert len(list(batch.paint(Slow(lambda threads: None), jobs, load, save))) == 60
     assert here == 0
-    assert most <= 2 * (batch.WORKERS + 1) + 3
+    assert most <= batch.WORKERS + 1
+
+
+def test_photos_wait_for_memory_and_one_is_painted_however_large(photo_file, tmp_path, monkeypatch):
+    target = tmp_path / "out.jpg"
+    needed = images.bytes_to_paint(photo_file, target, None)
+    lock, here, most = threading.Lock(), 0, 0
+
+    def load(source, format):
+        nonlocal here, most
+        with lock:
+            here += 1
+            most = max(most, here)
+        return images.load(source, target=format)
+
+    def save(photo, target):
+        nonlocal here
+        time.sleep(0.002)
+        with lock:
+            here -= 1
+
+    jobs = [Job(str(photo_file), str(target)) for _ in range(20)]
+    for free, expected in ((needed, 1), (6 * needed - 1, 1), (6 * needed, 2)):
+        most = 0
+        monkeypatch.setattr("artlives.memory.free", lambda free=free: free)
+        outcomes = list(batch.paint(Slow(lambda threads: time.sleep(0.001)), jobs, load, save))
+        assert not any(outcome.error for outcome in outcomes)
+        assert most == expected
+    monkeypatch.setattr("artlives.memory.free", lambda: 1)
+    for outcome in batch.paint(Slow(lambda threads: None), jobs[:3], load, save):
+        assert "does not fit in memory" in outcome.error
 
 
 def test_when_the_reader_stops_so_does_the_work(jobs, style_file, tmp_path):

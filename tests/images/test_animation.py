@@ -127,7 +127,7 @@ def test_a_stream_gets_an_animation_back():
 
 
 def test_more_pictures_than_fit_in_memory(monkeypatch):
-    monkeypatch.setattr("artlives.memory.free", lambda: 2 * 40 * 30 * 8)
+    monkeypatch.setattr("artlives.memory.free", lambda: 20 * 40 * 30)
     with pytest.raises(ArtlivesError, match="3 pictures of 40x30 pixels"):
         images.load(animation("GIF", frames()), target="GIF")
     assert images.load(animation("GIF", frames()), target="JPEG").pixels.shape == (30, 40, 3)

@@ -250,7 +250,7 @@ def test_a_picture_that_does_not_fit_in_memory_is_refused_by_its_header(tmp_path
     path.write_bytes(png(50_000, 50_000, 8, 2, bytes(100_000)).getvalue())
     monkeypatch.setattr("artlives.memory.free", lambda: 10**9)
     with pytest.raises(
-        ArtlivesError, match=r"bomb\.png does not fit in memory \(50000x50000 pixels take 20\.0 GB"
+        ArtlivesError, match=r"bomb\.png does not fit in memory \(50000x50000 pixels take 37\.5 GB"
     ):
         images.load(path)
 
