@@ -211,4 +211,5 @@ def test_a_cut_out_is_shown_as_it_is_saved(page, tmp_path, strength):
         whole.alpha_composite(saved.convert("RGBA"))
         there = np.asarray(whole.convert("RGB")).astype(float)
         middle = np.s_[60:400, 60:450]
-        assert np.abs(there - np.asarray(shown))[middle].mean() < 3
+        # The screen's resampling changes up to 5 levels along the strokes; other colours at the rim change more.
+        assert np.abs(there - np.asarray(shown))[middle].mean() < 6
