@@ -21,7 +21,7 @@ from artlives import images
 from artlives.web.decoder import Decoder
 from artlives.web.problems import Problem
 from tests.web.bombs import BOMBS, SHORT, gif_comments, scans
-from tests.web.connection import picture_bytes
+from tests.web.connection import picture_bytes, run
 
 PATIENCE = 30  # seconds
 # As much processor time as a picture may want.
@@ -33,7 +33,7 @@ on_posix = pytest.mark.skipif(sys.platform == "win32", reason="the deadline is t
 
 
 def decoded(decoder, data, size=4096, max_pixels=50_000_000):
-    return asyncio.run(decoder.decode(data, size, max_pixels))
+    return run(decoder.decode(data, size, max_pixels))
 
 
 def refused(decoder, data, **options):
@@ -134,7 +134,7 @@ def test_others_are_served_meanwhile_and_nothing_is_left_at_the_end(pixels):
             await slow
         return workers
 
-    workers = asyncio.run(both())
+    workers = run(both())
     assert len(workers) == 2
     assert all(process.returncode is not None for process in workers)
 
