@@ -1,10 +1,9 @@
-import pytest
-
 """The booth: the camera, live mode, one picture and four."""
 
 import time
 
 import numpy as np
+import pytest
 
 from tests.web.browser import PATIENCE, until, until_marked
 from tests.web.page.driver import STYLES, choose_file, difference, downloaded, open_stage, picture_in, screen
