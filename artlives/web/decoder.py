@@ -13,7 +13,7 @@ from threading import Timer
 
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
-from artlives.web.decoding import Job, Limits, Refusal, receive
+from artlives.web.decoding import READY, Job, Limits, Refusal, receive
 from artlives.web.problems import of_picture
 
 # Processes at most, of some 40 MB each: while one works on a picture that takes its time, another serves the rest.
@@ -21,6 +21,8 @@ WORKERS = 2
 # Seconds from a job to its answer, after which its process is ended: the only limit where the system has no other. They
 # are more than the processor time that a picture may take, since paintings in work take the same processors.
 DEADLINE = 20.0
+# Seconds in which a process starts, on a slow disk.
+START_SECONDS = 60.0
 # Of Windows: a process that Ctrl-C in the terminal does not reach, as one of another session elsewhere.
 NEW_PROCESS_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
@@ -76,6 +78,8 @@ class Decoder:
             answer = worker.answer(job, self.deadline)
         except (EOFError, OSError, pickle.UnpicklingError):
             self._end(worker)
+            if not worker.is_ready:
+                raise RuntimeError("the process that decodes pictures does not start; see above") from None
             worker = self._started()
             answer = TOO_MUCH
         self._idle.append(worker)
@@ -106,9 +110,15 @@ class Decoder:
 
 
 class Worker:
-    """A process that decodes one picture after the other; it ends when this one does."""
+    """A process that decodes one picture after the other; it ends when this one does.
+
+    Attributes:
+        process: the process.
+        is_ready: it has said that it waits for jobs.
+    """
 
     def __init__(self) -> None:
+        self.is_ready = False
         # It finds the modules that this process finds.
         code = f"import sys; sys.path = {sys.path!r}; from artlives.web.decoding import serve; serve()"
         self.process = subprocess.Popen(
@@ -130,13 +140,22 @@ class Worker:
         Raises:
             EOFError, OSError, pickle.UnpicklingError: the process has ended, since it took longer or for other reasons.
         """
-        timer = Timer(deadline, self.process.kill)
-        timer.start()
-        try:
+        if not self.is_ready:
+            with self._ended_after(START_SECONDS):
+                self.is_ready = receive(self._answers) == READY
+        with self._ended_after(deadline):
             pickle.dump(job, self._jobs)
             self._jobs.flush()
             answer: Photo | Refusal | None = receive(self._answers)
             return answer
+
+    @contextmanager
+    def _ended_after(self, seconds: float) -> Iterator[None]:
+        """End the process if the body takes longer."""
+        timer = Timer(seconds, self.process.kill)
+        timer.start()
+        try:
+            yield
         finally:
             timer.cancel()
 

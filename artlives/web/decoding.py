@@ -33,6 +33,10 @@ if sys.platform != "win32":
     import resource
 
 
+# What a process sends as soon as it waits for jobs.
+READY = "ready"
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a picture may cost; whatever costs more ends the process.
@@ -81,13 +85,14 @@ class Refusal:
 def serve() -> None:
     """Answer the jobs that come on stdin, on stdout, until stdin ends.
 
-    An answer is a `Photo`, a `Refusal`, or None where an error of ours has been printed.
+    An answer is a `Photo`, a `Refusal`, or None where an error of ours has been printed. `READY` precedes all.
     """
     # What a library prints goes to stderr instead of into an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _prepare()
     at_start = psutil.Process().memory_info().vms
+    send(READY, answers)
     while True:
         try:
             job = pickle.load(sys.stdin.buffer)
