@@ -16,7 +16,7 @@ from artlives.images import Photo
 from artlives.web.decoding import READY, Job, Limits, Refusal, receive
 from artlives.web.problems import of_picture
 
-# Processes at most, of some 40 MB each: while one works on a picture that takes its time, another serves the rest.
+# Processes at most, of some 60 MB each: while one works on a picture that takes its time, another serves the rest.
 WORKERS = 2
 # Seconds from a job to its answer, after which its process is ended: the only limit where the system has no other. They
 # are more than the processor time that a picture may take, since paintings in work take the same processors.

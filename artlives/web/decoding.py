@@ -140,10 +140,8 @@ def decode(job: Job, at_start: int) -> Photo | Refusal:
         # Its two canvases, of 4 bytes a pixel, are allocated when it is opened.
         memory += 8 * job.max_pixels
     try:
-        with _within(limits.header_seconds, at_start + memory), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = images.opened(io.BytesIO(job.data))
-            pixels = image.width * image.height
+        with _within(limits.header_seconds, at_start + memory):
+            pixels = _pixels(job.data)
     except MemoryError:
         raise
     except Exception:
@@ -160,6 +158,14 @@ def decode(job: Job, at_start: int) -> Photo | Refusal:
             raise error.__cause__ from None
         return Refusal(415 if error.__cause__ is None else 422, str(error))
     return images.fit(photo, job.size)
+
+
+def _pixels(data: bytes) -> int:
+    """How many pixels a picture has, by its header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = images.opened(io.BytesIO(data))
+    return image.width * image.height
 
 
 @contextmanager
