@@ -44,6 +44,7 @@ class Decoder:
         self._threads = ThreadPoolExecutor(WORKERS, "decode")
         self._workers: set[Worker] = set()
         self._idle: list[Worker] = []
+        self._is_closed = False
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -52,11 +53,13 @@ class Decoder:
         try:
             yield
         finally:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-            self._end_all()
-            self._threads.shutdown()
-            # Those that replaced others meanwhile.
-            self._end_all()
+            self._is_closed = True
+            for worker in list(self._workers):
+                worker.process.kill()
+            # Threads that wait for one of them go on, and end.
+            self._threads.shutdown(cancel_futures=True)
+            for worker in list(self._workers):
+                self._end(worker)
 
     async def decode(self, data: bytes, size: int, max_pixels: int) -> Photo:
         """The picture in a file's bytes, its longer side reduced to `size` pixels.
@@ -98,15 +101,15 @@ class Decoder:
     def _started(self) -> Worker:
         worker = Worker()
         self._workers.add(worker)
+        # Set before those are ended that are in `_workers`.
+        if self._is_closed:
+            self._end(worker)
+            raise RuntimeError("no picture is decoded any more")
         return worker
 
     def _end(self, worker: Worker) -> None:
         self._workers.discard(worker)
         worker.end()
-
-    def _end_all(self) -> None:
-        for worker in list(self._workers):
-            self._end(worker)
 
 
 class Worker:

@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from PIL import Image
 
 import artlives
 from artlives import images
-from artlives.web.decoder import Decoder
+from artlives.web import decoder as decoders
+from artlives.web.decoder import Decoder, Worker
 from artlives.web.problems import Problem
 from tests.web.bombs import BOMBS, SHORT, gif_comments, scans
 from tests.web.connection import picture_bytes, run
@@ -130,14 +132,42 @@ def test_others_are_served_meanwhile_and_nothing_is_left_at_the_end(pixels):
                 photo = await decoder.decode(png, 4096, 50_000_000)
                 assert photo.pixels.shape == pixels.shape
             assert not slow.done()
+            while not all(worker.is_ready for worker in decoder._workers):
+                await asyncio.sleep(0.01)
             workers = [worker.process for worker in decoder._workers]
-        with pytest.raises(Problem):
+        with pytest.raises(RuntimeError, match="any more"):
             await slow
         return workers
 
     workers = run(both())
     assert len(workers) == 2
     assert all(process.returncode is not None for process in workers)
+
+
+def test_it_ends_while_a_process_starts(monkeypatch):
+    starting, go = threading.Event(), threading.Event()
+
+    def late():
+        starting.set()
+        assert go.wait(PATIENCE)
+        return Worker()
+
+    async def end():
+        decoder = Decoder(ENDLESS, 2 * PATIENCE)
+        with decoder.open():
+            monkeypatch.setattr(decoders, "Worker", late)
+            tasks = [asyncio.create_task(decoder.decode(endless(), 4096, 50_000_000)) for _ in range(2)]
+            while not starting.is_set():
+                await asyncio.sleep(0.01)
+            # When `open` ends those that it knows.
+            threading.Timer(0.2, go.set).start()
+        await asyncio.wait(tasks)
+        assert all(isinstance(task.exception(), RuntimeError) for task in tasks)
+
+    thread = threading.Thread(target=run, args=(end(),))
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 def endless():
