@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from artlives import grain, passes
-from artlives.blend import WEIGHTS
+from artlives.blend import WEIGHTS, tone
 from artlives.engines.painter import Report
 from artlives.engines.tensors import TensorPainter
-from artlives.passes import Size
+from artlives.passes import Carry, Size
 
 # Pixels to either side of a point that Lanczos's filter reaches, at the coarser of the two resolutions; as in Pillow.
 SUPPORT = 3
@@ -23,7 +23,14 @@ MATRICES = 16
 
 
 def paint(
-    painter: TensorPainter, photos: Tensor, sizes: list[Size], *, share: int, amplitude: float, report: Report
+    painter: TensorPainter,
+    photos: Tensor,
+    sizes: list[Size],
+    *,
+    share: int,
+    amplitude: float,
+    report: Report,
+    carry: Carry | None = None,
 ) -> Tensor:
     """The paintings of photos after a pass at each of `sizes`; see `passes.paint`.
 
@@ -32,10 +39,14 @@ def paint(
         share: of each painting in what the next pass paints, in 1/64.
         amplitude: of the grain; see `artlives.grain`.
         report: called with the part of all passes' pixels that is done.
+        carry: of a single photo; see `passes.paint`.
     """
     pixels = [height * width for height, width in sizes]
     painting = None
     for i, size in enumerate(sizes):
+        if carry and painting is not None and i == len(sizes) - 1:
+            carried = carry(painting[0].permute(1, 2, 0).contiguous().cpu().numpy())
+            painting = torch.from_numpy(carried).to(photos.device).permute(2, 0, 1)[None]
         picture = mixed(resized(photos, size, quick=True), painting, share, amplitude)
         painting = painter.paint_tensor(picture).clamp(0, 255)
         report(sum(pixels[: i + 1]) / sum(pixels))
@@ -128,10 +139,17 @@ def blend(photos: Tensor, paintings: Tensor, strength: float, keep_colors: bool)
 
 
 def with_colors_of(photos: Tensor, paintings: Tensor) -> Tensor:
-    """The paintings' luminance with the photos' colours, all (N, 3, H, W) of fp32; see `blend.with_colors_of`."""
+    """The paintings' luminance with the photos' tone and colours, all (N, 3, H, W) of fp32; see `blend.blend`."""
     weights = torch.from_numpy(WEIGHTS).to(photos.device).reshape(3, 1, 1)
-    luminance = (paintings * weights).sum(1, keepdim=True)
-    chroma = photos - (photos * weights).sum(1, keepdim=True)
+    lights = [(pictures * weights).sum(1, keepdim=True) for pictures in (photos, paintings)]
+    # (N, 2)
+    moments = [
+        torch.stack((light.mean((1, 2, 3)), light.var((1, 2, 3), correction=0)), 1) for light in lights
+    ]
+    tones = torch.tensor([tone(*pair) for pair in zip(*(m.tolist() for m in moments), strict=True)])
+    scale, offset = tones.to(photos.device).reshape(-1, 2, 1, 1, 1).unbind(1)
+    luminance = (lights[1] * scale + offset).clamp(0, 255)
+    chroma = photos - lights[0]
     room = torch.where(chroma > 0, 255 - luminance, luminance)
     fits = (room / chroma.abs().clamp(min=1e-3)).amin(1, keepdim=True)
     return luminance + chroma * fits.clamp(0, 1)

@@ -35,7 +35,7 @@ def sample_photos() -> Path:
 def files_in(folder: Path, without: Path | None = None) -> list[str]:
     """The files in a folder and its subfolders, as paths in it; hidden subfolders and `without` are left out.
 
-    Links to folders are not followed.
+    Links to folders are not followed. Pipes, sockets and devices are left out, too: reading one may never end.
 
     Raises:
         ArtlivesError: if the folder cannot be read. A subfolder that cannot be read counts as empty.
@@ -50,7 +50,9 @@ def files_in(folder: Path, without: Path | None = None) -> list[str]:
     for path, folders, names in os.walk(folder, onerror=give_up):
         here = Path(path)
         folders[:] = [name for name in folders if name[0] != "." and (here / name).resolve() != left_out]
-        found += [(here / name).relative_to(folder).as_posix() for name in names]
+        found += [
+            (here / name).relative_to(folder).as_posix() for name in names if not _is_special(here / name)
+        ]
     return found
 
 
@@ -66,6 +68,12 @@ def identity(path: str | Path) -> tuple[int, int] | None:
     return status and (status.st_dev, status.st_ino)
 
 
+def _is_special(path: Path) -> bool:
+    """Whether something is at `path` that is no regular file; False of a link that leads nowhere."""
+    status = _stat(path)
+    return status is not None and not stat.S_ISREG(status.st_mode)
+
+
 def _stat(path: str | Path) -> os.stat_result | None:
     try:
         return Path(path).stat()
@@ -74,14 +82,23 @@ def _stat(path: str | Path) -> os.stat_result | None:
 
 
 def check_file(path: str | Path, overwrite: bool) -> None:
-    """Raise ArtlivesError unless a file may be written to `path`, which is replaced with `overwrite` alone."""
+    """Raise ArtlivesError unless a file can be written to `path`, which is replaced with `overwrite` alone."""
     folder = Path(path).parent
     if not is_folder(folder):
         raise ArtlivesError(f"{path} cannot be written: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
         raise ArtlivesError(f"{path} cannot be written: no permission in the folder {folder}")
-    if identity(path) and not overwrite:
+    try:
+        status = Path(path).stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        # Of a name that is too long, above all.
+        raise ArtlivesError(f"{path} cannot be written: {error.strerror or error}") from error
+    if not overwrite:
         raise ArtlivesError(f"{path} is there already: give --overwrite to replace it")
+    if not stat.S_ISREG(status.st_mode):
+        raise ArtlivesError(f"{path} is not a regular file: choose another name to write to")
 
 
 @contextmanager

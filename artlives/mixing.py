@@ -10,12 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artlives import styles
 from artlives.architecture import Layer
 from artlives.errors import ArtlivesError
+from artlives.files import identity
 from artlives.styles import Style
 
 if TYPE_CHECKING:
@@ -28,8 +28,17 @@ def shares_in(text: str) -> dict[str, float] | None:
     Raises:
         ArtlivesError: a share is no number, or a style is named twice.
     """
+    return None if text in styles.files() or identity(text) else shares_of(text)
+
+
+def shares_of(text: str) -> dict[str, float] | None:
+    """The same of what names no file: whether there is one is not looked for.
+
+    Raises:
+        ArtlivesError: a share is no number, or a style is named twice.
+    """
     parts = text.split("+") if "+" in text else text.split(",")
-    if text in styles.files() or Path(text).exists() or (len(parts) < 2 and ":" not in text):
+    if len(parts) < 2 and ":" not in text:
         return None
     shares: dict[str, float] = {}
     for part in parts:

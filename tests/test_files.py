@@ -1,6 +1,7 @@
 """Folders are listed, files appear whole or not at all, and what a killed process left is taken away."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from artlives.errors import ArtlivesError
-from artlives.files import ABANDONED, HOST, TEMPORARY, files_in, remove_abandoned, replacing
+from artlives.files import ABANDONED, HOST, TEMPORARY, check_file, files_in, remove_abandoned, replacing
 
 
 def test_files_in_a_folder_and_its_subfolders(tmp_path):
@@ -28,6 +29,33 @@ def test_files_in_a_folder_and_its_subfolders(tmp_path):
     assert sorted(found) == ["a.jpg", "notes.txt", "x/b.png", "x/out/e.jpg", "x/y/c.jpg"]
     assert "out/a-dots.jpg" in files_in(tmp_path)
     assert "a.jpg" in files_in(tmp_path, without=tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files of POSIX")
+def test_what_is_no_regular_file_is_left_out(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    (tmp_path / "link.jpg").symlink_to("photo.jpg")
+    (tmp_path / "broken.jpg").symlink_to("none.jpg")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket.jpg"))
+        assert sorted(files_in(tmp_path)) == ["broken.jpg", "link.jpg", "photo.jpg"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_names_that_cannot_be_written_are_known_at_once(tmp_path, overwrite):
+    with pytest.raises(ArtlivesError, match="xx cannot be written: File name too long"):
+        check_file(tmp_path / ("x" * 300), overwrite)
+    (tmp_path / "link").symlink_to("none")
+    check_file(tmp_path / "link", overwrite)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files of POSIX")
+def test_a_pipe_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ArtlivesError, match="pipe is not a regular file"):
+        check_file(tmp_path / "pipe", overwrite=True)
 
 
 def test_a_folder_that_is_not_there(tmp_path):

@@ -205,6 +205,8 @@ def test_equal_parts_and_mixes_of_three(pixels):
         ("wave:nan,udnie:2", "is no mix"),
         ("wave:0.5", "is no mix"),
         ("wave+wave", "names wave twice"),
+        # A longer name than a file can have.
+        ("x" * 300, "no style 'xxx"),
     ],
 )
 def test_what_is_no_mix(spec, message):

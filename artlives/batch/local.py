@@ -12,7 +12,7 @@ from artlives.batch.plan import STREAM, Job, jobs_in
 from artlives.errors import ArtlivesError
 from artlives.files import check_file, files_in, identity, is_folder, remove_abandoned
 from artlives.images import Photo
-from artlives.names import painting_name
+from artlives.names import paths_of_paintings
 from artlives.styles import Style
 
 
@@ -37,6 +37,10 @@ class Folder:
         """See `plan.Folder`."""
         return {file for file in files if identity(file)}
 
+    def paintings(self, files: Iterable[str]) -> set[str]:
+        """See `plan.Folder`."""
+        return {file for file in files if images.is_painting(file)}
+
     def identity(self, file: str) -> Hashable:
         """See `plan.Folder`: device and inode."""
         return None if file == STREAM else identity(file)
@@ -56,14 +60,18 @@ class Folder:
         """See `plan.Folder`."""
         check_file(file, overwrite)
 
-    def load(self, file: str) -> Photo:
+    def is_animated(self, file: str) -> bool:
+        """See `plan.Folder`; only GIF files are looked at, whose still pictures have other paintings."""
+        return Path(file).suffix.lower() == ".gif" and images.is_animated(file)
+
+    def load(self, file: str, target: str | None = None, reading: images.Reading = images.DEFAULT) -> Photo:
         """See `plan.Folder`; `STREAM` is standard input."""
         if file != STREAM:
-            return images.load(file)
+            return images.load(file, target=target, reading=reading)
         # A process that is started without one, as by some services.
         if sys.stdin is None:
             raise ArtlivesError("standard input is closed: give a file")
-        return images.load(sys.stdin.buffer, "standard input")
+        return images.load(sys.stdin.buffer, "standard input", target=target, reading=reading)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
         """See `plan.Folder`; `STREAM` is standard output."""
@@ -74,27 +82,29 @@ class Folder:
 
 
 def jobs_of(photos: Iterable[str], style: Style, output: str | None, folder: Folder | None) -> list[Job]:
-    """The jobs that paint photos, each a picture file, a folder or `STREAM`.
+    """The jobs that paint photos, each a picture file, a folder or `STREAM`; one for each photo.
 
     Args:
         output: the file that the painting of a single photo is written to; `STREAM` is standard output.
         folder: the folder that paintings are written to. By default, each goes beside its photo.
 
     Raises:
-        ArtlivesError: if a folder cannot be read, or holds no photos.
+        NoPictures: if a folder holds no photos.
+        ArtlivesError: if a folder cannot be read.
     """
     jobs: list[Job] = []
+    files = dict.fromkeys(photo for photo in photos if photo != STREAM and not is_folder(photo))
+    paths = [Path(folder.name, Path(photo).name) if folder else Path(photo) for photo in files]
+    animated = {path for path, file in zip(paths, files, strict=True) if Folder().is_animated(file)}
+    beside = dict(zip(files, map(str, paths_of_paintings(paths, style.name, animated)), strict=True))
     for photo in photos:
         if photo == STREAM:
             jobs.append(Job(photo, output or STREAM))
-        elif is_folder(photo):
+        elif photo not in beside:
             jobs += jobs_in(Folder(photo), style, folder)
-        elif output and not folder:
-            jobs.append(Job(photo, output))
         else:
-            beside = folder or Folder(Path(photo).parent)
-            jobs.append(Job(photo, beside.file(painting_name(photo, style.name))))
-    return jobs
+            jobs.append(Job(photo, beside[photo] if folder or output is None else output))
+    return [Job(*item) for item in dict(jobs).items()]
 
 
 def make_folders(jobs: Iterable[Job]) -> None:

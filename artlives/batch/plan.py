@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from artlives import images, styles
 from artlives.errors import ArtlivesError
-from artlives.names import painting_name, photos_among
+from artlives.names import paths_of_paintings, photos_among
 
 if TYPE_CHECKING:
     from artlives.images import Photo
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 STREAM = "-"
 
 AnyFolder = TypeVar("AnyFolder", bound="Folder")
+
+
+class NoPictures(ArtlivesError):
+    """A folder holds no pictures."""
 
 
 class Job(NamedTuple):
@@ -34,6 +38,11 @@ class Job(NamedTuple):
     def photo(self) -> str:
         """What messages call the photo."""
         return "standard input" if self.source == STREAM else self.source
+
+    @property
+    def format(self) -> str:
+        """The format that the painting is written in, as `images.load` takes it."""
+        return images.OWN if self.target == STREAM else images.format_of(self.target)
 
 
 class Outcome(NamedTuple):
@@ -50,10 +59,18 @@ class Outcome(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is to be done: jobs, how many paintings are there already, and what failed before it was begun."""
+    """What is to be done: jobs, and what was left out.
+
+    Attributes:
+        jobs: what is left to paint.
+        there: how many paintings are there already.
+        paintings: how many of the files are no photos, but paintings of ours.
+        failed: what failed before it was begun.
+    """
 
     jobs: list[Job]
     there: int
+    paintings: int
     failed: list[Outcome]
 
 
@@ -81,6 +98,9 @@ class Folder(Protocol):
             ArtlivesError: if the folder cannot be read.
         """
 
+    def paintings(self, files: Iterable[str]) -> set[str]:
+        """Those of `files` that say of themselves that artlives painted them; see `images.is_painting`."""
+
     def identity(self, file: str) -> Hashable:
         """What is the same for all names of a file; None if it is known that there is no such file."""
 
@@ -93,15 +113,18 @@ class Folder(Protocol):
     def check_writable(self, file: str, overwrite: bool) -> None:
         """Raise ArtlivesError if it can be known at once that a file cannot be written, or is not to be replaced."""
 
-    def load(self, file: str) -> Photo:
-        """The picture in a file.
+    def is_animated(self, file: str) -> bool:
+        """Whether it is known that a file holds an animation."""
+
+    def load(self, file: str, target: str | None = None, reading: images.Reading = images.DEFAULT) -> Photo:
+        """The picture in a file, as `images.load` reads it with these arguments.
 
         Raises:
             ArtlivesError: if it cannot be read, or as `images.load` does.
         """
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
-        """Write a picture to a file, which appears whole or not at all; `quality` is that of JPEG and WebP, 1 to 100.
+        """Write a picture to a file, which appears whole or not at all, as `images.save` does.
 
         Raises:
             ArtlivesError: if it cannot be written, or as `images.save` does.
@@ -112,20 +135,30 @@ def jobs_in(photos: AnyFolder, style: Style, output: AnyFolder | None = None) ->
     """The jobs that paint a folder's photos into `output`, in whose subfolders they lie as in theirs, or beside them.
 
     Raises:
-        ArtlivesError: if the folder cannot be read, or there are no photos in it.
+        NoPictures: if there are no photos in the folder.
+        ArtlivesError: if it cannot be read.
     """
     found = photos_among(photos.files(without=output), {style.name, *styles.files()})
     if not found:
-        raise ArtlivesError(f"{photos.name} holds no pictures")
-    paintings = (str(PurePosixPath(path).parent / painting_name(path, style.name)) for path in found)
+        raise NoPictures(f"{photos.name} holds no pictures")
+    paths = [PurePosixPath(path) for path in found]
+    animated = {path for path in paths if photos.is_animated(photos.file(str(path)))}
+    paintings = paths_of_paintings(paths, style.name, animated)
     target = output or photos
     return [
-        Job(photos.file(path), target.file(painting)) for path, painting in zip(found, paintings, strict=True)
+        Job(photos.file(path), target.file(str(painting)))
+        for path, painting in zip(found, paintings, strict=True)
     ]
 
 
 def plan(
-    jobs: Iterable[Job], photos: Folder, output: Folder, *, overwrite: bool = False, resume: bool = True
+    jobs: Iterable[Job],
+    photos: Folder,
+    output: Folder,
+    *,
+    overwrite: bool = False,
+    resume: bool = True,
+    named: Collection[str] = (),
 ) -> Plan:
     """What is left to do of `jobs`. What can be known to fail fails here, before anything is painted.
 
@@ -133,14 +166,19 @@ def plan(
         jobs: from `photos` to `output`.
         overwrite: replace paintings that are there already; a photo is never replaced.
         resume: without `overwrite`, pass over jobs whose paintings are there already; else they fail.
+        named: sources that are painted whatever they are; of the others, paintings of ours are passed over.
 
     Raises:
         ArtlivesError: if `output` cannot be read.
     """
     # A photo that was given twice is painted once.
-    jobs = [Job(*item) for item in dict(jobs).items()]
-    sources = {photos.identity(job.source) for job in jobs} - {None}
+    jobs = list(dict.fromkeys(jobs))
     present = output.there(job.target for job in jobs) if resume and not overwrite else set()
+    # To look into a file takes time: those that are done already are left out.
+    unknown = {job.source for job in jobs if job.target not in present} - set(named)
+    paintings = photos.paintings(unknown)
+    jobs = [job for job in jobs if job.source not in paintings]
+    sources = {photos.identity(job.source) for job in jobs} - {None}
     planned, failed, there = [], [], 0
     first: dict[Hashable, str] = {}
     for job in jobs:
@@ -160,7 +198,7 @@ def plan(
             planned.append(job)
         except ArtlivesError as error:
             failed.append(Outcome(job, str(error)))
-    return Plan(planned, there, failed)
+    return Plan(planned, there, len(paintings), failed)
 
 
 def check_target(target: str, folder: Folder, overwrite: bool, photos: Collection[Hashable]) -> None:

@@ -18,11 +18,12 @@ from typing import Any
 import ray
 from ray.data import ActorPoolStrategy, DataContext
 
-from artlives import styles
+from artlives import images, styles
 from artlives.batch.paint import paint as paint_here
 from artlives.batch.plan import Job, Outcome
 from artlives.batch.remote import Folder
 from artlives.errors import ArtlivesError
+from artlives.images import Reading
 from artlives.settings import Settings
 from artlives.styles import Style
 
@@ -40,6 +41,7 @@ def paint(
     quality: int,
     settings: Settings,
     device: str,
+    reading: Reading = images.DEFAULT,
 ) -> Iterator[Outcome]:
     """Paint photos of one folder into another, and yield each outcome as soon as it is known.
 
@@ -47,8 +49,9 @@ def paint(
     installed and the folders must be in reach; the style's weights are sent along.
 
     Args:
-        quality: of JPEG and WebP, 1 to 100.
+        quality: of JPEG, WebP and AVIF, 1 to 100.
         settings, device: as `Stylizer` takes them.
+        reading: as `images.load` takes it.
 
     Raises:
         ArtlivesError: if the cluster cannot be reached.
@@ -59,7 +62,7 @@ def paint(
         except (OSError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
             raise ArtlivesError(f"Ray cannot be used (RAY_ADDRESS, `ray status`): {reason}") from error
-    arguments = (photos, output, _in_memory(style), quality, settings, device)
+    arguments = (photos, output, _in_memory(style), quality, settings, device, reading)
     left = dict.fromkeys(jobs)
     # The second time in blocks of one job: a photo that kills workers must not fail the others in its block.
     for block in (BLOCK, 1):
@@ -120,17 +123,25 @@ class Painter:
     Args:
         photos, output: where the jobs' sources and targets are.
         style: with its weights.
-        quality: of JPEG and WebP, 1 to 100.
+        quality: of JPEG, WebP and AVIF, 1 to 100.
         settings, device: as `Stylizer` takes them.
+        reading: as `images.load` takes it.
     """
 
     def __init__(
-        self, photos: Folder, output: Folder, style: Style, quality: int, settings: Settings, device: str
+        self,
+        photos: Folder,
+        output: Folder,
+        style: Style,
+        quality: int,
+        settings: Settings,
+        device: str,
+        reading: Reading,
     ) -> None:
         from artlives.stylizer import Stylizer
 
         self.stylizer = Stylizer(style, settings, device=device)
-        self.load, self.save = photos.load, partial(output.save, quality=quality)
+        self.load, self.save = partial(photos.load, reading=reading), partial(output.save, quality=quality)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
         """The outcomes of a block of jobs, column by column; no error is ""."""

@@ -11,8 +11,8 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 # Attempts at reading or writing a file, since networks fail now and then.
 ATTEMPTS = 3
+# Files that are looked into at a time: a store answers each after some hundredths of a second.
+REQUESTS = 32
 # Stores that show a file only when it is closed.
 APPEARING_WHOLE = ("s3", "gcs", "abfs")
 
@@ -88,6 +90,20 @@ class Folder:
         listed = set(self.files())
         return {file for file in files if self._inside(file) in listed}
 
+    def paintings(self, files: Iterable[str]) -> set[str]:
+        """See `plan.Folder`; one that cannot be read counts as a photo."""
+
+        def is_painting(file: str) -> bool:
+            try:
+                with self.system.open_input_file(self._path(file)) as stream:
+                    return images.is_painting(stream)
+            except OSError:
+                return False
+
+        files = list(files)
+        with ThreadPoolExecutor(REQUESTS) as pool:
+            return {file for file, found in zip(files, pool.map(is_painting, files), strict=True) if found}
+
     def identity(self, file: str) -> Hashable:
         """See `plan.Folder`: device and inode, or the file system and the path in it."""
         path = self._path(file)
@@ -103,8 +119,12 @@ class Folder:
     def check_writable(self, file: str, overwrite: bool) -> None:
         """Nothing is known before it is written: folders are made then."""
 
-    def load(self, file: str) -> Photo:
-        """The picture in a file; reading is tried again where a network fails.
+    def is_animated(self, file: str) -> bool:
+        """Nothing is known before it is read."""
+        return False
+
+    def load(self, file: str, target: str | None = None, reading: images.Reading = images.DEFAULT) -> Photo:
+        """The picture in a file, as `images.load` reads it; it is tried again where a network fails.
 
         Raises:
             ArtlivesError: if it cannot be read, or as `images.load` does.
@@ -119,7 +139,7 @@ class Folder:
             data = _tried_again(read)
         except OSError as error:
             raise ArtlivesError(f"{file} cannot be read: {error}") from error
-        return images.load(io.BytesIO(data), file)
+        return images.load(io.BytesIO(data), file, target=target, reading=reading)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
         """Write a picture to a file, which appears whole or not at all; its folder is made.
@@ -129,7 +149,7 @@ class Folder:
         """
         path = self._path(file)
         buffer = io.BytesIO()
-        images.save(replace(picture, format=images.format_of(path)), buffer, quality=quality)
+        images.save(picture, buffer, format=images.format_of(path), quality=quality)
 
         def write() -> None:
             if self.system.type_name in APPEARING_WHOLE:

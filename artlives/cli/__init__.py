@@ -3,18 +3,28 @@
 So `artlives --help` and a mistyped command answer at once, without torch.
 """
 
+from __future__ import annotations
+
+import difflib
 import io
 import sys
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from artlives import __version__
 from artlives.errors import ArtlivesError
+from artlives.files import identity
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # Each command's help by its name; the command is `artlives.cli.NAME.NAME`.
 COMMANDS = {
     "stylize": "Repaint photos in a style.",
+    "video": "Repaint videos and animations.",
     "sheet": "Show a photo in all styles side by side.",
     "selfie": "Open the page that paints you, live.",
     "serve": "Serve that page and its API, without a browser.",
@@ -25,7 +35,10 @@ COMMANDS = {
     "export": "Write a style as an ONNX model.",
     "bench": "Measure how fast this machine paints.",
     "check": "Check the building blocks on this machine.",
+    "help": "Show the help, or that of a command.",
 }
+# The command that is meant where none is named, but a photo.
+DEFAULT = "stylize"
 
 
 class Commands(click.Group):
@@ -41,6 +54,32 @@ class Commands(click.Group):
             return None
         command: click.Command = getattr(import_module(f"artlives.cli.{cmd_name}"), cmd_name)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the arguments; those that name a photo and no command are `DEFAULT`'s."""
+        own = {name for param in self.get_params(ctx) for name in param.opts}
+        if args and args[0] not in {*COMMANDS, *own}:
+            # The photo may come after options.
+            first = args if args[0].startswith("-") else args[:1]
+            if any(map(_names_file, first)):
+                args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named, and what is left of the arguments. One that is mistyped is a usage error."""
+        nearest = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, and files: a photo may stand in a command's place."""
+        from click.shell_completion import CompletionItem
+
+        return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="file")]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the help's list of commands without importing them."""
@@ -59,10 +98,22 @@ class Commands(click.Group):
             ctx.exit(130)
 
 
+def _names_file(argument: str) -> bool:
+    """Whether an argument is a file's name, of one that need not be there, or stands for standard input."""
+    option = argument.startswith("-")
+    return argument == "-" or (not option and bool(identity(argument) or Path(argument).suffix))
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="artlives %(version)s")
+@click.version_option(__version__, "-V", "--version", message="artlives %(version)s")
 def main() -> None:
-    """Repaint photographs in the style of a painter."""
+    """Repaint photographs in the style of a painter.
+
+    \b
+    artlives photo.jpg                   paint it in the style wave
+    artlives photo.jpg --style udnie     as stylize does, with its options
+    artlives COMMAND --help              what a command does
+    """
     # A name that the terminal or a log file cannot show does not end a run.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

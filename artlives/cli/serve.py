@@ -58,7 +58,7 @@ def say(link: str, device: str) -> None:
     from artlives.engines.choose import quickest
 
     engine = quickest(plan.lower(STYLE_NETWORK), device)
-    tell_engine(engine.name, engine.reasons)
+    tell_engine(engine.name, engine.precision, engine.reasons)
     if urlsplit(link).hostname not in LOOPBACK and sys.stderr.isatty():
         import qrcode
 

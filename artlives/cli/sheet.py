@@ -7,7 +7,10 @@ import click
 from artlives.batch import local
 from artlives.batch.plan import check_target
 from artlives.cli.engine import tell_engine
-from artlives.cli.options import brush_option, device_option
+from artlives.cli.options import brush_option, device_option, precision_option, quality_option
+from artlives.cli.viewer import open_option, show
+from artlives.errors import ArtlivesError
+from artlives.names import name_beside
 
 # Pictures from one style to another, in steps of a fifth.
 MIXES = 6
@@ -37,7 +40,10 @@ MIXES = 6
     "--size", type=click.IntRange(64), default=640, show_default=True, help="Longer side of each, pixels."
 )
 @brush_option
+@quality_option
+@open_option
 @device_option
+@precision_option
 def sheet(
     photo: Path,
     output: Path | None,
@@ -47,7 +53,10 @@ def sheet(
     columns: int,
     size: int,
     brush: str,
+    quality: int,
+    opened: bool,
     device: str,
+    precision: str,
 ) -> None:
     """Show PHOTO in every style, side by side and named."""
     if names and mix:
@@ -55,7 +64,7 @@ def sheet(
     from artlives import images, mixing, studies, styles
     from artlives.cli.study import learnt
 
-    target = output or photo.with_name(f"{photo.stem}-sheet.jpg")
+    target = output or photo.with_name(name_beside(photo.name, "-sheet.jpg"))
     here = local.Folder()
     check_target(str(target), here, overwrite, [here.identity(str(photo))])
     if mix:
@@ -64,12 +73,22 @@ def sheet(
     else:
         found = [studies.find(name.strip()) for name in names.split(",")] if names else styles.available()
 
+    from artlives.settings import Settings
     from artlives.sheet import sheet_of
     from artlives.stylizer import Stylizer
 
-    small = images.fit(images.load(photo), size)
-    chosen = [Stylizer(learnt(style, [str(photo)], device), device=device, brush=brush) for style in found]
-    tell_engine(chosen[0].engine, chosen[0].reasons)
-    paintings = [(stylizer.style, stylizer(small)) for stylizer in chosen]
-    images.save(sheet_of(small, photo.name, paintings, columns), target)
+    # A JPEG holds what a sheet shows: one picture of 8 bits.
+    small = images.fit(images.load(photo, target="JPEG", reading=images.Reading(strict=False)), size)
+    for note in small.notes:
+        click.echo(f"artlives: {note}", err=True)
+    settings = Settings(brush=brush, precision=precision)
+    chosen = [Stylizer(learnt(style, [str(photo)], device), settings, device=device) for style in found]
+    tell_engine(chosen[0].engine, chosen[0].precision, chosen[0].reasons)
+    try:
+        paintings = [(stylizer.style, stylizer(small)) for stylizer in chosen]
+    except ArtlivesError as error:
+        raise ArtlivesError(f"{photo}: {error}") from error
+    images.save(sheet_of(small, photo.name, paintings, columns), target, quality=quality)
     click.echo(click.format_filename(target))
+    if opened:
+        show([target])

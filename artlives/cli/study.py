@@ -36,10 +36,7 @@ def learnt(style: Style, photos: Sequence[str], device: str) -> Style:
     ready = studies.learn(style)
     if ready.parts:
         names = " and ".join(part.name for part, _ in ready.parts)
-        click.echo(
-            f"{names} were not trained from the same start: their pictures are mixed, not their strokes",
-            err=True,
-        )
+        click.echo(f"{names} did not start from the same weights: their pictures are mixed", err=True)
     return ready
 
 

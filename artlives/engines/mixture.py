@@ -21,6 +21,11 @@ class Mixture:
     def __init__(self, parts: Sequence[tuple[Painter, float]]) -> None:
         self.parts = tuple(parts)
 
+    @property
+    def spare(self) -> int:
+        """See `painter.Painter`: the parts take their memory from one pool."""
+        return max(painter.spare for painter, _ in self.parts)
+
     def ways(self, height: int, width: int) -> Mapping[Way, int]:
         """See `painter.Painter`: those that all parts have, each with the sum in fp32 and a copy of the picture."""
         every = [painter.ways(height, width) for painter, _ in self.parts]

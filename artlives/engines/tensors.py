@@ -20,6 +20,7 @@ class TensorPainter(ABC):
     """
 
     together = 1
+    spare = 0
     device: torch.device
 
     @abstractmethod

@@ -63,9 +63,9 @@ def train(
     name: str | None = None,
     target: str | Path | None = None,
     title: str | None = None,
-    painter: str = "unknown",
-    year: str = "unknown",
-    licence: str = "unknown",
+    painter: str = "",
+    year: str = "",
+    licence: str = "",
     preset: str | None = None,
     recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
     holdout: int | None = None,
@@ -171,6 +171,9 @@ class _Job:
             told.begin(trainer)
             losses = trainer.run(told.step)
             training = {**card(recipe), "photos": len(photos.files), "before": before, "losses": losses}
+            if recipe.start not in (MEAN, NONE):
+                # A file's path says nothing elsewhere, and may say who trained it.
+                training["start"] = styles.find(recipe.start).name
             return processes.from_first(lambda: self._written(trainer, training, told))
 
     def _written(self, trainer: Trainer, training: dict[str, Any], report: Report) -> Style:

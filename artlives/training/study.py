@@ -22,7 +22,7 @@ from artlives.training.recipe import STUDY, card
 from artlives.training.session import start_of
 from artlives.training.trainer import Trainer
 
-# Photos that are learned on at most: they are kept in memory, and a study draws 240 crops from them.
+# Photos that are learned on at most: they are kept in memory, and a study draws a few hundred crops from them.
 PHOTOS = 32
 
 

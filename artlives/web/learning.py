@@ -21,7 +21,7 @@ from artlives.training.recipe import STUDY
 from artlives.web import uploads
 from artlives.web.guard import is_loopback
 from artlives.web.problems import Problem, of_picture
-from artlives.web.requests import describe_upload, described_errors
+from artlives.web.requests import describe_json, describe_upload, described_errors
 from artlives.web.studies import SIDE, Study
 from artlives.web.studio import Studio
 
@@ -75,12 +75,14 @@ class Learning:
         self.studio = studio
 
     def add_routes(self, router: APIRouter) -> None:
-        """Add the routes; the methods' names and docstrings are what OpenAPI says of them."""
+        """Add the routes; the methods' docstrings are what OpenAPI says of them."""
         study = "/api/styles/{name}"
         missing = described_errors([("404", "There is no such painting.")])
         router.add_api_route(
             "/api/styles",
             self.learn_painting,
+            tags=["styles"],
+            summary="Learn a painting",
             methods=["POST"],
             status_code=201,
             openapi_extra=describe_upload("painting"),
@@ -88,6 +90,8 @@ class Learning:
         router.add_api_route(
             f"{study}/events",
             self.follow_painting,
+            tags=["styles"],
+            summary="Follow how a painting is learnt",
             response_class=StreamingResponse,
             responses={200: {"content": {"text/event-stream": {}}}},
             openapi_extra={"responses": missing},
@@ -95,13 +99,17 @@ class Learning:
         router.add_api_route(
             f"{study}/keep",
             self.keep_style,
+            tags=["styles"],
+            summary="Keep a painting's style",
             methods=["POST"],
             status_code=201,
-            openapi_extra={"responses": missing},
+            openapi_extra={"requestBody": describe_json(KeepSettings), "responses": missing},
         )
         router.add_api_route(
             study,
             self.forget_painting,
+            tags=["styles"],
+            summary="Forget a painting",
             methods=["DELETE"],
             status_code=204,
             response_class=Response,
@@ -113,9 +121,9 @@ class Learning:
 
         A painting that nobody follows while it is learnt is given up.
         """
-        with self.studio.slot():
-            data, _, file_name = await uploads.read(request, NoSettings, "painting")
-            photo = await self.studio.in_file_pool(uploads.decode, data, SIDE)
+        with self.studio.slot() as slot:
+            data, _, file_name = await uploads.read(request, slot, NoSettings, "painting")
+            photo = await self.studio.decode(data, SIDE)
         height, width = photo.pixels.shape[:2]
         if min(height, width) < studies.SMALLEST:
             raise Problem(
@@ -130,10 +138,11 @@ class Learning:
         """How far a painting is learnt, as server-sent events: waiting, learning, learnt, failed."""
         return StreamingResponse(self._events(self._found(name)), media_type="text/event-stream")
 
-    async def keep_style(self, name: str, settings: KeepSettings, request: Request) -> StyleInfo:
+    async def keep_style(self, name: str, request: Request) -> StyleInfo:
         """Keep a painting that is learnt as one of the user's styles; from the same machine alone."""
         if request.client and not is_loopback(request.client.host):
             raise Problem(403, "Styles are kept by who sits at the machine that runs artlives.")
+        settings = await uploads.read_settings(request, KeepSettings)
         study = self._found(name)
         if study.state != "learnt" or study.style is None:
             raise Problem(409, "The painting is not learnt yet.")

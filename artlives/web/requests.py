@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -12,6 +13,8 @@ from artlives.web.problems import Problem
 
 # Pixels of the longer side that is painted; a larger picture is reduced.
 MAX_SIDE = 4096
+# Characters of a style's name, or of a mix.
+MOST_OF_STYLE = 1000
 
 Strength = Annotated[
     float, Field(ge=0, le=1, allow_inf_nan=False, description="Blend: 0 is the photo, 1 the painting.")
@@ -35,7 +38,11 @@ class LiveSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     style: Annotated[
-        str, Field(description="A style's name, as /api/styles lists them, or a mix: wave:0.6,udnie:0.4.")
+        str,
+        Field(
+            max_length=MOST_OF_STYLE,
+            description="A style's name, as /api/styles lists them, or a mix: wave:0.6,udnie:0.4.",
+        ),
     ]
     strength: Strength = 1.0
     keep_colors: KeepColors = False
@@ -89,6 +96,17 @@ def parse(model: type[AnySettings], given: Mapping[str, Any]) -> AnySettings:
         raise Problem(422, f"Settings are wrong: {wrong}.") from None
 
 
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """The settings in JSON text, or a Problem where it is something else."""
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise Problem(422, "Settings are a JSON object.")
+    return given
+
+
 def _sentence(model: type[BaseModel], error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"])[:40] or "settings"
     if error["type"] == "extra_forbidden":
@@ -107,6 +125,11 @@ def describe_upload(field: str) -> dict[str, Any]:
         },
         "responses": described_errors(ERRORS),
     }
+
+
+def describe_json(model: type[BaseModel]) -> dict[str, Any]:
+    """OpenAPI of a request with settings alone, as JSON."""
+    return {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
 
 
 def described_errors(errors: Iterable[tuple[str, str]]) -> dict[str, Any]:

@@ -12,18 +12,25 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from artlives import mixing, styles
+from artlives.architecture import SMALLEST
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
 from artlives.settings import Settings
 from artlives.stylizer import Stylizer
+from artlives.web.decoder import Decoder
 from artlives.web.problems import Problem, of_picture
 from artlives.web.studies import Studies
 
-# Requests that are in work or waiting, at most. Each may hold an upload (`uploads.MAX_BYTES`) and a decoded picture in
-# memory, so this bounds what a crowd of clients can take.
+# Requests that are in work or waiting, at most. Each may hold a decoded picture in memory, so this bounds what a crowd
+# of clients can take.
 SLOTS = 32
+# Bytes of uploads in memory at a time, those that are still sent among them. Whoever sends slowly takes no slot, and
+# little of this.
+UPLOADS = 400_000_000
 # Seconds after which a client that found no free slot may ask again, as the Retry-After header tells it.
 RETRY_AFTER = 2
+# Pixels of a picture, by its header: a bound on memory, of which each takes 3 bytes or more.
+MAX_PIXELS = 50_000_000
 # Stylizers that are kept, those that painted last, of some 10 MB each.
 STYLIZERS = 24
 # Shares of a mix are rounded to so many parts of the whole: a slider asks for no more stylizers than that.
@@ -58,6 +65,39 @@ class Job:
     ended: float = 0
 
 
+class Slot:
+    """What a request takes of a studio: memory while its picture is sent, then one of the slots."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._bytes = 0
+        self._slots = 0
+
+    def hold(self, count: int) -> bool:
+        """Whether there is memory for so many bytes more of its upload, which are counted then."""
+        if count > self._studio.free_bytes:
+            return False
+        self._studio.free_bytes -= count
+        self._bytes += count
+        return True
+
+    def take(self) -> None:
+        """Be in work, or wait for that.
+
+        Raises:
+            Full: no slot is free.
+        """
+        if self._studio.in_flight >= self._studio.slots:
+            raise Full()
+        self._studio.in_flight += 1
+        self._slots += 1
+
+    def give_back(self) -> None:
+        """End what was held and taken."""
+        self._studio.free_bytes += self._bytes
+        self._studio.in_flight -= self._slots
+
+
 class Studio:
     """Paints pictures in the order they came, off the event loop; use it within `open()`.
 
@@ -67,6 +107,7 @@ class Studio:
 
     Attributes:
         in_flight: how many are.
+        free_bytes: that uploads may still take.
         studies: the paintings that are learnt.
     """
 
@@ -74,10 +115,12 @@ class Studio:
         self.device = device
         self.slots = slots
         self.in_flight = 0
+        self.free_bytes = UPLOADS
         self.studies = Studies(device)
+        self._decoder = Decoder()
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._stylizers: OrderedDict[Hashable, Stylizer] = OrderedDict()
-        # The network uses every core by itself: one thread paints. Two decode and encode files meanwhile.
+        # The network uses every core by itself: one thread paints. Two encode files meanwhile.
         self._painter = ThreadPoolExecutor(1, "paint")
         self._file_pool = ThreadPoolExecutor(2, "files")
 
@@ -88,37 +131,43 @@ class Studio:
         work = asyncio.create_task(self._work())
         try:
             async with self.studies.open():
-                yield
+                with self._decoder.open():
+                    yield
         finally:
             work.cancel()
             for pool in (self._painter, self._file_pool):
                 pool.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold a slot while the body runs.
-
-        Raises:
-            Full: no slot is free.
-        """
-        if self.in_flight >= self.slots:
-            raise Full()
-        self.in_flight += 1
+    def slot(self) -> Iterator[Slot]:
+        """What a request takes of the studio; it is given back when the body ends."""
+        slot = Slot(self)
         try:
-            yield
+            yield slot
         finally:
-            self.in_flight -= 1
+            slot.give_back()
 
     async def in_file_pool(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """What `function` returns, which decodes or encodes, called in a thread of the pool for files."""
+        """What `function` returns, which encodes or writes, called in a thread of the pool for files."""
         return await asyncio.get_running_loop().run_in_executor(self._file_pool, function, *arguments)
+
+    async def decode(self, data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Photo:
+        """The picture in a file from a visitor; see `Decoder.decode`."""
+        return await self._decoder.decode(data, size, max_pixels)
 
     async def paint(self, job: Job) -> Photo:
         """The painting of a job. If the caller is cancelled, it is not painted, or not to the end.
 
         Raises:
+            Problem: the picture is too small.
             ArtlivesError: as `Stylizer` does.
         """
+        height, width = job.photo.pixels.shape[:2]
+        if min(height, width) < SMALLEST:
+            raise Problem(
+                422,
+                f"The picture has {width}x{height} pixels and is too small to paint: each side needs {SMALLEST}.",
+            )
         self._jobs.put_nowait(job)
         return await job.done
 
@@ -158,14 +207,14 @@ class Studio:
     def find(self, name: str) -> styles.Style:
         """The style of that name, of a study, or a mix such as "wave:0.6,udnie:0.4" whose shares are rounded.
 
-        Never that of a file: a request could name any.
+        Never that of a file: a request could name any, and shall not learn whether it is there.
 
         Raises:
             Problem: there is none, or nothing of it is learnt yet.
         """
         found = catalogue()
         try:
-            shares = mixing.shares_in(name)
+            shares = None if name in found else mixing.shares_of(name)
             if not shares:
                 return self._one(name, found)
             rounded = {part: round(share * SHARES) for part, share in mixing.normalized(shares).items()}

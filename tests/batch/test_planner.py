@@ -1,6 +1,7 @@
 """One set of rules for folders of this machine and for those elsewhere."""
 
 import os
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -25,7 +26,7 @@ def open_folder(request):
 
 @pytest.fixture
 def photos(tmp_path):
-    """A folder with four photos, two of which have one name, and a file that is none."""
+    """A folder with five photos, two of which differ in their format alone, and a file that is none."""
     folder = tmp_path / "photos"
     (folder / "sub").mkdir(parents=True)
     for name in ("a.png", "b.jpg", "b.JPG", "sub/a.png"):
@@ -64,15 +65,13 @@ def _inside(file, folder):
 def test_paintings_lie_as_the_photos_do(planned, photos, tmp_path):
     jobs, there, failed = planned(photos, tmp_path / "out")
     assert jobs == [
-        Job("a.gif", "a-dots.png"),
+        Job("a.gif", "a-gif-dots.png"),
+        Job("a.png", "a-png-dots.png"),
         Job("b.JPG", "b-dots.JPG"),
         Job("b.jpg", "b-dots.jpg"),
         Job("sub/a.png", "sub/a-dots.png"),
     ]
-    assert there == 0
-    (clash,) = failed
-    assert clash.endswith("a.gif is: give it another name")
-    assert "a.png would be written to" in clash
+    assert (there, failed) == (0, [])
 
 
 @pytest.mark.parametrize("output", ["out", "photos/out", "photos"])
@@ -82,10 +81,10 @@ def test_what_is_there_is_passed_over(planned, photos, tmp_path, output):
     for name in ("b-dots.jpg", "sub/a-dots.png"):
         (out / name).touch()
     jobs, there, failed = planned(photos, out)
-    assert [job.source for job in jobs] == ["a.gif", "b.JPG"]
-    assert (there, len(failed)) == (2, 1)
+    assert [job.source for job in jobs] == ["a.gif", "a.png", "b.JPG"]
+    assert (there, failed) == (2, [])
     jobs, there, failed = planned(photos, out, overwrite=True)
-    assert (len(jobs), there, len(failed)) == (4, 0, 1)
+    assert (len(jobs), there, failed) == (5, 0, [])
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -100,6 +99,24 @@ def test_a_photo_is_never_replaced_nor_taken_for_a_painting(planned, photos, tmp
     assert there == 0
     (error,) = failed
     assert error.endswith("sub/a-dots.png is itself one of the photos: choose another name with -o")
+
+
+def test_paintings_are_passed_over_wherever_they_lie_but_for_those_that_are_named(open_folder, style, photos):
+    painting = replace(images.load(photos / "b.jpg"), painted_by="other")
+    for path in ("sub/b-other.jpg", "sub/sheet.png", "renamed.webp", "c.tif"):
+        images.save(painting, photos / path)
+    (photos / "damaged.jpg").write_bytes(b"words")
+    folder = open_folder(photos)
+    jobs = jobs_in(folder, style)
+    made = plan(jobs, folder, folder)
+    names = [_inside(job.source, photos) for job in made.jobs]
+    assert names == ["a.gif", "a.png", "b.JPG", "b.jpg", "damaged.jpg", "sub/a.png"]
+    assert (made.paintings, made.there, made.failed) == (4, 0, [])
+    named = plan(jobs, folder, folder, named=[folder.file("c.tif")])
+    assert [_inside(job.source, photos) for job in named.jobs] == sorted([*names, "c.tif"])
+    # Of what is done, nobody looks whether it is a painting.
+    images.save(painting, photos / "c-dots.tif")
+    assert plan(jobs, folder, folder)[1:3] == (1, 3)
 
 
 def test_without_photos_a_line_says_so(planned, tmp_path):

@@ -20,8 +20,15 @@ def relu(monkeypatch):
     return put
 
 
-def test_right_blocks_are_shown_with_their_errors(run, relu):
+def test_one_line_says_that_all_is_right(run, relu):
     result = run("check", "--device", "cpu")
+    cases = 4 * len(validation.BLOCKS["relu"].cases)
+    assert result.exit_code == 0
+    assert result.stdout == f"All 1 blocks agree with torch on the device cpu, in {cases} cases.\n"
+
+
+def test_right_blocks_are_shown_with_their_errors(run, relu):
+    result = run("check", "--verbose", "--device", "cpu")
     assert result.exit_code == 0
     head, *rows, last = result.stdout.splitlines()
     assert head.split() == [
@@ -39,12 +46,12 @@ def test_right_blocks_are_shown_with_their_errors(run, relu):
     ]
     assert rows[0].split()[:4] == ["relu", str(len(validation.BLOCKS["relu"].cases)), "0.0e+00", "0.0e+00"]
     assert rows[1].split()[4:6] == ["right", "cpu"]
-    assert last == "All blocks agree with torch."
+    assert last.startswith("All 1 blocks agree with torch")
 
 
 def test_a_slightly_wrong_block_is_found(run, relu):
     relu(lambda input: torch.where(input > 0, input, input * 1e-3))
-    result = run("check", "--device", "cpu")
+    result = run("check", "--verbose", "--device", "cpu")
     assert result.exit_code == 1
     # In bf16, the tolerance is too large to show it.
     assert result.stdout.count("WRONG") == 3
@@ -71,7 +78,7 @@ def test_a_block_with_a_wrong_second_derivative_is_found(run, monkeypatch):
     cases = [validation.Case({"input": (2, 3, 4, 5)})]
     block = validation.Block("square", lambda input: FixedSlopes.apply(input), torch.square, cases, cases)
     monkeypatch.setattr(validation, "BLOCKS", {"square": block})
-    result = run("check", "--device", "cpu")
+    result = run("check", "--verbose", "--device", "cpu")
     assert result.exit_code == 1
     assert result.stdout.count("WRONG") == 1
     assert (

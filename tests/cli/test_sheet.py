@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -104,3 +106,50 @@ def test_a_long_line_is_shortened():
     long = np.asarray(contact_sheet([(tile, "name", "a line that goes on and on and on and on")], 1))
     assert short.shape == long.shape
     assert (long[:, -12:] == 255).all()
+
+
+def test_titles_are_never_cut():
+    """Pictures of 16 pixels lie in columns that are as wide as the longest name."""
+    tile = Image.new("RGB", (16, 30), "red")
+    narrow = np.asarray(contact_sheet([(tile, name, "") for name in ("photo", "rain-princess")], 2))
+    alone = np.asarray(contact_sheet([(tile, "rain-princess", "")], 1))
+    column = alone.shape[1] - 24
+    assert narrow.shape[1] == 2 * column + 36
+    # The first title ends before the second column, and the second before the margin.
+    assert (narrow[42:, 12 + column : 24 + column] == 255).all()
+    assert (narrow[42:, -12:] == 255).all()
+    assert (narrow[42:, 24 + column : -12] == alone[42:, 12:-12]).all()
+    assert (narrow[12:42, 12:28] == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("05-日本.jpg", "05-RiBen.jpg"),
+        ("Привет", "Privet"),
+        ("Géricault", "Gericault"),
+        ("a\nb\tc\x1b", "a b c "),
+        ("bad\udcff.jpg", "bad.jpg"),
+    ],
+)
+def test_other_scripts_are_transliterated(text, plain):
+    tile = Image.new("RGB", (200, 60))
+    sheets = [np.asarray(contact_sheet([(tile, some, some)], 1)) for some in (text, plain)]
+    assert np.array_equal(*sheets)
+
+
+def test_a_photo_that_is_too_narrow_is_named(photo, tmp_path):
+    Image.new("RGB", (3000, 40)).save(tmp_path / "wide.png")
+    message = str(run(tmp_path / "wide.png", "--device", "cpu").exception)
+    assert message.startswith(f"{tmp_path / 'wide.png'}: 640x9 pixels are too small")
+
+
+def test_quality_and_a_long_name(photo):
+    long = photo.with_name("x" * 250 + ".png")
+    photo.rename(long)
+    sizes = []
+    for quality in (20, 95):
+        result = run(long, "--quality", quality, "--overwrite", "--device", "cpu")
+        assert result.exit_code == 0, result.output
+        sizes.append(Path(result.stdout.strip()).stat().st_size)
+    assert sizes[0] < sizes[1]

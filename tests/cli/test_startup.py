@@ -39,8 +39,9 @@ STYLES = {*ANSWER, "platformdirs"}
 # Pillow is asked which endings of names can be written, before anything is painted.
 FOLDERS = {*STYLES, "PIL", "tqdm"}
 PAINTING = {*FOLDERS, "numpy", "psutil", "safetensors"}
+SHEET = {*PAINTING, "anyascii"}
 SERVICE = {
-    *PAINTING,
+    *SHEET,
     "annotated_doc",
     "annotated_types",
     "anyio",
@@ -60,7 +61,14 @@ SERVICE = {
     "uvicorn",
     "websockets",
 }
-USAGE = {"stylize": FOLDERS, "sheet": FOLDERS, "styles": STYLES, "train": STYLES}
+USAGE = {
+    "stylize": FOLDERS,
+    "video": FOLDERS,
+    "sheet": FOLDERS,
+    "styles": STYLES,
+    "train": STYLES,
+    "check": {*ANSWER, "tqdm"},
+}
 
 
 def parsed(stderr):
@@ -83,6 +91,8 @@ def answer(python, *arguments, models=""):
     [
         pytest.param(["--help"], "stylize", marks=pytest.mark.smoke),
         (["--version"], "artlives 0."),
+        (["-V"], "artlives 0."),
+        (["help"], "stylize"),
     ],
 )
 def test_the_program_answers_with_click_alone(python, arguments, message):
@@ -112,11 +122,39 @@ def test_a_usage_error_imports_nothing_heavy(python, command):
         (["export", "--help"], 0, "--onnx"),
         (["export", "dot", "--onnx", "dot.onnx"], 1, "did you mean 'dots'"),
         (["stylize", "none", "--style", "dots", "--engine", "ray"], 2, "one folder into another"),
+        (["video", "--help"], 0, "--steady"),
+        (["video", "clip.mp4"], 1, "there is no style 'wave'"),
+        (["video", "clip.mp4", "--style", "dots", "--start", "soon"], 2, "'soon' is not a time"),
+        (
+            ["video", "clip.mp4", "--style", "dots", "--start", "9", "--end", "1:08"],
+            1,
+            "clip.mp4 cannot be read",
+        ),
+        (
+            ["video", "clip.mp4", "--style", "dots", "--start", "1:09", "--end", "8"],
+            2,
+            "must come after --start",
+        ),
+        (["video", "clip.mp4", "--style", "dots", "--fps", "1/0"], 2, "is not a number of frames a second"),
+        (["video", "clip.mp4", "--style", "dots", "--steady", "nan"], 2, "must be a number"),
+        (["video", "clip.mp4", "--style", "dot"], 1, "did you mean 'dots'"),
         (["styles"], 0, "dots"),
         (["styles", "--json"], 0, "dots"),
-        (["paint"], 2, "No such command 'paint'"),
+        (["paint"], 2, "No such command 'paint'."),
+        (["stylise"], 2, "No such command 'stylise'. Did you mean 'stylize'?"),
+        (["stylise", "photo.jpg"], 2, "Did you mean 'stylize'?"),
+        (["help", "sheet"], 0, "--columns"),
+        (["help", "shet"], 2, "Did you mean 'sheet'?"),
+        (["none.jpg", "--style", "dots"], 1, "none.jpg cannot be read"),
+        (["--style", "dots", "none.jpg"], 1, "none.jpg cannot be read"),
+        (["--stile", "dots", "photo.jpg"], 2, "No such option '--stile'"),
+        (["--stile"], 2, "No such option '--stile'"),
         (["stylize"], 2, "Missing argument"),
-        (["stylize", "photo.jpg"], 2, "Missing option '--style'"),
+        (["stylize", "photo.jpg"], 1, "there is no style 'wave'"),
+        (["stylize", "photo.jpg", "--watch"], 2, "folders alone"),
+        (["stylize", "-", "--open"], 2, "leave it out"),
+        (["stylize", "-", "--style", "all"], 2, "one style"),
+        (["stylize", "none.jpg", "--style", "all", "-o", "out.jpg"], 2, "give a folder, out.jpg/"),
         (["stylize", "photo.jpg", "--style", "dots", "--size", "3"], 2, "--size"),
         (["stylize", "photo.jpg", "--style", "dots", "--strength", "nan"], 2, "--strength"),
         (["stylize", "photo.jpg", "--style", "dot"], 1, "did you mean 'dots'"),
@@ -142,7 +180,7 @@ def test_sheet_imports_what_paints(python, models, photo_file, tmp_path):
     sheet = tmp_path / "sheet.jpg"
     status, packages, _, _ = answer(python, "sheet", photo_file, "-o", sheet, "--size", "64", models=models)
     assert sheet.exists()
-    assert (status, packages - PAINTING) == (0, set())
+    assert (status, packages - SHEET) == (0, set())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -7,7 +8,32 @@ import pytest
 def test_lists_names_paintings_painters_and_years(run):
     result = run("styles")
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == ["dots     Dots  Nobody  1900", "stripes  Dots  Nobody  1900"]
+    assert result.stdout.splitlines() == [
+        "name     painting  painter  year",
+        "dots     Dots      Nobody   1900",
+        "stripes  Dots      Nobody   1900",
+    ]
+
+
+@pytest.mark.usefixtures("shipped")
+def test_one_style_with_its_colours(run, shipped, style_file):
+    result = run("styles", "dots")
+    assert result.exit_code == 0
+    name, caption, *rows = result.stdout.splitlines()
+    assert (name, caption) == ("dots", "Nobody, Dots, 1900")
+    card = {row.partition(" ")[0]: row.partition(" ")[2].strip() for row in rows}
+    assert (card["licence"], card["file"]) == ("public domain", str(style_file))
+    assert card["use"] == "artlives photo.jpg --style dots"
+    colours = card["colours"].split()
+    assert len(set(colours)) == 8
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours)
+    # In a terminal, on the colour itself.
+    shown = run("styles", "dots", color=True, env={"COLORTERM": "truecolor"}).stdout
+    red, green, blue = (int(colours[0][i : i + 2], 16) for i in (1, 3, 5))
+    assert f"\x1b[48;2;{red};{green};{blue}m{colours[0]}\x1b[0m" in shown
+    assert "\x1b[48;5;" in run("styles", "dots", color=True, env={"COLORTERM": ""}).stdout
+    assert json.loads(run("styles", "dots", "--json").stdout)[0]["name"] == "dots"
+    assert "did you mean 'dots'" in run("styles", "dot").stderr
 
 
 @pytest.mark.usefixtures("shipped")

@@ -80,6 +80,27 @@ def test_a_shipped_style_by_name(run, shipped, photo_file):
     assert names(photo_file.parent) == ["photo-stripes.jpg", "photo.jpg"]
 
 
+def test_a_photo_alone_is_painted_in_the_style_wave(run, photo_file, style_file, monkeypatch):
+    monkeypatch.setattr("artlives.styles.files", lambda: {"wave": style_file})
+    monkeypatch.chdir(photo_file.parent)
+    for arguments in (["photo.jpg"], ["./photo.jpg", "--overwrite"], ["--overwrite", "photo.jpg"]):
+        assert run(*arguments, "--device", "cpu").stdout == "photo-dots.jpg\n"
+    assert run("-", input=photo_file.read_bytes()).stdout_bytes[:2] == b"\xff\xd8"
+
+
+@pytest.mark.usefixtures("shipped")
+def test_all_styles_a_file_each(run, photo_file, tmp_path):
+    arguments = ("stylize", photo_file, "--style", "all", "--device", "cpu")
+    result = run(*arguments)
+    assert (result.exit_code, result.stderr) == (0, "2 painted, 0 failed\n")
+    assert names(tmp_path) == ["photo-dots.jpg", "photo-stripes.jpg", "photo.jpg"]
+    (tmp_path / "photo-dots.jpg").unlink()
+    assert run(*arguments).stderr == "1 painted, 1 there already, 0 failed\n"
+    # In a folder, paintings of one style are no photos of the other.
+    assert run("stylize", tmp_path, "--style", "all", "-o", tmp_path / "out").stderr.startswith("2 painted")
+    assert names(tmp_path / "out") == ["photo-dots.jpg", "photo-stripes.jpg"]
+
+
 def test_output_file_folder_and_new_folder(stylize, photo_file, tmp_path):
     (tmp_path / "there").mkdir()
     for output, written in [
@@ -102,6 +123,29 @@ def test_options_reach_the_picture(stylize, photo_file, style_file):
     expected = Stylizer(style_file, device="cpu", **options)(images.load(photo_file))
     assert np.array_equal(images.load(out).pixels, expected.pixels)
     assert expected.pixels.shape == (23, 32, 3)
+
+
+@pytest.mark.parametrize(("size", "told"), [(56, False), (57, True)])
+def test_a_size_that_the_photo_does_not_have_is_told(stylize, photo_file, size, told):
+    result = stylize(photo_file, "--size", size)
+    line = f"artlives: {photo_file} has 56x40 pixels: its painting gets no larger by --size 57\n"
+    assert (result.exit_code, result.stderr) == (0, line if told else "")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_open_shows_the_painting_or_the_folder(stylize, photo_file, tmp_path, monkeypatch, there):
+    opened = []
+    monkeypatch.setattr("click.launch", lambda path: opened.append(path) or int(not there))
+    result = stylize(photo_file, "--open")
+    assert opened.pop() == str(photo_file.with_name("photo-dots.jpg"))
+    assert ("no program was found" in result.stderr) is not there
+    assert result.exit_code == 0
+    shutil.copy(photo_file, tmp_path / "b.jpg")
+    stylize(photo_file, tmp_path / "b.jpg", "-o", tmp_path / "out", "--open")
+    assert opened.pop() == str(tmp_path / "out")
+    # Nothing was painted.
+    stylize(photo_file, "--open")
+    assert not opened
 
 
 def test_strength_0_is_the_photo(stylize, photo_file):
@@ -265,8 +309,43 @@ def test_subfolders_keep_their_places(stylize, album, photo_file):
     painted = sorted(path.relative_to(album / "out").as_posix() for path in (album / "out").rglob("*.*"))
     assert painted == ["a-dots.jpg", "b-dots.png", "big-dots-dots.jpg", "summer/beach/a-dots.jpg"]
     assert stylize(album, "-o", album / "out").stderr == "0 painted, 4 there already, 0 failed\n"
-    # Without -o, the pictures in out/ are photos like any other.
-    assert stylize(album).stderr.startswith("8 painted")
+    # Without -o, the pictures in out/ are known for what they are.
+    assert stylize(album).stderr == "4 painted, 4 paintings passed over, 0 failed\n"
+
+
+def test_paintings_are_passed_over_and_painted_if_they_are_named(stylize, album):
+    assert stylize(album, "-o", album / "out").stderr == "3 painted, 0 failed\n"
+    (album / "out" / "a-dots.jpg").rename(album / "renamed.jpg")
+    shutil.rmtree(album / "out")
+    assert stylize(album).stderr == "3 painted, 1 painting passed over, 0 failed\n"
+    result = stylize(album / "renamed.jpg")
+    assert (result.exit_code, result.stdout) == (0, f"{album / 'renamed-dots.jpg'}\n")
+    assert stylize(album, "--overwrite").stderr == "3 painted, 1 painting passed over, 0 failed\n"
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_sheet_is_no_photo(run, stylize, album):
+    assert run("sheet", album / "a.jpg", "--size", 64).exit_code == 0
+    assert stylize(album).stderr == "3 painted, 1 painting passed over, 0 failed\n"
+
+
+def test_photos_that_differ_in_their_format_alone_are_all_painted(stylize, tmp_path, pixels):
+    for name in ("a.gif", "a.png", "a.jpg"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    painted = ["a-dots.jpg", "a-gif-dots.png", "a-png-dots.png"]
+    for summary in ("3 painted, 0 failed", "0 painted, 3 there already, 0 failed"):
+        result = stylize(tmp_path)
+        assert (result.exit_code, result.stderr) == (0, f"{summary}\n")
+    assert names(tmp_path) == sorted([*painted, "a.gif", "a.png", "a.jpg"])
+    stylize(*(tmp_path / name for name in ("a.gif", "a.png")), "-o", tmp_path / "out")
+    assert names(tmp_path / "out") == painted[1:]
+
+
+def test_long_names_in_a_folder(stylize, tmp_path, pixels):
+    for name in ("x" * 251 + ".png", "日" * 83 + ".png"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    assert stylize(tmp_path).stderr == "2 painted, 0 failed\n"
+    assert stylize(tmp_path).stderr == "0 painted, 2 there already, 0 failed\n"
 
 
 def test_report_of_what_failed(stylize, album, tmp_path):
@@ -348,7 +427,7 @@ def test_killed_in_the_middle_a_second_run_ends_with_the_same_files(
 
 
 def test_in_a_folder_with_broken_files_the_others_get_done(stylize, album, photo_file, tmp_path):
-    (album / "cut.jpg").write_bytes(photo_file.read_bytes()[:-300])
+    (album / "cut.png").write_bytes((album / "b.png").read_bytes()[:-300])
     (album / "empty.png").touch()
     (album / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))
     Image.new("RGB", (1, 1)).save(album / "dot.bmp")
@@ -357,7 +436,7 @@ def test_in_a_folder_with_broken_files_the_others_get_done(stylize, album, photo
     assert names(tmp_path / "out") == ["a-dots.jpg", "b-dots.png", "big-dots-dots.jpg"]
     *failures, summary = result.stderr.splitlines()
     assert summary == "3 painted, 4 failed"
-    for name in ("cut.jpg", "empty.png", "phone.heic", "dot.bmp"):
+    for name in ("cut.png", "empty.png", "phone.heic", "dot.bmp"):
         assert len([line for line in failures if str(album / name) in line]) == 1
 
 
@@ -373,8 +452,27 @@ def test_folder_without_pictures(stylize, tmp_path):
     assert one_line(stylize(tmp_path), tmp_path, "holds no pictures")
 
 
-def test_several_photos_into_a_file(stylize, photo_file, album):
-    assert one_line(stylize(album, "-o", photo_file), photo_file, "cannot be made a folder")
+@pytest.mark.parametrize("output", ["two.jpg", "photo.jpg", "two.GIF"])
+def test_several_photos_into_a_picture_are_a_usage_error(stylize, photo_file, album, monkeypatch, output):
+    monkeypatch.chdir(photo_file.parent)
+    before = names(photo_file.parent)
+    for photos in (["album"], ["photo.jpg", "album/a.jpg"]):
+        result = stylize(*photos, "-o", output)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"give a folder, {output}/" in result.stderr
+    assert names(photo_file.parent) == before
+
+
+def test_several_photos_into_a_file(stylize, album):
+    (album / "notes").touch()
+    assert one_line(stylize(album, "-o", album / "notes"), "notes", "cannot be made a folder")
+
+
+def test_several_photos_into_a_folder_that_is_called_as_a_picture(stylize, album):
+    (album.parent / "two.jpg").mkdir()
+    for output in ("two.jpg", "new.jpg/"):
+        assert stylize(album, "-o", f"{album.parent}/{output}").stderr == "3 painted, 0 failed\n"
+    assert len(names(album.parent / "new.jpg")) == 3
 
 
 # On Ray; what it paints is tested in test_ray.py
@@ -408,7 +506,8 @@ def test_bad_photos(stylize, photo_file, tmp_path):
         ("text.jpg", b"words", "is not a picture"),
         ("cut.jpg", data[: len(data) // 2], "is damaged or cut short"),
         ("empty.jpg", b"", "is empty"),
-        ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(50), "HEIC"),
+        ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(50), "damaged"),
+        ("clip.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "is a video"),
     ]:
         (tmp_path / name).write_bytes(content)
         assert one_line(stylize(tmp_path / name), tmp_path / name, message)
@@ -448,7 +547,7 @@ def test_bad_model_files(run, photo_file, style_file, tmp_path):
         ("none/out.jpg", "there is no folder"),
         ("photo.jpg/out.jpg", "there is no folder"),
         ("photo.jpg/", "cannot be made a folder"),
-        ("out.gif", "one of the endings"),
+        ("out.svg", "one of the endings"),
         ("out", "one of the endings"),
     ],
 )

@@ -9,7 +9,8 @@ from artlives import images, styles
 from artlives.errors import ArtlivesError
 from artlives.explanation import page
 from artlives.images import Photo
-from artlives.training.objective import CONTENT_LAYER, STYLE_LAYERS
+from artlives.training.objective import CONTENT_LAYER
+from artlives.training.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("few_iterations")
 
@@ -103,8 +104,8 @@ def test_what_the_perceptual_network_keeps(style, pixels, tmp_path, perceptual_f
 
 
 def test_the_layers_are_those_that_training_uses():
-    assert set(page.KEPT["painting"]) == set(STYLE_LAYERS)
-    assert set(page.KEPT["photo"]) == {*STYLE_LAYERS, CONTENT_LAYER}
+    assert set(page.KEPT["painting"]) == set(Recipe.style_layers)
+    assert set(page.KEPT["photo"]) == {*Recipe.style_layers, CONTENT_LAYER}
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (15, 40, 3), (40, 2000, 3)])

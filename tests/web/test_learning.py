@@ -12,11 +12,21 @@ from PIL import Image
 
 from artlives import Stylizer, mixing, styles
 from artlives.errors import ArtlivesError
-from artlives.training.recipe import STUDY, Recipe
+from artlives.training.recipe import STUDY
 from artlives.web import studies, studio
 from artlives.web.app import create_app
+from tests.web.bombs import gif_comments
 from tests.web.connection import connect, picture_bytes
-from tests.web.study_processes import STEPS, dying, failing, one_stage, short, three_stages, weights_after
+from tests.web.study_processes import (
+    QUICK,
+    STEPS,
+    dying,
+    failing,
+    one_stage,
+    quick,
+    three_stages,
+    weights_after,
+)
 
 PATIENCE = 20  # seconds
 
@@ -91,8 +101,8 @@ def test_what_is_learnt_paints_and_mixes(client, painting, png, pixels, learns, 
 
 
 def test_the_real_process(client, painting, png, learns, monkeypatch, pixels):
-    monkeypatch.setattr(studies, "STUDY", Recipe(steps=2, size=64, batch_size=2, style_size=64, start="mean"))
-    learns(short)
+    monkeypatch.setattr(studies, "STUDY", QUICK)
+    learns(quick)
     name = show(client, painting).json()["name"]
     assert events(client, name)[-1][0] == "learnt"
     assert painted(client, png, name).shape == pixels.shape
@@ -176,10 +186,12 @@ def test_no_more_than_are_held(client, painting, learns, monkeypatch):
     ("picture", "status", "detail"),
     [
         (b"words", 415, "not a picture"),
+        (gif_comments(), 422, "too much time or memory"),
         ((1, 1), 422, "1x1 pixels: 64 a side are needed"),
         ((900, 40), 422, "900x40 pixels"),
     ],
 )
+@pytest.mark.usefixtures("short_limits")
 def test_what_cannot_be_learnt(client, picture, status, detail):
     data = picture if isinstance(picture, bytes) else picture_bytes(Image.new("RGB", picture), "PNG")
     answer = show(client, data)
@@ -237,6 +249,24 @@ def test_names_that_no_style_can_have(client, painting, learns, own, name):
     assert not list(own.parent.rglob("*.safetensors"))
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b"words", 422, "Settings are a JSON object."),
+        (b"{}", 422, "Settings are wrong: name: field required."),
+        (b'{"name": 3}', 422, "Settings are wrong: name"),
+        (b'{"name": "' + b"x" * 20_000 + b'"}', 413, "Settings may have 10 kB."),
+    ],
+)
+def test_settings_that_are_none(client, painting, learns, own, body, status, detail):
+    learns(three_stages)
+    study_name = show(client, painting).json()["name"]
+    answer = client.post(f"/api/styles/{study_name}/keep", content=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"].startswith(detail)
+
+
 def test_a_style_is_not_kept_before_it_is_learnt(client, painting, learns, own):
     learns(one_stage)
     assert keep(client, show(client, painting).json()["name"], "early").status_code == 409
@@ -275,6 +305,13 @@ def test_mixes_that_are_none(client, png, style, detail):
     answer = client.post("/api/stylize", params={"style": style}, content=png)
     assert answer.status_code == 422
     assert detail in answer.json()["detail"]
+
+
+def test_whether_there_is_a_file_of_that_name_makes_no_difference(client, png, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mix = "dots:0.5,stripes:0.5"
+    (tmp_path / mix).touch()
+    painted(client, png, mix)
 
 
 def test_stylizers_of_mixes_are_bounded(client, png, monkeypatch):
