@@ -114,9 +114,9 @@ def test_a_kiosk_has_no_files_and_starts_again_when_nobody_is_there(visit):
     page.wait_for_selector(".tile[data-style]", state="attached")
     assert not page.is_visible("label[for=file]")
     page.click("[data-sample=astronaut]")
-    until_marked(page, "previews")
+    page.click(".tile[data-style=wave]:not([aria-busy])")
+    page.wait_for_selector("#stage")
     assert not page.is_visible("label[for=painting]")
-    open_stage(page)
     for selector in ("#save-jpeg", "#save-png", "#copy", "#save-sheet"):
         assert not page.is_visible(selector)
     page.keyboard.press("s")
