@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from artlives import core
+from artlives.engines.compiled import CompiledPainter
 from artlives.engines.painter import Way
 from artlives.errors import needs
 from artlives.files import replacing
@@ -36,6 +38,8 @@ Job = Callable[[], object]
 SIZES = ((256, 256), (512, 512), (1024, 1024), (2048, 2048), (4000, 3000))
 # (width, height) in pixels of a picture that is painted in strips. It is painted once, and not by torch's operations.
 LARGEST = (10_000, 10_000)
+# Pixels a side of the picture whose layers are timed one by one.
+LAYERS_SIDE = 1024
 # About how many seconds one size is measured for, and the least and the most rounds.
 SECONDS, ROUNDS = 6.0, (3, 15)
 
@@ -46,7 +50,7 @@ class Row:
 
     Attributes:
         width, height: pixels.
-        precision: that of the arithmetic.
+        precision: what products are computed in.
         seconds: the median time of the network alone, one pass without grain, array in and array out; torch's alike.
         ratio: the median of the rounds' ratios, ours to torch's; None, as torch's time, where that was not compared.
         painting: the median time of a painting, coarse to fine and with grain, as `Stylizer` paints by default.
@@ -68,6 +72,28 @@ class Row:
     def megapixels(self) -> float:
         """Of paintings, a second."""
         return self.width * self.height / self.painting / 1e6
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What was measured of one convolution, with what surrounds it, in one pass over `LAYERS_SIDE` pixels a side.
+
+    Attributes:
+        name, inputs, outputs, kernel, stride: as in `plan.Step`.
+        transposed: whether the stride is that of a transposed convolution.
+        seconds: the median time.
+        share: of the multiply-adds a second that the machine does at most with the same instructions. Winograd's
+            algorithm saves some of a convolution's multiply-adds, all of which are counted here.
+    """
+
+    name: str
+    inputs: int
+    outputs: int
+    kernel: int
+    stride: int
+    transposed: bool
+    seconds: float
+    share: float
 
 
 def alternating(jobs: Mapping[str, Job], rounds: int, warmup: int = 2) -> dict[str, list[float]]:
@@ -120,12 +146,12 @@ def torch_blocks() -> Blocks:
     )
 
 
-def measure(style: Style, device: str) -> Iterator[Row]:
+def measure(style: Style, device: str, precision: str) -> Iterator[Row]:
     """A row for each of the `SIZES` and, where the engine paints in strips, one for the `LARGEST`.
 
     Without torch, nothing is compared with it.
     """
-    stylizer = Stylizer(style, device=device)
+    stylizer = Stylizer(style, device=device, precision=precision)
     alone = stylizer.variant(grain=0.0, one_pass=True)
     by_torch = _by_torch(style, stylizer.device) if find_spec("torch") else None
     for width, height in SIZES:
@@ -138,13 +164,41 @@ def measure(style: Style, device: str) -> Iterator[Row]:
         times = alternating(jobs, min(max(rounds, ROUNDS[0]), ROUNDS[1]), warmup=0)
         ours, painting = (statistics.median(times[name]) for name in ("ours", "painting"))
         passes = ratio(times["painting"], times["ours"])
-        peak = _alone(style, width, height)[1] if stylizer.device == "cpu" else None
+        peak = _alone(style, precision, width, height)[1] if stylizer.device == "cpu" else None
         theirs = statistics.median(times["torch"]) if by_torch else None
         beside = ratio(times["ours"], times["torch"]) if by_torch else None
-        yield Row(width, height, "fp32", ours, theirs, beside, painting, passes, peak)
+        yield Row(width, height, stylizer.precision, ours, theirs, beside, painting, passes, peak)
     if Way.HALF_STRIPS in stylizer.painter.ways(*LARGEST):
-        seconds, peak = _alone(style, *LARGEST)
-        yield Row(*LARGEST, "fp32", None, None, None, seconds, None, peak)
+        seconds, peak = _alone(style, precision, *LARGEST)
+        yield Row(*LARGEST, stylizer.precision, None, None, None, seconds, None, peak)
+
+
+def layers(style: Style, precision: str) -> list[Layer]:
+    """Each layer's time and share of the machine's peak, on the CPU; [] where another engine than the core paints."""
+    stylizer = Stylizer(style, device="cpu", precision=precision)
+    painter, threads = stylizer.painter, core.default_threads()
+    if not isinstance(painter, CompiledPainter):
+        return []
+    peak = core.peak(painter.instructions, threads)
+    pixels = _noise(LAYERS_SIDE, LAYERS_SIDE)
+    rounds = []
+    for _ in range(ROUNDS[1]):
+        ends = [time.perf_counter()]
+        # A report follows each layer.
+        painter.paint([pixels.copy()], threads=threads, report=partial(_note_time, ends))
+        rounds.append(np.diff(ends))
+    found = []
+    for step, seconds in zip(style.steps, np.median(rounds, 0), strict=True):
+        # A transposed convolution's kernel meets each pixel of its input, others' give each of their output.
+        scale = step.source_scale if step.transposed else step.scale
+        products = step.inputs * step.outputs * step.kernel**2 * float(LAYERS_SIDE / scale) ** 2
+        shape = step.inputs, step.outputs, step.kernel, step.stride, step.transposed
+        found.append(Layer(step.name, *shape, float(seconds), float(products / seconds / peak)))
+    return found
+
+
+def _note_time(times: list[float], done: float) -> None:
+    times.append(time.perf_counter())
 
 
 def _by_torch(style: Style, device: str) -> Callable[[np.ndarray], None]:
@@ -198,14 +252,14 @@ def _noise(width: int, height: int) -> np.ndarray:
     return (line + column).astype(np.uint8).reshape(height, width, 3)
 
 
-def _alone(style: Style, width: int, height: int) -> tuple[float, int | None]:
+def _alone(style: Style, precision: str, width: int, height: int) -> tuple[float, int | None]:
     """Seconds and peak memory of one such picture on the CPU, painted by a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_paint_once, (style, width, height))
+        return pool.apply(_paint_once, (style, precision, width, height))
 
 
-def _paint_once(style: Style, width: int, height: int) -> tuple[float, int | None]:
-    stylizer, pixels = Stylizer(style, device="cpu"), _noise(width, height)
+def _paint_once(style: Style, precision: str, width: int, height: int) -> tuple[float, int | None]:
+    stylizer, pixels = Stylizer(style, device="cpu", precision=precision), _noise(width, height)
     started = time.perf_counter()
     stylizer(pixels)
     seconds = time.perf_counter() - started

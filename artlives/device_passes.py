@@ -14,7 +14,7 @@ from artlives import grain, passes
 from artlives.blend import WEIGHTS, tone
 from artlives.engines.painter import Report
 from artlives.engines.tensors import TensorPainter
-from artlives.passes import Size
+from artlives.passes import Carry, Size
 
 # Pixels to either side of a point that Lanczos's filter reaches, at the coarser of the two resolutions; as in Pillow.
 SUPPORT = 3
@@ -23,7 +23,14 @@ MATRICES = 16
 
 
 def paint(
-    painter: TensorPainter, photos: Tensor, sizes: list[Size], *, share: int, amplitude: float, report: Report
+    painter: TensorPainter,
+    photos: Tensor,
+    sizes: list[Size],
+    *,
+    share: int,
+    amplitude: float,
+    report: Report,
+    carry: Carry | None = None,
 ) -> Tensor:
     """The paintings of photos after a pass at each of `sizes`; see `passes.paint`.
 
@@ -32,10 +39,14 @@ def paint(
         share: of each painting in what the next pass paints, in 1/64.
         amplitude: of the grain; see `artlives.grain`.
         report: called with the part of all passes' pixels that is done.
+        carry: of a single photo; see `passes.paint`.
     """
     pixels = [height * width for height, width in sizes]
     painting = None
     for i, size in enumerate(sizes):
+        if carry and painting is not None and i == len(sizes) - 1:
+            carried = carry(painting[0].permute(1, 2, 0).contiguous().cpu().numpy())
+            painting = torch.from_numpy(carried).to(photos.device).permute(2, 0, 1)[None]
         picture = mixed(resized(photos, size, quick=True), painting, share, amplitude)
         painting = painter.paint_tensor(picture).clamp(0, 255)
         report(sum(pixels[: i + 1]) / sum(pixels))

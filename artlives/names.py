@@ -10,16 +10,19 @@ from artlives import images
 
 # Bytes of a file's name, at most, in the usual file systems.
 LONGEST = 255
+# Endings of the paintings of photos in formats that are not written, and of still GIF files, which have 256 colours.
+INSTEAD = {".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg", ".gif": ".png"}
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
-def painting_name(photo: str, style: str) -> str:
+def painting_name(photo: str, style: str, animated: bool = False) -> str:
     """The name of the painting of a photo, in the photo's format where that is one that is written, else PNG.
 
-    Where it would be too long for a file's name, the photo's part of it is cut short.
+    A painting of HEIC becomes a JPEG, and one of GIF a GIF only if it is `animated`. Where the name would be too long
+    for a file's, the photo's part of it is cut short.
     """
-    return name_beside(photo, f"-{style}{_suffix(Path(photo))}")
+    return name_beside(photo, f"-{style}{_suffix(Path(photo), animated)}")
 
 
 def name_beside(photo: str, ending: str) -> str:
@@ -27,14 +30,16 @@ def name_beside(photo: str, ending: str) -> str:
     return _cut(Path(photo).stem, ending) + ending
 
 
-def paths_of_paintings(photos: Sequence[AnyPath], style: str) -> list[AnyPath]:
-    """The paths of the paintings of photos, each beside its photo.
+def paths_of_paintings(
+    photos: Sequence[AnyPath], style: str, animated: Collection[AnyPath] = ()
+) -> list[AnyPath]:
+    """The paths of the paintings of photos, some of which are `animated`, each beside its photo.
 
     Two photos in a folder that differ in their format alone, of which one is not written, would have paintings of one
     name: the formats become parts of these names.
     """
-    told = _told(photos)
-    endings = [f"-{style}{_suffix(photo)}" for photo in photos]
+    told = _told(photos, animated)
+    endings = [f"-{style}{_suffix(photo, photo in animated)}" for photo in photos]
     return [
         photo.with_name(_cut(told[photo], ending) + ending)
         for photo, ending in zip(photos, endings, strict=True)
@@ -68,9 +73,9 @@ def photos_among(paths: Iterable[str], styles: Collection[str]) -> list[str]:
     )
 
 
-def _told(photos: Iterable[AnyPath]) -> dict[AnyPath, str]:
+def _told(photos: Iterable[AnyPath], animated: Collection[AnyPath] = ()) -> dict[AnyPath, str]:
     """What stands for each photo in its painting's name."""
-    plain = {photo: photo.with_suffix(_suffix(photo)) for photo in photos}
+    plain = {photo: photo.with_suffix(_suffix(photo, photo in animated)) for photo in photos}
     times = Counter(plain.values())
     return {
         photo: photo.stem if times[path] == 1 else "-".join(filter(None, (photo.stem, photo.suffix[1:])))
@@ -78,9 +83,11 @@ def _told(photos: Iterable[AnyPath]) -> dict[AnyPath, str]:
     }
 
 
-def _suffix(photo: PurePath) -> str:
+def _suffix(photo: PurePath, animated: bool = False) -> str:
     """What the name of a photo's painting ends in."""
-    return photo.suffix if photo.suffix.lower() in images.WRITTEN else ".png"
+    ending = photo.suffix.lower()
+    written = ending in images.WRITTEN and (animated or ending not in INSTEAD)
+    return photo.suffix if written else INSTEAD.get(ending, ".png")
 
 
 def _cut(stem: str, ending: str) -> str:

@@ -6,6 +6,7 @@ again, up to the photo's own size. Large shapes come from the first passes, the 
 small photo is enlarged for its last pass, and the painting is reduced to the photo's size.
 """
 
+from collections.abc import Callable
 from math import floor, log2
 
 import numpy as np
@@ -17,6 +18,9 @@ from artlives.engines.painter import Painter, Report, Way, choose_way, part_of
 
 Array = np.ndarray
 Size = tuple[int, int]
+# Given the painting (H, W, 3) of the pass before the last one, of any size, returns what the last pass is mixed with in
+# its place, of any size, too.
+Carry = Callable[[Array], Array]
 
 # Pixels of the longer side. The first pass lies between these two: about what the networks are trained on.
 COARSEST = 400, 640
@@ -56,6 +60,7 @@ def paint(
     memory: int | None,
     threads: int,
     report: Report,
+    carry: Carry | None = None,
 ) -> Array:
     """The painting of a photo after a pass at each of `sizes`, at the photo's size.
 
@@ -66,6 +71,8 @@ def paint(
         memory: bytes that a pass may use; see `painter.choose_way`.
         threads: how many to use.
         report: is called with the part of all passes that is done.
+        carry: what replaces the painting that the last pass is mixed with; None leaves it as it is. It is not called
+            where there is one pass alone.
 
     Raises:
         MemoryError: a pass needs more than `memory`.
@@ -75,6 +82,8 @@ def paint(
     for i, size in enumerate(sizes):
         picture = resized(photo, size, quick=True)
         target = np.empty_like(picture) if picture is photo else picture
+        if carry and painting is not None and i == len(sizes) - 1:
+            painting = carry(painting)
         mixed(picture, painting, share, amplitude, target, threads)
         # Released before the network needs its memory: of a huge photo, both are large.
         painting = None
@@ -83,7 +92,7 @@ def paint(
         (painting,) = painter.paint(
             [target],
             threads=threads,
-            way=choose_way(painter.ways(*size), memory),
+            way=choose_way(painter.ways(*size), memory, painter.spare),
             report=part_of(report, before, part),
         )
         if painting.dtype != np.uint8:

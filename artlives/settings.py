@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 from artlives.architecture import BRUSHES, MOST_GRAIN, SMALLEST
 
+# What products are computed in: "auto" is bf16 on a CPU, or fp16 on a GPU, where that is much quicker, and else
+# fp32.
+PRECISIONS = ("auto", "fp32")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -21,10 +25,13 @@ class Settings:
             the style was trained with.
         memory: bytes that the network may use on the CPU besides the pictures; what needs more is painted in strips.
             None: two thirds of the memory that is free, and strips for what would need over 505 MB.
+        precision: "auto" multiplies in half precision (bf16, on a GPU fp16) where the processor is much quicker in it,
+            and adds up in fp32. In one pass, a photo's painting differs from that of "fp32" by at most 3 of 255; coarse
+            to fine, a few values in 100,000 differ by more.
 
     Raises:
-        ValueError: if `size` is below 16, `brush` is another, `strength` is not within 0 and 1 or `grain` not within
-            0 and 20.
+        ValueError: if `size` is below 16, `brush` or `precision` is another, `strength` is not within 0 and 1 or
+            `grain` not within 0 and 20.
     """
 
     size: int | None = None
@@ -34,6 +41,7 @@ class Settings:
     keep_colors: bool = False
     grain: float | None = None
     memory: int | None = None
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < SMALLEST:
@@ -42,5 +50,7 @@ class Settings:
             raise ValueError(f"strength must be within 0 and 1, not {self.strength}")
         if self.brush not in BRUSHES:
             raise ValueError(f"brush must be one of {', '.join(BRUSHES)}, not {self.brush!r}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
         if self.grain is not None and not 0 <= self.grain <= MOST_GRAIN:
             raise ValueError(f"grain must be within 0 and {MOST_GRAIN:g} grey levels, not {self.grain}")

@@ -1,7 +1,7 @@
-"""Styles that are made when they are asked for: of a painting's file by a short training, and of several styles mixed.
+"""Styles that are made when they are asked for: of a painting's file by a short training, and mixes.
 
-Both are style files in the user's cache, under a checksum of what they were made from: the next time they are there at
-once. The cache is bounded, and `forget` empties it.
+What was learnt is a style file in the user's cache, under a checksum of the painting: the next time it is there at
+once. The cache is bounded, and `forget` empties it. Mixes are made anew each time, in milliseconds.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
-from artlives import images, styles
+from artlives import images, mixing, styles
 from artlives.errors import ArtlivesError, needs
 from artlives.styles import Style
 from artlives.training.recipe import STUDY
@@ -40,7 +40,7 @@ def folder() -> Path:
 def studied() -> list[Style]:
     """The styles that were learnt from a painting's file, by name; one whose file is damaged is left out."""
     found = []
-    for path in folder().glob("study-*.safetensors"):
+    for path in folder().glob("*.safetensors"):
         with suppress(ArtlivesError):
             found.append(styles.read(path))
     return sorted(found, key=lambda style: style.name)
@@ -65,27 +65,32 @@ def find(name: str | Path | Style | Mapping[str, float]) -> Style:
     """The style that is meant by
 
     - the name of a style, or the path of its file, as in `styles.find`;
-    - the path of a picture: the style of that painting, which is there or `is_pending`;
-    - a mix, "wave+udnie" in equal parts, "wave:0.6,udnie:0.4" or {"wave": 0.6, "udnie": 0.4}: mean weights.
+    - the path of a picture: the style of that painting, which is there or `pending`;
+    - a mix, "wave+udnie" in equal parts, "wave:0.6,udnie:0.4" or {"wave": 0.6, "udnie": 0.4}, of any of these.
 
     Raises:
         ArtlivesError: there is no such style, a file cannot be read, a painting is too small or still to be learnt and
-            torch is missing, or the styles cannot be mixed.
+            torch is missing, or a share is below 0.
     """
     if isinstance(name, Style):
         return name
-    if isinstance(name, Mapping):
-        return _mixed(name)
-    text = str(name)
-    if Path(text).suffix.lower() in images.SUFFIXES and text not in styles.files():
-        return _of_painting(Path(text))
-    shares = _shares(text)
-    return _mixed(shares) if shares else styles.find(name)
+    shares = name if isinstance(name, Mapping) else None
+    if shares is None:
+        text = str(name)
+        if Path(text).suffix.lower() in images.SUFFIXES and text not in styles.files():
+            return _of_painting(Path(text))
+        shares = mixing.shares_in(text)
+        if shares is None:
+            return styles.find(text)
+    mix = mixing.mixture([(find(part), share) for part, share in mixing.normalized(shares).items()])
+    return mix if pending(mix) else mixing.averaged(mix)
 
 
-def is_pending(style: Style) -> bool:
-    """Whether the style is still to be learnt from its painting, by `learn`."""
-    return not style.path.exists() and style.path.parent == folder()
+def pending(style: Style) -> list[Style]:
+    """Those of a style and its parts that are still to be learnt from their paintings, by `learn`."""
+    if style.parts:
+        return [found for part, _ in style.parts for found in pending(part)]
+    return [style] if style.path and style.path.parent == folder() and not style.path.exists() else []
 
 
 def learn(
@@ -94,7 +99,7 @@ def learn(
     device: str | torch.device = "auto",
     report: Callable[[int], None] = lambda step: None,
 ) -> Style:
-    """The style; if it `is_pending`, it is learnt from its painting.
+    """The style; what is `pending` of it is learnt from its painting.
 
     Args:
         photos: to learn on, beside those that come with artlives.
@@ -104,14 +109,22 @@ def learn(
     Raises:
         ArtlivesError: the painting or the cache cannot be read or written.
     """
-    if not is_pending(style):
+    if style.parts:
+        parts = [(learn(part, photos, device, report), share) for part, share in style.parts]
+        return mixing.averaged(mixing.mixture(parts))
+    if not pending(style):
         return style
-    from artlives.training.study import study
+    import numpy as np
 
+    from artlives.training.study import Study
+
+    assert style.path is not None
     _make_room()
-    return study(
-        Path(style.painting), style.path, name=style.name, photos=photos, device=device, report=report
-    )
+    study = Study(np.asarray(images.on_white(images.load(style.painting))), photos, device)
+    study.run(report)
+    learnt = replace(style, painting=Path(style.painting).name, training=study.card())
+    styles.write(replace(learnt, weights=study.weights()), style.path)
+    return learnt
 
 
 def _of_painting(path: Path) -> Style:
@@ -119,7 +132,8 @@ def _of_painting(path: Path) -> Style:
         content = path.read_bytes()
     except OSError as error:
         raise ArtlivesError(f"{path} cannot be read: {error.strerror or error}") from error
-    target = folder() / f"study-{_digest(content, asdict(STUDY))}.safetensors"
+    recipe = json.dumps(asdict(STUDY), sort_keys=True).encode()
+    target = folder() / f"{hashlib.sha256(content + recipe).hexdigest()[:24]}.safetensors"
     name = styles.name_of(path)
     known = _known(target)
     if known:
@@ -130,84 +144,9 @@ def _of_painting(path: Path) -> Style:
         raise ArtlivesError(
             f"{path} has {width}x{height} pixels: a painting to learn from needs {SMALLEST} a side"
         )
-    return Style(name, target, str(path), "", "", "", STUDY.layers, {"grain": STUDY.grain}, {})
-
-
-def _shares(text: str) -> dict[str, float] | None:
-    """The shares of a mix; None if the text is none.
-
-    Raises:
-        ArtlivesError: a share is no number.
-    """
-    parts = text.split("+") if "+" in text else text.split(",")
-    if text in styles.files() or Path(text).exists() or (len(parts) < 2 and ":" not in text):
-        return None
-    shares = {}
-    for part in parts:
-        name, colon, share = part.rpartition(":")
-        try:
-            shares[name.strip() if colon else part.strip()] = float(share) if colon else 1.0
-        except ValueError:
-            raise ArtlivesError(f"{part!r} is not a style and its share, such as wave:0.6") from None
-    return shares
-
-
-def _mixed(given: Mapping[str, float]) -> Style:
-    """The mean of styles that began with the same weights, which is a style in between.
-
-    Raises:
-        ArtlivesError: a share is negative or there is none, or the styles began with different weights.
-    """
-    total = sum(given.values())
-    if len(given) < 2 or not 0 < total < float("inf") or not all(share >= 0 for share in given.values()):
-        raise ArtlivesError(f"{dict(given)} is no mix: give two styles or more, with shares of 0 or more")
-    parts = [(find(name), share / total) for name, share in given.items()]
-    first = parts[0][0]
-    for part, _ in parts:
-        if is_pending(part):
-            raise ArtlivesError(f"{part.painting} is not learnt yet: use it as a style by itself first")
-        if part.layers != first.layers or _beginning(part) != _beginning(first):
-            raise ArtlivesError(
-                f"{part.name} and {first.name} cannot be mixed: they were not trained from the same beginning"
-            )
-    contents = [[hashlib.sha256(part.path.read_bytes()).hexdigest(), share] for part, share in parts]
-    target = folder() / f"mix-{_digest(b'', contents)}.safetensors"
-    known = _known(target)
-    if known:
-        return known
-    weights: dict[str, Any] = {}
-    for part, share in parts:
-        for key, value in styles.load_weights(part).items():
-            weights[key] = weights.get(key, 0) + value * share
-    _make_room()
-    styles.save(
-        target,
-        weights,
-        name="-".join(f"{part.name}{round(100 * share)}" for part, share in parts),
-        painting=" and ".join(part.painting for part, _ in parts),
-        painter=" and ".join(dict.fromkeys(part.painter for part, _ in parts)),
-        year="",
-        licence=first.licence,
-        layers=first.layers,
-        training={
-            "grain": sum(part.grain * share for part, share in parts),
-            "mixed": {part.name: share for part, share in parts},
-            "before": first.training.get("before", []),
-            "start": first.training.get("start"),
-        },
+    return Style(
+        name, target, str(path), "", "", "", STUDY.layers, {"grain": STUDY.grain, "start": STUDY.start}, {}
     )
-    return styles.read(target)
-
-
-def _beginning(style: Style) -> object:
-    """Equal for styles that began with the same weights: the shipped ones did, and all that started from one."""
-    cards = [*style.training.get("before", []), style.training]
-    start = cards[0].get("start")
-    return json.dumps(cards[0]) if start == "none" else "shipped"
-
-
-def _digest(content: bytes, made_from: Any) -> str:
-    return hashlib.sha256(content + json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _known(path: Path) -> Style | None:

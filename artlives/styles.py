@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,19 +34,22 @@ MAX_HEADER = 100_000_000
 
 @dataclass(frozen=True)
 class Style:
-    """A style as its file describes it; the weights stay in the file.
+    """A style as its file describes it; the weights stay in the file, unless it has none.
 
     Attributes:
         name: the name it is found by, and the ending of the pictures it paints.
-        path: its safetensors file.
+        path: its safetensors file; None of a style in memory.
         painting, painter, year, licence: of the painting it was trained on.
         layers: the network that its weights fit.
         training: the recipe, options and last losses of its training.
         measured: distances that were measured of its pictures; may be empty.
+        weights: of a style in memory, fp32 by the names of `plan.shapes`.
+        parts: of a mix that is made of its parts' pictures, the styles and their shares, which add up to 1; its
+            `layers` are those of the first.
     """
 
     name: str
-    path: Path
+    path: Path | None
     painting: str
     painter: str
     year: str
@@ -54,6 +57,8 @@ class Style:
     layers: tuple[architecture.Layer, ...]
     training: dict[str, Any]
     measured: dict[str, Any]
+    weights: Mapping[str, np.ndarray] | None = field(default=None, compare=False, repr=False)
+    parts: tuple[tuple[Style, float], ...] = ()
 
     @property
     def steps(self) -> tuple[plan.Step, ...]:
@@ -223,16 +228,41 @@ def save(
         temporary.write_bytes(safetensors.save(halves, metadata))
 
 
+def write(style: Style, path: Path) -> None:
+    """Write a style that has weights, in a file or in memory, to a file of its own; see `save`.
+
+    Raises:
+        ArtlivesError: as `save` and `load_weights` do.
+    """
+    save(
+        path,
+        load_weights(style),
+        name=style.name,
+        painting=style.painting,
+        painter=style.painter,
+        year=style.year,
+        licence=style.licence,
+        layers=style.layers,
+        training=style.training,
+        measured=style.measured,
+    )
+
+
 def _array(values: np.ndarray | torch.Tensor) -> np.ndarray:
     return values.numpy(force=True) if hasattr(values, "numpy") else values
 
 
-def load_weights(style: Style) -> dict[str, np.ndarray]:
+def load_weights(style: Style) -> Mapping[str, np.ndarray]:
     """The weights of a style in fp32, by the names of `plan.shapes`.
 
     Raises:
         ArtlivesError: if the file cannot be read, or its weights are not finite or not those of its network.
+        ValueError: if it is a mix of several networks' pictures.
     """
+    if style.weights is not None:
+        return style.weights
+    if style.path is None:
+        raise ValueError(f"{style.name} has no weights of its own")
     import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import load_file

@@ -19,9 +19,10 @@ from artlives.architecture import SMALLEST
 from artlives.blend import blend
 from artlives.core import default_threads
 from artlives.engines.choose import choose
-from artlives.engines.painter import Report
+from artlives.engines.painter import Report, part_of
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.images import Photo
+from artlives.passes import Carry
 from artlives.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from artlives.engines.tensors import TensorPainter
+
+# Floats of a tensor, beyond 0..1: at sharp edges a resampled picture is off by as much as an eighth. What is further
+# off is most likely meant for another range.
+LEAST_FLOAT, MOST_FLOAT = -1 / 8, 2
 
 
 class Stylizer:
@@ -49,7 +54,8 @@ class Stylizer:
 
     Attributes:
         style, settings: as they were given.
-        engine, device, reasons: what paints, where, and why nothing quicker does; see `engines.choose.Engine`.
+        engine, device, reasons, precision, instructions: what paints, where, why nothing quicker does, and in which
+            arithmetic; see `engines.choose.Engine`.
 
     Raises:
         ArtlivesError: if there is no such style or device, or the style's file is damaged.
@@ -67,7 +73,11 @@ class Stylizer:
     ) -> None:
         self.settings = replace(settings or Settings(), **options)
         self.style = studies.learn(studies.find(style), device=device)
-        self.painter, (self.engine, self.device, self.reasons) = choose(self.style, device)
+        self._choose(device)
+
+    def _choose(self, device: str | torch.device) -> None:
+        self.painter, engine = choose(self.style, device, self.settings.precision)
+        self.engine, self.device, self.reasons, self.precision, self.instructions = engine
 
     def __reduce__(self) -> tuple[partial[Stylizer], tuple[styles.Style, Settings]]:
         """It is pickled and deep-copied as its style and settings; the copy loads the style's file again."""
@@ -82,11 +92,15 @@ class Stylizer:
     def variant(self, settings: Settings | None = None, **options: Any) -> Stylizer:
         """A stylizer that shares this one's network, with these settings, or its own but for `options`.
 
+        One of another precision loads the style's file again.
+
         Raises:
-            TypeError, ValueError: as the constructor does.
+            ArtlivesError, TypeError, ValueError: as the constructor does.
         """
         other = copy(self)
         other.settings = replace(settings or self.settings, **options)
+        if other.settings.precision != self.settings.precision:
+            other._choose(self.device)
         return other
 
     @overload
@@ -94,7 +108,9 @@ class Stylizer:
         self, picture: Image.Image, report: Report = ..., *, threads: int | None = ...
     ) -> Image.Image: ...
     @overload
-    def __call__(self, picture: Photo, report: Report = ..., *, threads: int | None = ...) -> Photo: ...
+    def __call__(
+        self, picture: Photo, report: Report = ..., *, threads: int | None = ..., carry: Carry | None = ...
+    ) -> Photo: ...
     @overload
     def __call__(
         self, picture: np.ndarray, report: Report = ..., *, threads: int | None = ...
@@ -102,7 +118,12 @@ class Stylizer:
     @overload
     def __call__(self, picture: Tensor, report: Report = ..., *, threads: int | None = ...) -> Tensor: ...
     def __call__(
-        self, picture: Any, report: Report = lambda done: None, *, threads: int | None = None
+        self,
+        picture: Any,
+        report: Report = lambda done: None,
+        *,
+        threads: int | None = None,
+        carry: Carry | None = None,
     ) -> Any:
         """Paint a picture; what comes out is of the kind that went in, and of its size unless `size` is less.
 
@@ -115,6 +136,8 @@ class Stylizer:
                 - an `images.Photo`.
             report: called with the part of a picture that is done, in 0..1. What it raises ends the work.
             threads: of the CPU; by default as many as it has processors, or OMP_NUM_THREADS.
+            carry: of an `images.Photo`: what the last pass is mixed with in place of the pass before; see
+                `passes.paint`. So a video's frames keep their strokes.
 
         Raises:
             ArtlivesError: if a side is below 16 pixels, or the picture is too large for the memory.
@@ -125,7 +148,7 @@ class Stylizer:
         if isinstance(picture, Image.Image):
             return images.to_pil(self._photo(images.from_pil(picture), report, threads))
         if isinstance(picture, Photo):
-            return self._photo(picture, report, threads)
+            return self._photo(picture, report, threads, carry)
         if isinstance(picture, np.ndarray):
             if picture.dtype != np.uint8:
                 raise TypeError(f"expected an array of uint8, but got {picture.dtype}")
@@ -136,13 +159,30 @@ class Stylizer:
             return self._tensor(picture, report, threads)
         raise TypeError(f"expected a PIL image, a NumPy array or a tensor, but got {type(picture).__name__}")
 
-    def _photo(self, photo: Photo, report: Report, threads: int) -> Photo:
+    def _photo(self, photo: Photo, report: Report, threads: int, carry: Carry | None = None) -> Photo:
         if self.settings.size is not None:
             photo = images.fit(photo, self.settings.size)
+        count = 1 + len(photo.more)
+        pixels = [
+            self._colors(picture, part_of(report, i / count, 1 / count), threads, carry)
+            for i, picture in enumerate((photo, *photo.more))
+        ]
+        more = tuple(
+            replace(other, pixels=painted) for other, painted in zip(photo.more, pixels[1:], strict=True)
+        )
+        return replace(photo, pixels=pixels[0], more=more, painted_by=self.style.name)
+
+    def _colors(self, photo: Photo, report: Report, threads: int, carry: Carry | None) -> np.ndarray:
+        """The painting of a photo's pixels, of their dtype."""
         if self.settings.strength > 0:
             photo = images.filled(photo)
-        pixels = self._painted(np.ascontiguousarray(photo.pixels), report, threads)
-        return replace(photo, pixels=pixels, painted_by=self.style.name)
+        pixels = np.ascontiguousarray(photo.pixels)
+        if pixels.dtype == np.uint8:
+            return self._painted(pixels, report, threads, carry)
+        # 16 bits go through the network in fp32, which takes 0..255.
+        painting = self._painted(pixels / np.float32(257), report, threads, carry)
+        painting *= 257
+        return painting.round(out=painting).astype(np.uint16)
 
     def _tensor(self, x: Tensor, report: Report, threads: int) -> Tensor:
         import torch
@@ -151,8 +191,8 @@ class Stylizer:
             raise TypeError(f"expected a tensor of uint8 or floats, but got {x.dtype}")
         if x.ndim != 4 or x.shape[1] != 3:
             raise ValueError(f"expected a tensor (N, 3, H, W), but got {tuple(x.shape)}")
-        if x.is_floating_point() and not (x.abs() <= 2).all():
-            raise ValueError("expected floats within 0 and 1, but got larger ones or nan")
+        if x.is_floating_point() and not ((x >= LEAST_FLOAT) & (x <= MOST_FLOAT)).all():
+            raise ValueError("expected floats within 0 and 1, but got smaller or larger ones, or nan")
         own = x.shape[2], x.shape[3]
         size = own if self.settings.size is None else images.fitted(own, self.settings.size)
         if not len(x) or (self.settings.strength == 0 and size == own):
@@ -171,13 +211,15 @@ class Stylizer:
             result = self._on_device(device_passes.resized(values.to(self.device), size), report)
         return (result if scale == 1 else result / scale).to(x.device, x.dtype)
 
-    def _painted(self, photo: np.ndarray, report: Report, threads: int) -> np.ndarray:
+    def _painted(
+        self, photo: np.ndarray, report: Report, threads: int, carry: Carry | None = None
+    ) -> np.ndarray:
         """The painting of a photo (H, W, 3) in 0..255 of uint8 or fp32; it has the photo's shape and dtype."""
         if self.device != "cpu":
             import torch
 
             x = torch.tensor(photo, device=self.device).permute(2, 0, 1)[None]
-            return self._on_device(x, report)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            return self._on_device(x, report, carry)[0].permute(1, 2, 0).contiguous().cpu().numpy()
         if self.settings.strength == 0:
             copy: np.ndarray = photo.copy()
             return copy
@@ -193,12 +235,13 @@ class Stylizer:
                 memory=self.settings.memory,
                 threads=threads,
                 report=report,
+                carry=carry,
             )
             if self._blends():
                 blend(photo, painting, self.settings.strength, self.settings.keep_colors)
         return painting
 
-    def _on_device(self, photos: Tensor, report: Report) -> Tensor:
+    def _on_device(self, photos: Tensor, report: Report, carry: Carry | None = None) -> Tensor:
         """The paintings of photos (N, 3, H, W) in 0..255 of uint8 or fp32 on a GPU, of their shape and dtype."""
         from artlives import device_passes
 
@@ -209,7 +252,7 @@ class Stylizer:
             sizes, share, amplitude = self._passes(height, width)
             painter = cast("TensorPainter", self.painter)
             paintings = device_passes.paint(
-                painter, photos, sizes, share=share, amplitude=amplitude, report=report
+                painter, photos, sizes, share=share, amplitude=amplitude, report=report, carry=carry
             )
             if self._blends():
                 paintings = device_passes.blend(
@@ -243,5 +286,6 @@ def _naming_memory(width: int, height: int) -> Iterator[None]:
             raise
         detail = f" ({error})" if isinstance(error, MemoryError) and error.args else ""
         raise ArtlivesError(
-            f"{width}x{height} pixels need more memory than there is{detail}: paint it smaller with --size (size=)"
+            f"{width}x{height} pixels need more memory than there is{detail}: paint it smaller with --size (size=), or "
+            "let it take more with --memory (memory=)"
         ) from error

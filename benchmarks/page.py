@@ -19,10 +19,11 @@ from statistics import median
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.web.browser import CHROMIUM, film, until, until_marked
+from tests.web.browser import CHROMIUM, film, until_marked
 
 ROUNDS = 5
 STYLE = "wave"
+SCREENS = [(360, 740), (740, 360), (768, 1024), (1440, 900), (2560, 1440)]
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def measure(browser: Browser, link: str, live: float) -> None:
         take_selfie(page)
         previews.append(seconds(page, "taken", "previews"))
         fine.append(seconds(page, "taken", "fine previews"))
-        page.click(f"[data-style={STYLE}]")
+        page.click(f".tile[data-style={STYLE}]")
         until_marked(page, "repaint")
         chosen.append(page.evaluate("performance.getEntriesByName('repaint').at(-1).duration") / 1000)
         page.context.close()
@@ -78,7 +79,7 @@ def measure(browser: Browser, link: str, live: float) -> None:
     rates = []
     for _ in range(int(live)):
         page.wait_for_timeout(1000)
-        rates.append(page.inner_text("#rate"))
+        rates.append(page.get_attribute("#rate", "title"))
     print("live mode, each second:", *dict.fromkeys(rates), sep="\n  ")
     page.context.close()
 
@@ -91,32 +92,35 @@ def open_page(browser: Browser, link: str, width: int, height: int, scheme: str 
     )
     page = context.new_page()
     page.goto(link)
-    page.wait_for_selector(".chip", state="attached")
+    page.wait_for_selector(".tile[data-style]", state="attached")
     return page
 
 
 def picture(browser: Browser, link: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for width, height in ((1440, 900), (360, 740)):
+    for width, height in SCREENS:
         for scheme in ("light", "dark"):
             page = open_page(browser, link, width, height, scheme)
 
-            def shot(view: str, page: Page = page, name: str = f"{width}-{scheme}") -> None:
+            def shot(view: str, page: Page = page, name: str = f"{width}x{height}-{scheme}") -> None:
                 page.mouse.move(0, 0)
-                page.wait_for_timeout(600)  # the pictures fade in
-                page.screenshot(path=folder / f"{view}-{name}.jpg", type="jpeg", quality=90, full_page=True)
+                page.wait_for_timeout(1500)  # the pictures fade in
+                page.screenshot(path=folder / f"{view}-{name}.jpg", type="jpeg", quality=90)
 
+            until_marked(page, "exhibited")
             shot("start")
-            take_selfie(page)
-            shot("selfie")
-            page.click(f"[data-style={STYLE}]")
-            until_marked(page, "repaint")
-            page.locator("#split").fill("58")  # through the face
-            shot("stage")
-            page.click("#go-live")
+            page.click("#open-camera")
+            until_marked(page, "strip painted")
+            page.click(f"#live-styles label:has([value={STYLE}])")
             page.wait_for_selector("#rate:not([hidden])")
-            until(page, "document.getElementById('live').width > 0")
             shot("live")
+            page.click("#live-styles label:has([value=''])")
+            page.click("#shoot")
+            until_marked(page, "fine previews")
+            shot("wall")
+            page.click(f".tile[data-style={STYLE}]")
+            until_marked(page, "repaint")
+            shot("stage")
             page.context.close()
 
 

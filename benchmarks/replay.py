@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from artlives import Stylizer, core, styles
-from artlives.core import abi
+from artlives.engines import compiled
 from artlives.files import sample_photos
 
 # Height and width in pixels: odd, small enough to be enlarged, large enough for several passes and bands.
@@ -33,9 +33,8 @@ SLOW = "plain"
 def paintings() -> Iterator[tuple[str, np.ndarray]]:
     """Each painting with the name of its case."""
     photo = Image.open(sorted(sample_photos().glob("*.jpg"))[0]).convert("RGB")
-    for instructions, entry in core.instruction_sets().items():
-        only = {instructions: entry}
-        with patch.object(abi, "instruction_sets", lambda only=only: only):
+    for instructions, entry in (core.instruction_sets() | core.bf16_instruction_sets()).items():
+        with patch.object(compiled, "instructions_for", lambda precision, entry=entry: entry):
             for name in styles.shipped():
                 for height, width in SIZES[:1] if instructions == SLOW else SIZES:
                     pixels = np.asarray(photo.resize((width, height)))

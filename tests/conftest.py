@@ -76,8 +76,8 @@ def poisoned_memory() -> Iterator[None]:
     """Arrays "of any content" hold NaN: what reads before it writes shows."""
     take = Buffers.take
 
-    def poisoned_take(self: Buffers, shape: tuple[int, ...]) -> np.ndarray:
-        array = take(self, shape)
+    def poisoned_take(self: Buffers, *arguments: Any) -> np.ndarray:
+        array = take(self, *arguments)
         array.fill(np.nan)
         return array
 

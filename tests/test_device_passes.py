@@ -91,7 +91,7 @@ def test_it_paints_as_the_cpu(on_device, monkeypatch, options, height):
     stylizer = on_device.variant(**options)
     monkeypatch.undo()
     photo = photo_of(height, height * 3 // 2)
-    expected = Stylizer("wave", device="cpu", **options)(photo).astype(int)
+    expected = Stylizer("wave", device="cpu", precision="fp32", **options)(photo).astype(int)
 
     def check(painting, most=3):
         difference = np.abs(painting - expected)

@@ -81,15 +81,15 @@ def test_every_engine_paints_with_it(grainy_style, style_file, monkeypatch):
     """What the network makes of the grainy photo, each engine makes of the photo."""
     runtime = pytest.importorskip("onnxruntime")
     photo = np.random.default_rng(1).integers(60, 200, (6, 9, 3), np.uint8).repeat(9, 0).repeat(9, 1)
-    plain = Stylizer(style_file, device="cpu", one_pass=True)
+    plain = Stylizer(style_file, device="cpu", one_pass=True, precision="fp32")
     expected = plain(grain.added(photo, 6.0)).astype(int)
     # The grain changes the painting.
     assert np.abs(expected - plain(photo)).mean() > 2
-    by_core = Stylizer(grainy_style, device="cpu", one_pass=True)(photo)
+    by_core = Stylizer(grainy_style, device="cpu", one_pass=True, precision="fp32")(photo)
     model = runtime.InferenceSession(onnx_model(grainy_style).SerializeToString())
     (painting,) = model.run(None, {"photo": photo.transpose(2, 0, 1)[None].astype(np.float32)})
     monkeypatch.setattr("artlives.engines.compiled.reason_against", lambda steps: "it is missing")
-    by_torch = Stylizer(grainy_style, device="cpu", one_pass=True)(photo)
+    by_torch = Stylizer(grainy_style, device="cpu", one_pass=True, precision="fp32")(photo)
     for painted in (by_core, by_torch, painting[0].transpose(1, 2, 0)):
         assert np.abs(painted - expected).max() <= 1
 

@@ -17,7 +17,14 @@ def test_photos_are_pictures_that_were_not_painted():
 
 @pytest.mark.parametrize(
     ("photo", "painting"),
-    [("a.jpg", "a-dots.jpg"), ("x/A.JPEG", "A-dots.JPEG"), ("a.gif", "a-dots.png"), ("a", "a-dots.png")],
+    [
+        ("a.jpg", "a-dots.jpg"),
+        ("x/A.JPEG", "A-dots.JPEG"),
+        ("a.gif", "a-dots.png"),
+        ("a", "a-dots.png"),
+        ("IMG_1.HEIC", "IMG_1-dots.jpg"),
+        ("a.avif", "a-dots.avif"),
+    ],
 )
 def test_painting_name(photo, painting):
     assert painting_name(photo, "dots") == painting
@@ -40,7 +47,7 @@ def test_photos_that_differ_in_their_format_alone_have_paintings_of_their_own():
     paths = [PurePosixPath(photo) for photo in [*photos, "b.gif"]]
     assert [str(path) for path in paths_of_paintings(paths, "dots")] == [
         "a-gif-dots.png", "a-png-dots.png", "a-dots.jpg", "b-dots.png", "x/a-dots.png", "c-dots.png",
-        "c-png-dots.png", "d-heic-dots.png", "d-gif-dots.png", "b-dots.png",
+        "c-png-dots.png", "d-dots.jpg", "d-dots.png", "b-dots.png",
     ]  # fmt: skip
 
 
@@ -50,3 +57,8 @@ def test_paintings_with_such_names_are_known_too():
     # That of one which was there alone once.
     paths = [*photos, *paintings, "a-dots.png"]
     assert photos_among(paths, {"dots"}) == sorted(photos)
+
+
+def test_the_painting_of_an_animation_is_one():
+    assert painting_name("x/cat.GIF", "dots", animated=True) == "cat-dots.GIF"
+    assert painting_name("cat.webp", "dots", animated=True) == "cat-dots.webp"

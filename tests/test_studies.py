@@ -1,12 +1,16 @@
 """Styles that are made when they are asked for: learnt from a painting's picture, and mixed."""
 
 import os
+import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from artlives import Stylizer, images, studies, styles
+from artlives.engines import compiled
+from artlives.engines.painter import Way
 from artlives.errors import ArtlivesError
 from artlives.training import study as training
 from artlives.training.recipe import Recipe, card
@@ -39,21 +43,21 @@ def short(monkeypatch):
 @pytest.mark.usefixtures("short", "shipped")
 def test_a_painting_is_learnt_once(painting, pixels, tmp_path, monkeypatch):
     pending = studies.find(painting)
-    assert studies.is_pending(pending)
+    assert studies.pending(pending) == [pending]
     assert (pending.name, pending.grain) == ("sun-flowers", 5.0)
     told = []
     style = studies.learn(pending, device="cpu", report=told.append)
     assert told == [1, 2]
     assert (style.name, style.painting, style.caption) == ("sun-flowers", painting.name, painting.name)
     assert [found.name for found in studies.studied()] == ["sun-flowers"]
-    monkeypatch.setattr(training, "study", None)
+    monkeypatch.setattr(training, "Study", None)
     # By its content, under whatever name.
     other = tmp_path / "other.png"
     other.write_bytes(painting.read_bytes())
     assert (studies.find(other).path, studies.find(other).name) == (style.path, "other")
     assert Stylizer(painting, device="cpu")(pixels).shape == pixels.shape
     assert studies.forget() == 1
-    assert studies.is_pending(studies.find(painting))
+    assert studies.pending(studies.find(painting))
 
 
 @pytest.mark.usefixtures("short", "shipped")
@@ -145,15 +149,24 @@ def test_a_damaged_study_is_made_anew(painting):
     assert len(studies.studied()) == 1
 
 
-def test_the_cache_is_bounded(cache, monkeypatch):
+@pytest.mark.usefixtures("short", "shipped")
+def test_the_cache_is_bounded(cache, painting, tmp_path, monkeypatch):
     monkeypatch.setattr(studies, "MOST", 3)
-    mixes = [studies.find({"wave": share, "udnie": 1 - share}) for share in (0.1, 0.2, 0.3)]
-    for age, mix in enumerate(reversed(mixes)):
-        os.utime(mix.path, (1000 - age, 1000 - age))
+
+    def learnt(name):
+        path = tmp_path / f"{name}.png"
+        Image.open(painting).rotate(90 * len(name)).save(path)
+        return path, studies.learn(studies.find(path), device="cpu")
+
+    kept = [learnt("a" * count) for count in (1, 2, 3)]
+    for age, (_, style) in enumerate(reversed(kept)):
+        os.utime(style.path, (1000 - age, 1000 - age))
     # Used again: now the second is the oldest.
-    assert studies.find({"wave": 0.1, "udnie": 0.9}).path == mixes[0].path
-    last = studies.find({"wave": 0.4, "udnie": 0.6})
-    assert {path.name for path in cache.iterdir()} == {mix.path.name for mix in (mixes[0], mixes[2], last)}
+    assert studies.find(kept[0][0]).path == kept[0][1].path
+    _, last = learnt("a" * 4)
+    assert {path.name for path in cache.iterdir()} == {
+        style.path.name for style in (kept[0][1], kept[2][1], last)
+    }
 
 
 # Mixes
@@ -171,7 +184,7 @@ def test_a_mix_has_the_mean_of_the_weights(spec):
         styles.load_weights(style) for style in (styles.find("wave"), styles.find("udnie"), mix)
     )
     for name, value in mixed.items():
-        np.testing.assert_allclose(value, 0.6 * wave[name] + 0.4 * udnie[name], atol=2e-3, rtol=1e-3)
+        np.testing.assert_allclose(value, 0.6 * wave[name] + 0.4 * udnie[name], rtol=1e-5, atol=1e-6)
     assert mix.grain == pytest.approx(0.6 * styles.find("wave").grain + 0.4 * styles.find("udnie").grain)
 
 
@@ -191,6 +204,9 @@ def test_equal_parts_and_mixes_of_three(pixels):
         ("wave:-1,udnie:2", "is no mix"),
         ("wave:nan,udnie:2", "is no mix"),
         ("wave:0.5", "is no mix"),
+        ("wave+wave", "names wave twice"),
+        # A longer name than a file can have.
+        ("x" * 300, "no style 'xxx"),
     ],
 )
 def test_what_is_no_mix(spec, message):
@@ -198,14 +214,63 @@ def test_what_is_no_mix(spec, message):
         studies.find(spec)
 
 
-def test_styles_of_another_beginning_do_not_mix(style_file, tmp_path, network, metadata):
+@pytest.mark.parametrize("device", ["cpu", "torch"])
+def test_a_mix_is_painted_as_its_mean_weights_say(pixels, tmp_path, metadata, device, monkeypatch):
+    """On each engine it is what a style file of the mean weights, made by hand, paints."""
+    if device == "torch":
+        monkeypatch.setattr(compiled, "reason_against", lambda steps: "it is not asked")
+    wave, udnie = (styles.load_weights(styles.find(name)) for name in ("wave", "udnie"))
+    mean = {name: 0.6 * wave[name] + 0.4 * udnie[name] for name in wave}
+    mix = studies.find("wave:0.6,udnie:0.4")
+    by_hand = replace(mix, weights=mean)
+    engine = Stylizer(mix, device="cpu").engine
+    assert engine == ("torch" if device == "torch" else "compiled")
+    assert np.array_equal(Stylizer(mix, device="cpu")(pixels), Stylizer(by_hand, device="cpu")(pixels))
+
+
+@pytest.fixture
+def of_its_own(tmp_path, network, metadata):
+    """The file of a style that was trained from random weights."""
+    path = tmp_path / "own.safetensors"
     training_card = {**card(Recipe()), "start": "none"}
-    path = tmp_path / "dots.safetensors"
-    styles.save(path, network.file_weights(), name="dots", **{**metadata, "training": training_card})
-    with pytest.raises(ArtlivesError, match="cannot be mixed: they were not trained from the same beginning"):
-        studies.find({"wave": 0.5, str(path): 0.5})
+    styles.save(path, network.file_weights(), name="own", **{**metadata, "training": training_card})
+    return path
 
 
-def test_what_is_still_to_be_learnt_does_not_mix(painting):
-    with pytest.raises(ArtlivesError, match="is not learnt yet"):
-        studies.find({"wave": 0.5, str(painting): 0.5})
+def test_styles_of_another_start_are_mixed_in_their_pictures(of_its_own, pixels):
+    mix = studies.find({"wave": 0.75, str(of_its_own): 0.25})
+    assert (mix.name, mix.weights) == ("wave75-own25", None)
+    options = {"device": "cpu", "one_pass": True, "grain": 0}
+    wave, own = (Stylizer(name, **options)(pixels).astype(float) for name in ("wave", of_its_own))
+    painted = Stylizer(mix, **options)(pixels)
+    assert np.abs(painted - (0.75 * wave + 0.25 * own)).max() <= 1.01
+
+
+def test_mixes_of_pictures_on_every_way(of_its_own, pixels):
+    """In strips, of uint8 and of floats, with a mix as a part, and as a copy that was pickled."""
+    mix = studies.find({"wave+udnie": 0.5, str(of_its_own): 0.5})
+    stylizer = Stylizer(mix, device="cpu")
+    large = np.tile(pixels, (6, 6, 1))
+    assert Way.HALF_STRIPS in stylizer.painter.ways(*large.shape[:2])
+    (whole,) = stylizer.painter.paint([large.copy()])
+    for dtype in (np.uint8, np.float32):
+        (strips,) = stylizer.painter.paint([large.astype(dtype)], way=Way.HALF_STRIPS)
+        assert strips.dtype == dtype
+        assert np.abs(strips - whole.astype(float)).max() <= 2
+    assert np.array_equal(pickle.loads(pickle.dumps(stylizer))(pixels), stylizer(pixels))
+
+
+@pytest.mark.usefixtures("short", "shipped")
+def test_paintings_in_mixes_are_learnt(painting, pixels, of_its_own):
+    mix = studies.find({"dots": 0.5, str(painting): 0.5})
+    assert [style.name for style in studies.pending(mix)] == ["sun-flowers"]
+    learnt = studies.learn(mix, device="cpu")
+    assert (learnt.name, studies.pending(learnt)) == ("dots50-sun-flowers50", [])
+    assert np.array_equal(
+        Stylizer(mix, device="cpu")(pixels), Stylizer({"dots": 1, str(painting): 1}, device="cpu")(pixels)
+    )
+
+
+def test_a_style_without_weights_of_its_own(of_its_own):
+    with pytest.raises(ValueError, match="no weights of its own"):
+        styles.load_weights(studies.find({"wave": 0.5, str(of_its_own): 0.5}))

@@ -60,14 +60,18 @@ class Folder:
         """See `plan.Folder`."""
         check_file(file, overwrite)
 
-    def load(self, file: str) -> Photo:
+    def is_animated(self, file: str) -> bool:
+        """See `plan.Folder`; only GIF files are looked at, whose still pictures have other paintings."""
+        return Path(file).suffix.lower() == ".gif" and images.is_animated(file)
+
+    def load(self, file: str, target: str | None = None, reading: images.Reading = images.DEFAULT) -> Photo:
         """See `plan.Folder`; `STREAM` is standard input."""
         if file != STREAM:
-            return images.load(file)
+            return images.load(file, target=target, reading=reading)
         # A process that is started without one, as by some services.
         if sys.stdin is None:
             raise ArtlivesError("standard input is closed: give a file")
-        return images.load(sys.stdin.buffer, "standard input")
+        return images.load(sys.stdin.buffer, "standard input", target=target, reading=reading)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
         """See `plan.Folder`; `STREAM` is standard output."""
@@ -91,7 +95,8 @@ def jobs_of(photos: Iterable[str], style: Style, output: str | None, folder: Fol
     jobs: list[Job] = []
     files = dict.fromkeys(photo for photo in photos if photo != STREAM and not is_folder(photo))
     paths = [Path(folder.name, Path(photo).name) if folder else Path(photo) for photo in files]
-    beside = dict(zip(files, map(str, paths_of_paintings(paths, style.name)), strict=True))
+    animated = {path for path, file in zip(paths, files, strict=True) if Folder().is_animated(file)}
+    beside = dict(zip(files, map(str, paths_of_paintings(paths, style.name, animated)), strict=True))
     for photo in photos:
         if photo == STREAM:
             jobs.append(Job(photo, output or STREAM))

@@ -6,19 +6,17 @@ Only as many are in memory as that takes, however many there are.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
-from threading import BoundedSemaphore, Lock
-from typing import TYPE_CHECKING, TypeVar
+from threading import BoundedSemaphore, Event, Lock
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from artlives import images
-from artlives.batch.plan import Job, Outcome
+from artlives import images, memory
+from artlives.batch.plan import STREAM, Job, Outcome
 from artlives.errors import ArtlivesError
 
 if TYPE_CHECKING:
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+# Reads a source, as much of it as a format can hold; see `images.load`.
+Load: TypeAlias = "Callable[[str, str], Photo]"
 
 # Pixels. A larger picture takes all threads: several at a time, of one thread each, would be no quicker.
 MEGAPIXEL = 1 << 20
@@ -43,7 +43,7 @@ TRIM_EVERY = 25
 def paint(
     stylizer: Stylizer,
     jobs: Sequence[Job],
-    load: Callable[[str], Photo] = images.load,
+    load: Load | None = None,
     save: Callable[[Photo, str], None] = images.save,
 ) -> Iterator[Outcome]:
     """Paint photos, and yield the outcome of each, in their order.
@@ -51,12 +51,21 @@ def paint(
     On the CPU, pictures of up to a megapixel are painted several at a time, each by one thread, which takes four fifths
     of the time of all threads at one after the other. Larger pictures take all threads.
 
+    When the iterator is closed, or an exception such as Ctrl-C's ends it, no other picture is begun, and those that are
+    being painted are given up within the time of a strip.
+
     Args:
-        load, save: read a source and write to a target, in several threads; they raise ArtlivesError.
+        load, save: read a source, for a format, and write to a target, in several threads; they raise ArtlivesError. By
+            default, as `images` does.
     """
+    load = load or (lambda source, format: images.load(source, target=format))
     size = stylizer.settings.size
     side_by_side = _side_by_side(stylizer, len(jobs))
-    large, small = Lock(), BoundedSemaphore(side_by_side)
+    large, small, stopped = Lock(), BoundedSemaphore(side_by_side), Event()
+
+    def go_on(done: float = 0) -> None:
+        if stopped.is_set():
+            raise _Stopped
 
     def painted(item: tuple[Job, Photo | ArtlivesError]) -> Photo | ArtlivesError:
         job, photo = item
@@ -65,7 +74,8 @@ def paint(
         one_thread = side_by_side > 1 and photo.pixels.size <= 3 * MEGAPIXEL
         try:
             with small if one_thread else large:
-                return stylizer(photo, threads=1 if one_thread else None)
+                go_on()
+                return stylizer(photo, go_on, threads=1 if one_thread else None)
         except ArtlivesError as error:
             return ArtlivesError(f"{job.source}: {error}")
 
@@ -83,10 +93,15 @@ def paint(
             for i, (_, outcome) in enumerate(_ahead(files, partial(_saved, save), paintings, WORKERS), 1):
                 yield outcome
                 if i % TRIM_EVERY == 0:
-                    _trim()
+                    memory.trim()
         finally:
+            stopped.set()
             for pool in (files, painters):
                 pool.shutdown(cancel_futures=True)
+
+
+class _Stopped(Exception):
+    """Nobody waits for the picture any more."""
 
 
 def _side_by_side(stylizer: Stylizer, count: int) -> int:
@@ -97,17 +112,27 @@ def _side_by_side(stylizer: Stylizer, count: int) -> int:
 
     most = min(default_threads(), count, SIDE_BY_SIDE)
     if most > 1:
-        import psutil
-
-        most = min(most, psutil.virtual_memory().available // ROOM)
+        most = min(most, memory.free() // ROOM)
     return max(1, most)
 
 
-def _loaded(load: Callable[[str], Photo], size: int | None, job: Job) -> Photo | ArtlivesError:
+def read(job: Job, load: Load, size: int | None) -> Photo:
+    """A job's photo, reduced to `size`.
+
+    Raises:
+        ArtlivesError: it cannot be read, or the target cannot hold its painting.
+    """
+    photo = load(job.source, job.format)
+    # Reduced here rather than by the stylizer, so that photos in the queue take less memory.
+    photo = photo if size is None else images.fit(photo, size)
+    if job.target != STREAM:
+        images.check(photo, job.target)
+    return photo
+
+
+def _loaded(load: Load, size: int | None, job: Job) -> Photo | ArtlivesError:
     try:
-        photo = load(job.source)
-        # Reduced here rather than by the stylizer, so that photos in the queue take less memory.
-        return photo if size is None else images.fit(photo, size)
+        return read(job, load, size)
     except ArtlivesError as error:
         return error
 
@@ -121,13 +146,6 @@ def _saved(save: Callable[[Photo, str], None], item: tuple[Job, Photo | Artlives
         return Outcome(job, notes=painting.notes)
     except ArtlivesError as error:
         return Outcome(job, str(error))
-
-
-def _trim() -> None:
-    """Return to the system the freed memory that glibc keeps, which grows with the sizes of pictures there were."""
-    # Another C library has no `malloc_trim`.
-    with suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _ahead(

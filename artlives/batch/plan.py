@@ -39,6 +39,11 @@ class Job(NamedTuple):
         """What messages call the photo."""
         return "standard input" if self.source == STREAM else self.source
 
+    @property
+    def format(self) -> str:
+        """The format that the painting is written in, as `images.load` takes it."""
+        return images.OWN if self.target == STREAM else images.format_of(self.target)
+
 
 class Outcome(NamedTuple):
     """The result of a job.
@@ -108,15 +113,18 @@ class Folder(Protocol):
     def check_writable(self, file: str, overwrite: bool) -> None:
         """Raise ArtlivesError if it can be known at once that a file cannot be written, or is not to be replaced."""
 
-    def load(self, file: str) -> Photo:
-        """The picture in a file.
+    def is_animated(self, file: str) -> bool:
+        """Whether it is known that a file holds an animation."""
+
+    def load(self, file: str, target: str | None = None, reading: images.Reading = images.DEFAULT) -> Photo:
+        """The picture in a file, as `images.load` reads it with these arguments.
 
         Raises:
             ArtlivesError: if it cannot be read, or as `images.load` does.
         """
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
-        """Write a picture to a file, which appears whole or not at all; `quality` is that of JPEG and WebP, 1 to 100.
+        """Write a picture to a file, which appears whole or not at all, as `images.save` does.
 
         Raises:
             ArtlivesError: if it cannot be written, or as `images.save` does.
@@ -133,7 +141,9 @@ def jobs_in(photos: AnyFolder, style: Style, output: AnyFolder | None = None) ->
     found = photos_among(photos.files(without=output), {style.name, *styles.files()})
     if not found:
         raise NoPictures(f"{photos.name} holds no pictures")
-    paintings = paths_of_paintings([PurePosixPath(path) for path in found], style.name)
+    paths = [PurePosixPath(path) for path in found]
+    animated = {path for path in paths if photos.is_animated(photos.file(str(path)))}
+    paintings = paths_of_paintings(paths, style.name, animated)
     target = output or photos
     return [
         Job(photos.file(path), target.file(str(painting)))

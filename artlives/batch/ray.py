@@ -8,21 +8,22 @@ under a name that depends on the photo's alone, so nothing is lost or doubled.
 from __future__ import annotations
 
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.data import ActorPoolStrategy, DataContext
 
+from artlives import images, styles
 from artlives.batch.paint import paint as paint_here
 from artlives.batch.plan import Job, Outcome
 from artlives.batch.remote import Folder
 from artlives.errors import ArtlivesError
+from artlives.images import Reading
 from artlives.settings import Settings
 from artlives.styles import Style
 
@@ -40,15 +41,17 @@ def paint(
     quality: int,
     settings: Settings,
     device: str,
+    reading: Reading = images.DEFAULT,
 ) -> Iterator[Outcome]:
     """Paint photos of one folder into another, and yield each outcome as soon as it is known.
 
     The work is done on the cluster that RAY_ADDRESS names, else on this machine. On every machine artlives must be
-    installed and the folders must be in reach; the style's file is sent along.
+    installed and the folders must be in reach; the style's weights are sent along.
 
     Args:
-        quality: of JPEG and WebP, 1 to 100.
+        quality: of JPEG, WebP and AVIF, 1 to 100.
         settings, device: as `Stylizer` takes them.
+        reading: as `images.load` takes it.
 
     Raises:
         ArtlivesError: if the cluster cannot be reached.
@@ -59,7 +62,7 @@ def paint(
         except (OSError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
             raise ArtlivesError(f"Ray cannot be used (RAY_ADDRESS, `ray status`): {reason}") from error
-    arguments = (photos, output, style.path.read_bytes(), quality, settings, device)
+    arguments = (photos, output, _in_memory(style), quality, settings, device, reading)
     left = dict.fromkeys(jobs)
     # The second time in blocks of one job: a photo that kills workers must not fail the others in its block.
     for block in (BLOCK, 1):
@@ -107,26 +110,38 @@ def _paint_in_blocks(jobs: list[Job], block: int, arguments: tuple[Any, ...], gp
         yield Outcome(job, row["error"] or None, tuple(row["notes"].splitlines()))
 
 
+def _in_memory(style: Style) -> Style:
+    """The style with its weights, which a machine that does not have its file can paint with."""
+    if style.parts:
+        return replace(style, parts=tuple((_in_memory(part), share) for part, share in style.parts))
+    return replace(style, path=None, weights=styles.load_weights(style))
+
+
 class Painter:
     """A worker: it holds the model, and paints blocks of jobs.
 
     Args:
         photos, output: where the jobs' sources and targets are.
-        model: the bytes of the style's file.
-        quality: of JPEG and WebP, 1 to 100.
+        style: with its weights.
+        quality: of JPEG, WebP and AVIF, 1 to 100.
         settings, device: as `Stylizer` takes them.
+        reading: as `images.load` takes it.
     """
 
     def __init__(
-        self, photos: Folder, output: Folder, model: bytes, quality: int, settings: Settings, device: str
+        self,
+        photos: Folder,
+        output: Folder,
+        style: Style,
+        quality: int,
+        settings: Settings,
+        device: str,
+        reading: Reading,
     ) -> None:
         from artlives.stylizer import Stylizer
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "style.safetensors")
-            path.write_bytes(model)
-            self.stylizer = Stylizer(path, settings, device=device)
-        self.load, self.save = photos.load, partial(output.save, quality=quality)
+        self.stylizer = Stylizer(style, settings, device=device)
+        self.load, self.save = partial(photos.load, reading=reading), partial(output.save, quality=quality)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[str]]:
         """The outcomes of a block of jobs, column by column; no error is ""."""

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -120,8 +119,12 @@ class Folder:
     def check_writable(self, file: str, overwrite: bool) -> None:
         """Nothing is known before it is written: folders are made then."""
 
-    def load(self, file: str) -> Photo:
-        """The picture in a file; reading is tried again where a network fails.
+    def is_animated(self, file: str) -> bool:
+        """Nothing is known before it is read."""
+        return False
+
+    def load(self, file: str, target: str | None = None, reading: images.Reading = images.DEFAULT) -> Photo:
+        """The picture in a file, as `images.load` reads it; it is tried again where a network fails.
 
         Raises:
             ArtlivesError: if it cannot be read, or as `images.load` does.
@@ -136,7 +139,7 @@ class Folder:
             data = _tried_again(read)
         except OSError as error:
             raise ArtlivesError(f"{file} cannot be read: {error}") from error
-        return images.load(io.BytesIO(data), file)
+        return images.load(io.BytesIO(data), file, target=target, reading=reading)
 
     def save(self, picture: Photo, file: str, quality: int) -> None:
         """Write a picture to a file, which appears whole or not at all; its folder is made.
@@ -146,7 +149,7 @@ class Folder:
         """
         path = self._path(file)
         buffer = io.BytesIO()
-        images.save(replace(picture, format=images.format_of(path)), buffer, quality=quality)
+        images.save(picture, buffer, format=images.format_of(path), quality=quality)
 
         def write() -> None:
             if self.system.type_name in APPEARING_WHOLE:

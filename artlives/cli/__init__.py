@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Each command's help by its name; the command is `artlives.cli.NAME.NAME`.
 COMMANDS = {
     "stylize": "Repaint photos in a style.",
+    "video": "Repaint videos and animations.",
     "sheet": "Show a photo in all styles side by side.",
     "selfie": "Open the page that paints you, live.",
     "serve": "Serve that page and its API, without a browser.",

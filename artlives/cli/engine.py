@@ -4,13 +4,8 @@ from collections.abc import Sequence
 
 import click
 
-from artlives import plan
 
-
-def tell_engine(steps: Sequence[plan.Step], device: str) -> None:
-    """Say in one line on standard error why nothing quicker paints with a network, if something else might."""
-    from artlives.engines.choose import quickest
-
-    engine = quickest(steps, device)
-    if engine.reasons:
-        click.echo(f"artlives: {engine.name} paints, more slowly: {'; '.join(engine.reasons)}", err=True)
+def tell_engine(name: str, precision: str, reasons: Sequence[str]) -> None:
+    """Say in one line on standard error why nothing quicker paints than the engine of that name, if it is known."""
+    if reasons:
+        click.echo(f"artlives: {name} paints in {precision}, more slowly: {'; '.join(reasons)}", err=True)

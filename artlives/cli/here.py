@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from artlives import images
 from artlives.batch import local
-from artlives.batch.paint import paint
+from artlives.batch.paint import paint, read
 from artlives.batch.plan import STREAM, Job, NoPictures, Outcome, Plan, plan
 from artlives.batch.watch import arrivals
 from artlives.cli.engine import tell_engine
@@ -40,6 +40,7 @@ class Order:
         several: whether it may be more than one painting: what is there already is passed over then.
         overwrite, quality: as `plan` and `images.save` take them.
         settings, device: as `Stylizer` takes them.
+        reading: as `images.load` takes it.
     """
 
     photos: tuple[str, ...]
@@ -50,6 +51,7 @@ class Order:
     quality: int
     settings: Settings
     device: str
+    reading: images.Reading
 
 
 class Here:
@@ -64,6 +66,7 @@ class Here:
         self._folder = _output_folder(order)
         self._stylizers: dict[str, Stylizer] = {}
         self._styles: dict[Job, Style] = {}
+        self._load = partial(self._files.load, reading=order.reading)
 
     def plan(self) -> Plan:
         """What there is to paint.
@@ -83,7 +86,7 @@ class Here:
             stylizer = self._stylizer(style, mine)
             if order.several:
                 save = partial(self._files.save, quality=order.quality)
-                yield from paint(stylizer, mine, self._files.load, save)
+                yield from paint(stylizer, mine, self._load, save)
                 local.clean_folders(mine)
             else:
                 yield self._paint_one(stylizer, mine[0])
@@ -128,14 +131,14 @@ class Here:
             known = learnt(style, [job.source for job in jobs if job.source != STREAM], order.device)
             first, stylizer = not self._stylizers, Stylizer(known, order.settings, device=order.device)
             if first:
-                tell_engine(style.steps, order.device)
+                tell_engine(stylizer.engine, stylizer.precision, stylizer.reasons)
             self._stylizers[style.name] = stylizer
         return self._stylizers[style.name]
 
     def _paint_one(self, stylizer: Stylizer, job: Job) -> Outcome:
         """One photo, under a progress bar if it takes long."""
         try:
-            photo = self._files.load(job.source)
+            photo = read(job, self._load, self.order.settings.size)
             notes = photo.notes
             height, width = photo.pixels.shape[:2]
             size = self.order.settings.size

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from artlives.architecture import BRUSHES
+from artlives.settings import PRECISIONS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -58,6 +60,20 @@ class PerceptualWeights(click.Path):
         return TORCHVISION if value == TORCHVISION else Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
+class Share(click.FloatRange):
+    """A number within 0 and 1; click's own ranges let nan through."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = float(super().convert(value, param, ctx))
+        if isnan(number):
+            self.fail("must be a number within 0 and 1", param, ctx)
+        return number
+
+
 class StyleName(click.ParamType[str]):
     """A style's name, or whatever else `studies.find` knows; names are completed in a shell."""
 
@@ -103,12 +119,12 @@ brush_option = click.option(
     show_default=True,
     help="How large the strokes are; the painting's size does not depend on it.",
 )
-quality_option = click.option(
-    "--quality",
-    type=click.IntRange(1, 100),
-    default=92,
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(list(PRECISIONS)),
+    default="auto",
     show_default=True,
-    help="Of JPEG and WebP files.",
+    help="auto multiplies in half precision where the processor is much quicker in it, which can hardly be seen.",
 )
 device_option = click.option(
     "--device",
@@ -123,4 +139,35 @@ perceptual_option = click.option(
     type=PerceptualWeights(),
     help="VGG-19's weights to judge by: torchvision's .pth checkpoint, or .safetensors; torchvision: as it downloads "
     "them, once. [default: those that come with artlives]",
+)
+size_option = click.option(
+    "--size",
+    metavar="PIXELS",
+    type=click.IntRange(min=16),
+    help="Reduce the longer side to this first: the picture comes out at that size. A smaller one "
+    "keeps its own. [default: the photo's own]",
+)
+strength_option = click.option(
+    "--strength",
+    type=Share(),
+    default=1.0,
+    show_default=True,
+    help="Blend: 0 is the photo, 1 the painting.",
+)
+keep_colors_option = click.option(
+    "--keep-colors", is_flag=True, help="Keep the photo's colours, take the painting's luminance."
+)
+memory_option = click.option(
+    "--memory",
+    metavar="SIZE",
+    type=Bytes(),
+    help="What the network may use on the CPU, such as 1GB: a picture that needs more is painted in strips. "
+    "[default: what is free, within reason]",
+)
+quality_option = click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=92,
+    show_default=True,
+    help="Of JPEG, WebP and AVIF files.",
 )

@@ -55,7 +55,10 @@ def serve(host: str, port: int, https: bool, no_token: bool, device: str) -> Non
 def say(link: str, device: str) -> None:
     """Print the link and, where a phone may want it, its QR code; and why nothing quicker paints."""
     click.echo(link)
-    tell_engine(plan.lower(STYLE_NETWORK), device)
+    from artlives.engines.choose import quickest
+
+    engine = quickest(plan.lower(STYLE_NETWORK), device)
+    tell_engine(engine.name, engine.precision, engine.reasons)
     if urlsplit(link).hostname not in LOOPBACK and sys.stderr.isatty():
         import qrcode
 

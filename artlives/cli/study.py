@@ -21,7 +21,7 @@ OWN, REMEMBERED = 8, 16
 
 
 def learnt(style: Style, photos: Sequence[str], device: str) -> Style:
-    """The style, learnt from its painting if it is pending, with a progress bar.
+    """The style; what is pending of it is learnt, with a progress bar. A mix of pictures is said to be one.
 
     Args:
         photos: the command's own, which the study looks at, too.
@@ -29,17 +29,26 @@ def learnt(style: Style, photos: Sequence[str], device: str) -> Style:
     Raises:
         ArtlivesError: as `studies.learn` does.
     """
-    if not studies.is_pending(style):
-        return style
+    pending = studies.pending(style)
+    content = [Path(photo) for photo in photos[:OWN]] + _remembered() if pending else []
+    for part in pending:
+        _learn(part, content, device)
+    ready = studies.learn(style)
+    if ready.parts:
+        names = " and ".join(part.name for part, _ in ready.parts)
+        click.echo(f"{names} did not start from the same weights: their pictures are mixed", err=True)
+    return ready
+
+
+def _learn(style: Style, content: Sequence[Path], device: str) -> None:
     click.echo(f"learning how {style.painting} is painted, once; it is remembered", err=True)
-    content = [Path(photo) for photo in photos[:OWN]] + _remembered()
     with tqdm(total=STUDY.steps, unit="step", desc=style.name, disable=None) as bar:
 
         def report(step: int) -> None:
             bar.update(step - bar.n)
 
         try:
-            return studies.learn(style, content, device, report)
+            studies.learn(style, content, device, report)
         except Interrupted as stop:
             bar.close()
             click.echo("stopped; nothing of it was kept", err=True)

@@ -65,7 +65,7 @@ def _show(style: Style) -> None:
         "licence": style.licence,
         "trained": f"{steps} steps on {photos} photos" if steps and photos else "",
         "measured": ", ".join(f"{figure} {value:.3g}" for figure, value in style.measured.items()),
-        "file": click.format_filename(style.path),
+        "file": click.format_filename(style.path or ""),
         "colours": " ".join(_swatch(colour) for colour in _colours(style)),
     }
     for word, text in rows.items():

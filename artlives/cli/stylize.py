@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterator
 from itertools import chain
-from math import isnan
 from pathlib import Path
 
 import click
@@ -16,10 +15,14 @@ from artlives.batch.plan import STREAM, Outcome, Plan, jobs_in, plan
 from artlives.cli.here import Here, Order
 from artlives.cli.options import (
     ALL,
-    Bytes,
     brush_option,
     device_option,
+    keep_colors_option,
+    memory_option,
+    precision_option,
     quality_option,
+    size_option,
+    strength_option,
     styles_option,
     with_options,
 )
@@ -28,6 +31,7 @@ from artlives.cli.study import learnt
 from artlives.cli.viewer import open_option, show
 from artlives.errors import needs
 from artlives.files import is_folder
+from artlives.images import Reading
 from artlives.settings import Settings
 
 _options = with_options(
@@ -44,33 +48,24 @@ _options = with_options(
     click.option(
         "--overwrite", is_flag=True, help="Replace files that are there already; never a photo itself."
     ),
-    click.option(
-        "--size",
-        metavar="PIXELS",
-        type=click.IntRange(min=16),
-        help="Reduce the longer side to this first: the picture comes out at that size. A smaller one keeps its own. "
-        "[default: the photo's own]",
-    ),
+    size_option,
     brush_option,
-    click.option(
-        "--strength",
-        type=click.FloatRange(0, 1),
-        default=1.0,
-        show_default=True,
-        help="Blend: 0 is the photo, 1 the painting.",
-    ),
-    click.option(
-        "--keep-colors", is_flag=True, help="Keep the photo's colours, take the painting's luminance."
-    ),
+    strength_option,
+    keep_colors_option,
     device_option,
-    click.option(
-        "--memory",
-        metavar="SIZE",
-        type=Bytes(),
-        help="What the network may use on the CPU, such as 1GB: a picture that needs more is painted in strips. "
-        "[default: what is free, within reason]",
-    ),
+    precision_option,
+    memory_option,
     quality_option,
+    click.option(
+        "--keep-profile",
+        is_flag=True,
+        help="Write the painting in the colours of the photo's profile, such as Display P3, instead of sRGB.",
+    ),
+    click.option(
+        "--strict",
+        is_flag=True,
+        help="Refuse JPEG files that lack their last bytes, instead of painting the rest.",
+    ),
     click.option(
         "--report",
         metavar="FILE.jsonl",
@@ -108,8 +103,11 @@ def stylize(
     strength: float,
     keep_colors: bool,
     device: str,
+    precision: str,
     memory: int | None,
     quality: int,
+    keep_profile: bool,
+    strict: bool,
     report: Path | None,
     watch: bool,
     opened: bool,
@@ -134,17 +132,23 @@ def stylize(
     artlives stylize photo.jpg --style wave:0.6,udnie:0.4
     artlives stylize inbox/ -o painted/ --watch
     """
-    if isnan(strength):
-        raise click.BadParameter("must be a number within 0 and 1", param_hint="--strength")
     if "" in photos:
         raise click.BadParameter("a photo without a name", param_hint="PHOTO...")
     if report and report.suffix != ".jsonl":
         raise click.BadParameter(f"{report} does not end in .jsonl", param_hint="--report")
     _check_streams_and_folders(photos, output, watch, opened, engine)
     found = styles.available() if style == ALL else [studies.find(style)]
-    settings = Settings(size=size, brush=brush, strength=strength, keep_colors=keep_colors, memory=memory)
+    settings = Settings(
+        size=size,
+        brush=brush,
+        strength=strength,
+        keep_colors=keep_colors,
+        memory=memory,
+        precision=precision,
+    )
+    reading = Reading(strict, keep_profile)
     several = engine == "ray" or len(photos) > 1 or len(found) > 1 or any(map(is_folder, photos))
-    order = Order(photos, output, found, several, overwrite, quality, settings, device)
+    order = Order(photos, output, found, several, overwrite, quality, settings, device, reading)
     if engine == "ray":
         planned, outcomes = _on_ray(order)
     else:
@@ -192,6 +196,8 @@ def _on_ray(order: Order) -> tuple[Plan, Iterator[Outcome]]:
             if not todo:
                 continue
             known = learnt(style, (), order.device)
-            yield from ray.paint(todo, source, target, known, order.quality, order.settings, order.device)
+            yield from ray.paint(
+                todo, source, target, known, order.quality, order.settings, order.device, order.reading
+            )
 
     return planned, outcomes()

@@ -119,8 +119,8 @@ _options = with_options(
         "--start-from",
         "start",
         metavar="STYLE",
-        help=f"Begin with this style's weights, with which fewer steps are needed; {MEAN}: with the mean of all "
-        f"shipped ones; {NONE}: with random ones. "
+        help=f"Begin with this style's weights, with which fewer steps are needed, or with what was learnt of this "
+        f"painting's picture; {MEAN}: with the mean of all shipped ones; {NONE}: with random ones. "
         f"[default: {PRESETS['quick']['start']} with the preset quick, else {NONE}]",
     ),
     click.option(
@@ -174,6 +174,8 @@ def train(
         name = session.style_name(name, paintings, target)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--name") from error
+    if options["start"]:
+        options["start"] = _start(options["start"], options["device"])
     # Only the command remembers a folder: what `session.train` does depends on its arguments alone.
     folder = photos or remembered.photos_folder()
     with closing(_Console(preset, photos, tensorboard)) as console:
@@ -186,6 +188,17 @@ def train(
             if console.told:
                 click.echo(f"{stop}; the same command with --resume goes on from there", err=True)
             sys.exit(128 + stop.signum)
+
+
+def _start(named: str, device: str) -> str:
+    """What to begin with; of a painting's picture, the file of its study, which is made where there is none."""
+    from artlives import images, studies
+
+    if Path(named).suffix.lower() not in images.SUFFIXES:
+        return named
+    from artlives.cli.study import learnt
+
+    return str(learnt(studies.find(named), (), device).path)
 
 
 class _Console(Report):

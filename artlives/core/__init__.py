@@ -3,13 +3,22 @@
 It needs NumPy alone, and says by `instruction_sets` whether it was built.
 """
 
-from artlives.core.abi import BF16, Array, Instructions, best_instructions, instruction_sets, tiles
+from artlives.core.abi import (
+    BF16,
+    Array,
+    Instructions,
+    best_instructions,
+    bf16_instruction_sets,
+    instruction_sets,
+    tiles,
+)
 from artlives.core.gradient import weight_gradient
 from artlives.core.memory import aligned, aligned_part
 from artlives.core.mixing import mix
 from artlives.core.normalization import Normalization, moments, normalize
-from artlives.core.packing import Kernel, convolution, output_convolution, transposed_convolution
+from artlives.core.packing import Kernel, convolution, output_convolution, to_bf16, transposed_convolution
 from artlives.core.threads import default_threads, set_team
+from artlives.core.throughput import peak
 from artlives.core.unit import Reading, materialize, padding_table, run
 
 __all__ = [
@@ -22,6 +31,7 @@ __all__ = [
     "aligned",
     "aligned_part",
     "best_instructions",
+    "bf16_instruction_sets",
     "convolution",
     "default_threads",
     "instruction_sets",
@@ -31,9 +41,11 @@ __all__ = [
     "normalize",
     "output_convolution",
     "padding_table",
+    "peak",
     "run",
     "set_team",
     "tiles",
+    "to_bf16",
     "transposed_convolution",
     "weight_gradient",
 ]

@@ -18,8 +18,13 @@ Array = np.ndarray
 
 # NumPy has no bf16: its bits are handed over.
 BF16 = np.dtype(np.uint16)
-# What `csrc/abi.h` calls the types of arrays; None is for an array that is not there.
-TYPES = {np.dtype(np.float32): 0, np.dtype(np.uint8): 1, np.dtype(np.float16): 2, BF16: 3, None: 4}
+# What `csrc/abi.h` calls the types of arrays.
+TYPES: dict[np.dtype[Any], int] = {
+    np.dtype(np.float32): 0,
+    np.dtype(np.uint8): 1,
+    np.dtype(np.float16): 2,
+    BF16: 3,
+}
 
 
 class Phase(Structure):
@@ -113,23 +118,37 @@ class Instructions(Structure):
         name: for people.
         lanes: floats in a vector.
         vectors: of output channels in a block of weights, at most.
-        run, materialize, weight_gradient, moments, normalize: addresses of functions in C; None where there is none.
+        element: the type of what is multiplied, one of `TYPES`.
+        group: values of a kernel's row that are multiplied at a time; weights have zeros to a multiple of it.
+        run, materialize, weight_gradient, moments, normalize, peak: addresses of functions in C; None where there is
+            none.
     """
 
     _fields_ = [
         ("name", c_char_p),
-        *((name, c_int64) for name in ("lanes", "vectors")),
-        *((name, c_void_p) for name in ("run", "materialize", "weight_gradient", "moments", "normalize")),
+        *((name, c_int64) for name in ("lanes", "vectors", "element", "group")),
+        *(
+            (name, c_void_p)
+            for name in ("run", "materialize", "weight_gradient", "moments", "normalize", "peak")
+        ),
     ]
 
     name: bytes
     lanes: int
     vectors: int
+    element: int
+    group: int
     run: int | None
     materialize: int | None
     weight_gradient: int | None
     moments: int | None
     normalize: int | None
+    peak: int | None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the weights."""
+        return next(dtype for dtype, number in TYPES.items() if number == self.element)
 
 
 class _Layout(Structure):
@@ -193,12 +212,28 @@ def check(core: ctypes.CDLL, structures: tuple[type[Structure], ...]) -> None:
 @cache
 def instruction_sets() -> dict[str, Instructions]:
     """Those that the core was compiled for and this processor has, the best first, by name; {} without the core."""
+    return _found("artlives_instructions")
+
+
+@cache
+def bf16_instruction_sets() -> dict[str, Instructions]:
+    """Those that multiply bf16 and add up in fp32, the best first, by name; {} where this processor has none.
+
+    They convolve; AMX also gives the gradient of weights. A value that is not finite makes some pixels before it in its
+    row not finite, too.
+    """
+    return _found("artlives_bfloat_instructions")
+
+
+def _found(function: str) -> dict[str, Instructions]:
+    """What a function of the core says for 0, 1 and so on, by name, until it says nothing."""
     core = library()
     if core is None:
         return {}
-    core.artlives_instructions.restype = POINTER(Instructions)
+    entries = getattr(core, function)
+    entries.restype = POINTER(Instructions)
     found: dict[str, Instructions] = {}
-    while entry := core.artlives_instructions(c_int64(len(found))):
+    while entry := entries(c_int64(len(found))):
         found[entry.contents.name.decode()] = entry.contents
     return found
 
@@ -208,19 +243,9 @@ def best_instructions() -> Instructions:
     return next(iter(instruction_sets().values()))
 
 
-@cache
 def tiles() -> Instructions | None:
-    """What convolves bf16 alone, by AMX's tile registers; None where this processor, or its system, has none.
-
-    It convolves a plain `Reading` and gives no totals. A value that is not finite makes some pixels before it in its
-    row not finite, too.
-    """
-    core = library()
-    if core is None:
-        return None
-    core.artlives_tiles.restype = POINTER(Instructions)
-    found = core.artlives_tiles()
-    return found.contents if found else None
+    """AMX, which multiplies bf16 by tile registers, much quicker than fp32; None where this processor has none."""
+    return bf16_instruction_sets().get("AMX")
 
 
 @cache

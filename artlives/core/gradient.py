@@ -6,8 +6,11 @@ from artlives.core import abi
 from artlives.core.abi import BF16, Array, Instructions, address, best_instructions, tiles
 from artlives.core.checks import FLOAT32, expect, expect_ndim, expect_table, expect_threads
 from artlives.core.memory import aligned
-from artlives.core.packing import TILE_ROWS, whole_vectors
+from artlives.core.packing import whole_vectors
 from artlives.core.threads import edges, share
+
+# Rows of one of AMX's tiles.
+TILE_ROWS = 16
 
 
 def weight_gradient(

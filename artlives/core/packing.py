@@ -7,15 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from artlives.core.abi import BF16, Array, Instructions, best_instructions, tiles
+from artlives.core.abi import BF16, Array, Instructions, best_instructions
 from artlives.core.checks import COLORS, FLOAT32, expect, expect_ndim
 from artlives.core.memory import aligned
 
 # Output channels from which Winograd's algorithm is taken: with fewer, its transforms of the input cost more than the
 # multiplications that they save.
 WINOGRAD_FROM = 16
-# Rows of one of AMX's tiles, and values of bf16 in a row.
-TILE_ROWS, TILE_DEPTH = 16, 32
+
+
+def to_bf16(values: Array) -> Array:
+    """Values of fp32 as bf16: rounded to the nearest, to the even one of two."""
+    whole = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return ((whole + 0x7FFF + (whole >> 16 & 1)) >> 16).astype(BF16)
 
 
 class Phase(NamedTuple):
@@ -84,10 +88,10 @@ def convolution(
     Where Winograd's algorithm takes fewer operations, each site gives 2 x 2 pixels.
 
     Args:
-        weight: (O, C, kh, kw) of fp32; of bf16 for `tiles`.
+        weight: (O, C, kh, kw) of the instructions' dtype.
         stride: (vertical, horizontal).
         bias: (O,) of fp32; none by default.
-        instructions: one of `instruction_sets`, or `tiles`; the best by default.
+        instructions: one of `instruction_sets` or `bf16_instruction_sets`; the best for fp32 by default.
 
     Raises:
         TypeError: the weight's or the bias's dtype is another.
@@ -118,7 +122,7 @@ def transposed_convolution(
     Negative ones are to be left out of the input: fewer than `padding` asks for.
 
     Args:
-        weight: (C, O, kh, kw) of fp32, no side of it below the stride; of bf16 for `tiles`.
+        weight: (C, O, kh, kw) of the instructions' dtype, no side of it below the stride.
         stride: (vertical, horizontal).
         padding: (vertical, horizontal), as torch's `conv_transpose2d` takes it.
         bias: (O,) of fp32; none by default.
@@ -163,18 +167,18 @@ def output_convolution(weight: Array, bias: Array, instructions: Instructions | 
     Three output channels alone would leave most lanes of a vector idle.
 
     Args:
-        weight: (3, C, kh, kw) of fp32.
+        weight: (3, C, kh, kw) of the instructions' dtype.
         bias: (3,) of fp32.
-        instructions: one of `instruction_sets`; the best by default.
+        instructions: as in `convolution`.
 
     Raises:
         TypeError: the weight's or the bias's dtype is another.
         ValueError: the weight's or the bias's shape is another.
     """
     instructions = instructions or best_instructions()
-    expect_ndim("weight", weight, (4,))
+    _expect_weight(weight, instructions)
     outputs, channels, kh, kw = weight.shape
-    expect("weight", np.ascontiguousarray(weight), (FLOAT32,), (COLORS, channels, kh, kw))
+    expect("weight", np.ascontiguousarray(weight), (instructions.dtype,), (COLORS, channels, kh, kw))
     expect("bias", bias, (FLOAT32,), (outputs,))
     taps = weight.transpose(2, 1, 3, 0).reshape(kh, -1, kw * outputs)
     phase = Phase(0, 0, kh, 1, 0, 0, _packed(taps, instructions))
@@ -187,7 +191,7 @@ def output_convolution(weight: Array, bias: Array, instructions: Instructions | 
 def _expect_weight(weight: Array, instructions: Instructions) -> None:
     """Raise unless it has four dimensions and the dtype that these instructions multiply."""
     expect_ndim("weight", weight, (4,))
-    wanted = BF16 if instructions is tiles() else FLOAT32
+    wanted = instructions.dtype
     if weight.dtype != wanted:
         name = "bf16 (uint16)" if wanted == BF16 else "float32"
         raise TypeError(
@@ -219,25 +223,21 @@ def _transformed(weight: Array) -> Array:
 
 
 def _packed(taps: Array, instructions: Instructions) -> Array:
-    """`taps` (rows, columns * C, O) as the core reads them: block by block of at most `vectors` vectors."""
-    if taps.dtype == BF16:
-        return _paired(taps)
-    lanes = instructions.lanes
-    vectors = -(-taps.shape[2] // lanes)
-    padded = np.zeros((*taps.shape[:2], vectors * lanes), np.float32)
-    padded[:, :, : taps.shape[2]] = taps
+    """`taps` (rows, columns * C, O) as the core reads them: block by block of at most `vectors` vectors.
+
+    With bf16, values of two input channels lie side by side.
+    """
+    rows, depth, outputs = taps.shape
+    lanes, pair = instructions.lanes, 2 if taps.dtype == BF16 else 1
+    vectors = -(-outputs // lanes)
+    padded = np.zeros(
+        (rows, -(-depth // instructions.group) * instructions.group, vectors * lanes), taps.dtype
+    )
+    padded[:, :depth, :outputs] = taps
+    # (rows, depth / pair, O, pair)
+    pairs = padded.reshape(rows, -1, pair, vectors * lanes).swapaxes(2, 3)
     count = -(-vectors // instructions.vectors)
     edges = [vectors * b // count * lanes for b in range(count + 1)]
-    blocks = [padded[:, :, a:b].ravel() for a, b in pairwise(edges)]
-    return np.concatenate(blocks, out=aligned(padded.size))
-
-
-def _paired(taps: Array) -> Array:
-    """`taps` (rows, depth, O) of bf16 as tiles: (O / 16, rows, depth / 2, 16, 2), both padded to whole tiles."""
-    rows, depth, outputs = taps.shape
-    count = -(-outputs // TILE_ROWS)
-    padded = np.zeros((rows, -(-depth // TILE_DEPTH) * TILE_DEPTH, count * TILE_ROWS), BF16)
-    padded[:, :depth, :outputs] = taps
-    pairs = aligned(padded.size // 2).view(BF16).reshape(count, rows, -1, TILE_ROWS, 2)
-    pairs[:] = padded.reshape(rows, -1, 2, count, TILE_ROWS).transpose(3, 0, 1, 4, 2)
-    return pairs
+    blocks = [pairs[:, :, a:b].ravel() for a, b in pairwise(edges)]
+    packed: Array = aligned(padded.nbytes // 4).view(taps.dtype)
+    return np.concatenate(blocks, out=packed)

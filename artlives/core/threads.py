@@ -2,13 +2,14 @@
 
 A job is cut into pieces of rows, and each thread takes the next piece that is left. The threads are our own, unless
 another library hands in its team: two teams in one process would compete for the same processors.
+
+A job is handed to the threads and waited for in one call of C. An exception that comes meanwhile (Ctrl-C, a time limit)
+is raised when that call returns, and then no thread uses the job's arrays any more.
 """
 
 import ctypes
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
 
 from artlives.core.abi import Array, Job, Piece, address, array, library
@@ -39,8 +40,7 @@ def set_team(find: Callable[[], Team | None]) -> None:
 
 
 def _after_fork() -> None:
-    """A forked child has its parent's memory and none of its threads: it starts threads of its own, and no team's."""
-    _pool.cache_clear()
+    """A forked child has its parent's memory and none of its threads, nor the team's: it starts threads of its own."""
     set_team(_no_team)
 
 
@@ -73,7 +73,7 @@ def share(
         ValueError: the instructions have no such work.
     """
     if not work:
-        raise ValueError("these instructions do not compute that: AMX's tiles convolve alone")
+        raise ValueError("these instructions do not compute that: those that multiply bf16 convolve alone")
     core = library()
     assert core is not None
     table = array(Piece, len(pieces))(
@@ -93,15 +93,6 @@ def share(
     if team:
         team(core.artlives_work, job, threads)
     else:
-        others = [_pool(threads).submit(core.artlives_work, job) for _ in range(threads - 1)]
-        core.artlives_work(job)
-        for other in others:
-            other.result()
+        core.artlives_share(job, ctypes.c_int64(threads))
     if job.contents.failed:
         raise MemoryError("no memory for the compiled core's rows")
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads of our own, which are started as they are asked for."""
-    return ThreadPoolExecutor(threads, "artlives")

@@ -7,11 +7,12 @@ the convolution), convolves, and writes the result once, adding up what the next
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from artlives.core import abi
-from artlives.core.abi import BF16, TYPES, Array, Instructions, address, best_instructions, tiles
+from artlives.core.abi import BF16, TYPES, Array, Instructions, address, best_instructions
 from artlives.core.checks import (
     COLORS,
     FLOAT16,
@@ -79,7 +80,7 @@ def run(
     reading: Reading,
     row_table: Array,
     column_table: Array,
-    target: Array | None,
+    target: Array | type[np.floating[Any]],
     size: tuple[int, int],
     *,
     sites: tuple[int, int] | None = None,
@@ -92,19 +93,18 @@ def run(
     """Convolve what `reading` says, and write the result to `target`.
 
     Args:
-        reading: its source may also be a batch (N, H, W, C); so is `target` then, and there is no residual. For
-            `tiles` it is a source of bf16 and nothing else.
+        reading: its source may also be a batch (N, H, W, C); so is `target` then, and there is no residual.
         row_table, column_table: int64, for each row and column of the padded input that of the source, a negative
             number for zeros; see `padding_table`. Beyond their ends, there are zeros, too.
-        target: (rows, W', O) of fp32, fp16 or bf16 (fp32 or uint8 of an `output_convolution`, with three channels; bf16
-            for `tiles`), dense; None where the result's totals alone are wanted.
+        target: (rows, W', O) of fp32, fp16 or bf16 (fp32 or uint8 of an `output_convolution`, with three channels),
+            dense; or its type, fp32 or fp16, where the result's totals alone are wanted.
         size: (H', W') of the whole output.
         sites: the first row of sites and the one after the last; all by default. A row of sites gives `kernel.up` rows
             of output.
         top: the row of the output that the target begins with.
-        kept: fp32, of the source's shape, of a convolution whose output has that size, too; what was read is written
-            there, without the padding.
-        totals: whether to add up the output.
+        kept: of the source's shape and dtype, but not uint8, of a convolution whose output has that size, too; what was
+            read is written there, without the padding.
+        totals: whether to add up the output. A kernel of bf16 adds up what it writes, where that is fp16.
         gain: (factor, offset) of an `output_convolution`, whose output is factor * tanh(x) + offset.
         threads: how many to use.
 
@@ -122,11 +122,11 @@ def run(
     _expect_run(kernel, reading, row_table, column_table, target, size, sites, top)
     if kept is not None:
         _expect_kept(kernel, source, kept, size)
-    if kernel.instructions is tiles() and (kept is not None or totals or top):
-        raise ValueError("AMX's tiles give the whole output and neither totals nor what was read")
     expect_threads(threads)
     unit = _unit(kernel, reading, row_table, column_table, target, size, top, kept, gain)
-    units = _for_each(source, target, unit) if source.ndim == 4 else [unit]
+    units = [unit]
+    if source.ndim == 4:
+        units = _for_each(source, target if isinstance(target, np.ndarray) else None, unit)
     pieces = [(each, *rows) for each in units for rows in pairwise(edges(*sites, threads, len(units)))]
     sums = np.zeros((len(pieces), 2, len(kernel.bias)))
     share(kernel.instructions.run, pieces, sums if totals else None, threads)
@@ -186,16 +186,13 @@ def _expect_run(
     reading: Reading,
     row_table: Array,
     column_table: Array,
-    target: Array | None,
+    target: Array | type[np.floating[Any]],
     size: tuple[int, int],
     sites: tuple[int, int],
     top: int,
 ) -> None:
     """Raise unless what `run` is given fits together; both tables are whole."""
-    by_tiles = kernel.instructions is tiles()
-    reading.expect((BF16,) if by_tiles else (FLOAT32, FLOAT16, BF16, UINT8), (3, 4))
-    if by_tiles and not (reading.scale is reading.shift is reading.residual is None and not reading.relu):
-        raise ValueError("AMX's tiles read a source of bf16 and nothing else")
+    reading.expect((FLOAT32, FLOAT16, BF16, UINT8), (3, 4))
     *images, height, width, channels = reading.source.shape
     if channels != kernel.channels:
         raise ValueError(f"source must have {kernel.channels} channels, not {channels}")
@@ -205,11 +202,11 @@ def _expect_run(
     expect_table("row_table", row_table, first, last + kernel.span[0], height)
     expect_table("column_table", column_table, 0, len(column_table), width)
     picture = kernel.columns_as_channels > 0
-    if target is None:
-        if picture or by_tiles:
+    if isinstance(target, type):
+        if picture or target not in (np.float32, np.float16):
             raise ValueError("there must be a target")
         return
-    dtypes = (FLOAT32, UINT8) if picture else (BF16,) if by_tiles else (FLOAT32, FLOAT16, BF16)
+    dtypes = (FLOAT32, UINT8) if picture else (FLOAT32, FLOAT16, BF16)
     rows = target.shape[-3] if isinstance(target, np.ndarray) and target.ndim > 2 else 0
     outputs = COLORS if picture else kernel.outputs
     expect("target", target, dtypes, (*images, rows, size[1], outputs), written=True)
@@ -224,7 +221,9 @@ def _expect_kept(kernel: Kernel, source: Array, kept: Array, size: tuple[int, in
         raise ValueError(
             "only a convolution of one picture whose output has the source's size keeps what was read"
         )
-    expect("kept", kept, (FLOAT32,), source.shape, written=True)
+    if source.dtype == UINT8:
+        raise TypeError("what is read of uint8 cannot be kept as such")
+    expect("kept", kept, (source.dtype,), source.shape, written=True)
 
 
 def _unit(
@@ -232,7 +231,7 @@ def _unit(
     reading: Reading,
     row_table: Array,
     column_table: Array,
-    target: Array | None,
+    target: Array | type[np.floating[Any]],
     size: tuple[int, int],
     top: int,
     kept: Array | None,
@@ -271,8 +270,8 @@ def _unit(
         columns_as_channels=kernel.columns_as_channels,
         gain=gain[0],
         offset=gain[1],
-        target=address(target),
-        target_type=TYPES[None if target is None else target.dtype],
+        target=address(target) if isinstance(target, np.ndarray) else None,
+        target_type=TYPES[np.dtype(target) if isinstance(target, type) else target.dtype],
         target_top=top,
         output_rows=size[0],
         output_width=size[1],

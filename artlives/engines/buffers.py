@@ -2,11 +2,13 @@
 
 import os
 from bisect import bisect_left
-from math import prod
+from math import ceil, prod
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
+from artlives import memory
 from artlives.core import aligned, aligned_part
 
 Array = np.ndarray
@@ -19,24 +21,26 @@ LARGEST = 4
 
 
 class Buffers:
-    """A pool of fp32 arrays, for any number of threads.
-
-    Attributes:
-        held: bytes of all arrays that came out of the pool and were not dropped, free or taken.
-    """
+    """A pool of arrays, for any number of threads. Each is memory of fp32, which may be given out as fp16."""
 
     def __init__(self) -> None:
         self.free: list[Array] = []
-        self.held = 0
         self.lock = Lock()
 
     def forget(self) -> None:
         """In a forked child: begin anew, since a thread of the parent's may have held the lock."""
         self.__init__()  # type: ignore[misc]
 
-    def take(self, shape: tuple[int, ...]) -> Array:
-        """An array of fp32 of that shape, whose content is undefined."""
-        size = prod(shape)
+    @property
+    def spare(self) -> int:
+        """Bytes of free arrays."""
+        with self.lock:
+            return sum(array.nbytes for array in self.free)
+
+    def take(self, shape: tuple[int, ...], dtype: type[np.floating[Any]] = np.float32) -> Array:
+        """An array of that shape, of fp32 or fp16, whose content is undefined."""
+        values = prod(shape)
+        size = ceil(values * np.dtype(dtype).itemsize / np.dtype(np.float32).itemsize)
         with self.lock:
             self.free.sort(key=len)
             best = bisect_left(self.free, size, key=len)
@@ -45,24 +49,21 @@ class Buffers:
             if best == len(self.free) or self.free[best].size > LARGEST * size:
                 best -= 1
             array = self.free.pop(best) if best >= 0 else None
-            if array is None or array.size < size:
-                self.held += 4 * size - (0 if array is None else array.nbytes)
-                array = None
-        if array is None:
+        if array is None or array.size < size:
+            # The smaller one is released before the new one takes its memory.
+            del array
             array = aligned(size)
-        return array[:size].reshape(shape)
+        return array.view(dtype)[:values].reshape(shape)
 
-    def give(self, *arrays: Array | None) -> None:
-        """Return arrays that `take` gave, any that are not None."""
-        for array in arrays:
-            if array is not None and array.base is not None:
-                with self.lock:
-                    self.free.append(aligned_part(array.base))
+    def give(self, array: Array) -> None:
+        """Return an array that `take` gave, once."""
+        with self.lock:
+            assert array.base is not None
+            self.free.append(aligned_part(array.base))
 
     def drop(self) -> None:
         """Release all free arrays."""
         with self.lock:
-            self.held -= sum(array.nbytes for array in self.free)
             self.free.clear()
 
     def trim(self) -> None:
@@ -70,10 +71,41 @@ class Buffers:
         with self.lock:
             self.free.sort(key=len)
             while sum(array.nbytes for array in self.free) > SPARE:
-                self.held -= self.free.pop().nbytes
+                self.free.pop()
+
+
+class Loan:
+    """The arrays that one painting takes from a pool; those that it has when it ends, however it ends, go back then.
+
+    No array goes back twice, wherever an exception (such as Ctrl-C's) interrupts it.
+    """
+
+    def __init__(self, buffers: Buffers) -> None:
+        self.buffers = buffers
+        # By the memory that they are views of.
+        self.taken: dict[int, Array] = {}
+
+    def __enter__(self) -> "Loan":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.give(*self.taken.values())
+
+    def take(self, shape: tuple[int, ...], dtype: type[np.floating[Any]] = np.float32) -> Array:
+        """See `Buffers.take`."""
+        array = self.buffers.take(shape, dtype)
+        self.taken[id(array.base)] = array
+        return array
+
+    def give(self, *arrays: Array | None) -> None:
+        """Return arrays, any that are of this loan, in any view."""
+        for array in arrays:
+            if array is not None and (own := self.taken.pop(id(array.base), None)) is not None:
+                self.buffers.give(own)
 
 
 # All networks share it, in all threads.
 BUFFERS = Buffers()
+memory.kept.append(BUFFERS.drop)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=BUFFERS.forget)

@@ -111,6 +111,7 @@ class NumpyPainter:
     """
 
     together = 1
+    spare = 0
 
     def __init__(self, steps: Sequence[plan.Step], weights: Mapping[str, Array]) -> None:
         self.steps, self.weights = tuple(steps), dict(weights)

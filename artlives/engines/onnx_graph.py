@@ -6,6 +6,7 @@ engine does to a picture of any size is in it: grain, the scaling of its values,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,7 @@ def onnx_model(style: styles.Style) -> onnx.ModelProto:
 class _Graph:
     """Nodes and constants in the order data flows. Every method takes the names of values and returns its result's."""
 
-    def __init__(self, weights: dict[str, np.ndarray]) -> None:
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
         self.constants = dict(weights)
         self.nodes: list[tuple[str, tuple[str, ...], str, dict[str, Any]]] = []
 

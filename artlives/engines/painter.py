@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from math import ceil
 from typing import Protocol
 
 import numpy as np
 
 from artlives import plan
+from artlives.memory import MB, free
 
 Array = np.ndarray
 # Called with the part of a call's work that is done, in 0..1. What it raises ends the work.
 Report = Callable[[float], None]
 
-# Bytes. A picture that takes less than the first is painted whole without a look at the memory that is free. One that
-# takes more than the second, 4.7 megapixels, is painted in strips however much there is: there, the system takes longer
-# to hand out fresh memory than strips take to compute rows anew (measured on a Xeon with 24 GB).
-SMALL, LARGE = 202 << 20, 505 << 20
+# Bytes. A picture that takes more is painted in strips however much memory there is (4.7 megapixels): there, the system
+# takes longer to hand out fresh memory than strips take to compute rows anew (measured on a Xeon with 24 GB).
+LARGE = 505 << 20
 # Of the memory that is free, as much may be used; the rest is for photos that are read and written meanwhile.
 SHARE_OF_FREE = 2 / 3
 
@@ -50,6 +51,11 @@ class Painter(Protocol):
 
     together: int
 
+    @property
+    def spare(self) -> int:
+        """Bytes that it keeps for the next picture, or gives back where that is painted in another way."""
+        ...
+
     def ways(self, height: int, width: int) -> Mapping[Way, int]:
         """Bytes that a picture of that size takes, besides itself and its painting, in each way there is.
 
@@ -79,24 +85,32 @@ class Painter(Protocol):
         ...
 
 
-def choose_way(ways: Mapping[Way, int], memory: int | None) -> Way:
+def choose_way(ways: Mapping[Way, int], memory: int | None, spare: int = 0) -> Way:
     """The quickest of an engine's `ways` for a picture that `memory` bytes allow.
 
     By default, two thirds of the memory that is free are allowed, and strips are taken for what needs over `LARGE`.
+    Where that is too little for any way, the one that needs the least may take all that is free.
+
+    Args:
+        spare: bytes that the engine has already.
 
     Raises:
-        MemoryError: none does.
+        MemoryError: no way needs so little.
     """
-    whole = ways.get(Way.WHOLE, 0)
-    if not ways or (memory is None and whole <= SMALL):
+    if not ways:
         return Way.WHOLE
     if memory is None:
-        import psutil
-
-        memory = int(psutil.virtual_memory().available * SHARE_OF_FREE)
+        most, whole = free() + spare, ways.get(Way.WHOLE, 0)
+        allowed = int(most * SHARE_OF_FREE)
         if whole > LARGE and len(ways) > 1:
-            memory = min(memory, whole - 1)
+            allowed = min(allowed, whole - 1)
+    else:
+        most = allowed = memory
     for way, needs in ways.items():
-        if needs <= memory:
+        if needs <= allowed:
             return way
-    raise MemoryError(f"{min(ways.values())} bytes are needed")
+    least = min(ways, key=ways.__getitem__)
+    if ways[least] > most:
+        there = "free" if memory is None else "allowed"
+        raise MemoryError(f"{ceil(ways[least] / MB)} MB are needed, {most // MB} MB are {there}")
+    return least

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, prod
+from typing import Any
 
 import numpy as np
 
 from artlives import core, openmp, plan
 from artlives.architecture import GAIN, GREY, RANGE
-from artlives.core import Array, Kernel, Reading
+from artlives.core import Array, Instructions, Kernel, Reading
+from artlives.engines.buffers import Loan
 from artlives.engines.painter import Report
 
 # Where torch is loaded, its threads do the core's work.
@@ -27,6 +29,7 @@ class Step:
         kernel: its weights.
         before, after: rows (and columns) of padding at the beginning and at the end of its input.
         gamma, beta: of the normalization, (O,) in fp32; None without one.
+        sums: of the kernel's taps, (C, O) in fp32; None of a transposed convolution, or without normalization.
     """
 
     plan: plan.Step
@@ -35,6 +38,7 @@ class Step:
     after: int
     gamma: Array | None = None
     beta: Array | None = None
+    sums: Array | None = None
 
     # Cached, since arithmetic of fractions would take as long as a small picture's convolutions.
     @cached_property
@@ -66,6 +70,17 @@ class Step:
     def _source_ratio(self) -> tuple[int, int]:
         return self.plan.source_scale.as_integer_ratio()
 
+    def centred(self, mean: Array) -> Step:
+        """The same step with a bias that makes its output 0 where its input is `mean` (C,), of fp32.
+
+        The normalization takes it away again. Without it, fp16 would leave few digits to a picture of little contrast.
+        """
+        if self.sums is None:
+            return self
+        bias = np.zeros_like(self.kernel.bias)
+        bias[: self.plan.outputs] = -mean @ self.sums
+        return replace(self, kernel=replace(self.kernel, bias=bias))
+
     def normalization(self, totals: Array, pixels: int) -> tuple[Array, Array]:
         """Scale and shift, (O,) in fp32, that normalize an output of these totals over so many pixels.
 
@@ -83,23 +98,28 @@ class Step:
         return Reading(output, *normalization, self.plan.activation == "relu", residual)
 
 
-def prepared(step: plan.Step, weights: Mapping[str, Array]) -> Step:
-    """`step` with its weights, fp32 arrays by the names and of the shapes of `plan.shapes`, in the core's order."""
+def prepared(step: plan.Step, weights: Mapping[str, Array], instructions: Instructions) -> Step:
+    """`step` with its weights, packed for `instructions`: fp32 arrays by the names and shapes of `plan.shapes`."""
 
     def values(name: str) -> Array:
         return np.ascontiguousarray(weights[f"{step.name}.{name}"], np.float32)
 
-    stride = step.stride, step.stride
+    weight, stride = values("conv.weight"), (step.stride, step.stride)
+    if instructions.dtype == core.BF16:
+        weight = core.to_bf16(weight)
     if not step.normalized:
-        kernel = core.output_convolution(values("conv.weight"), values("conv.bias"))
+        kernel = core.output_convolution(weight, values("conv.bias"), instructions)
         return Step(step, kernel, step.reflected, step.reflected)
     gamma, beta = values("norm.weight"), values("norm.bias")
     if step.transposed:
         padding = step.cropped - step.stride * step.reflected
-        kernel, (before, _) = core.transposed_convolution(values("conv.weight"), stride, (padding, padding))
+        kernel, (before, _) = core.transposed_convolution(
+            weight, stride, (padding, padding), instructions=instructions
+        )
         return Step(step, kernel, before, kernel.span[0], gamma, beta)
-    kernel = core.convolution(values("conv.weight"), stride)
-    return Step(step, kernel, step.reflected, step.reflected, gamma, beta)
+    kernel = core.convolution(weight, stride, instructions=instructions)
+    sums = values("conv.weight").sum((2, 3)).T
+    return Step(step, kernel, step.reflected, step.reflected, gamma, beta, sums)
 
 
 class Painting:
@@ -112,6 +132,8 @@ class Painting:
         target: the same, or another of its shape and dtype; where it is painted.
         threads: how many to use.
         report: called with the part that is done of `work`.
+        dtype: that outputs are written as, fp32 or fp16, and that residuals are kept as.
+        loan: what its buffers are taken from.
 
     Attributes:
         work: multiply-adds for each pixel of the picture, all steps together, as `paint` takes them.
@@ -125,13 +147,20 @@ class Painting:
         target: Array,
         threads: int,
         report: Report,
+        dtype: type[np.floating[Any]],
+        loan: Loan,
     ) -> None:
         self.steps, self.picture, self.target = steps, picture, target
+        self.dtype, self.loan = dtype, loan
         self.threads, self.report, self.work, self.done = threads, report, 1.0, 0.0
         self.height, self.width = (ceil(side / reduction) * reduction for side in picture.shape[:2])
         ones = np.ones(3, np.float32)
         # In -1..1.
         self.first = Reading(picture, ones / RANGE, -GREY / RANGE * ones)
+        if dtype is np.float16:
+            # Of every eighth pixel a side: the mean need not be exact.
+            mean = (picture[::8, ::8].mean((0, 1), np.float32) - GREY) / RANGE
+            self.steps = (steps[0].centred(mean), *steps[1:])
 
     def shape(self, step: Step) -> tuple[int, int, int]:
         """(H', W', O) of the step's output, of the padded picture."""
@@ -158,13 +187,15 @@ class Painting:
         self,
         step: Step,
         reading: Reading,
-        target: Array | None,
+        target: Array | type[np.floating[Any]],
         top: int = 0,
         sites: tuple[int, int] | None = None,
         source_top: int = 0,
         kept: Array | None = None,
     ) -> Array:
-        """Fill `target` with the step's output, from row `top` on, and return its totals; see `core.run`.
+        """Fill `target`, unless it is a type, with the step's output, from row `top` on, and return its totals.
+
+        See `core.run`.
 
         `sites` are the first row of sites to take and the one after the last, by default all. The source begins at
         row `source_top` of the step's input.

@@ -60,8 +60,8 @@ def needs(values: float, height: int, width: int, dtype: np.dtype[Any]) -> int:
 class Strips(Painting):
     """Outputs at low resolution in memory; the others in bands of rows, computed whenever needed."""
 
-    def paint(self, dtype: type[np.floating[Any]]) -> None:
-        """Fill the target; outputs at low resolution are kept as `dtype`."""
+    def paint(self, kept_dtype: type[np.floating[Any]]) -> None:
+        """Fill the target; outputs at low resolution are kept as `kept_dtype`."""
         least = kept_at(self.steps)
         self.work = above = 0.0
         for step in self.steps:
@@ -84,10 +84,10 @@ class Strips(Painting):
             elif step.plan.adds is not None:
                 value = self._in_place(step, value, kept.pop(step.plan.adds))
             elif step.plan.scale < least:
-                totals = self._in_bands(step, chain, value, None)
+                totals = self._in_bands(step, chain, value, self.dtype)
                 chain.append(_Link(step, self.normalization(step, totals)))
             else:
-                output = np.empty(self.shape(step), dtype)
+                output = np.empty(self.shape(step), kept_dtype)
                 totals = self._in_bands(step, chain, value, output)
                 value, chain = step.reading(output, self.normalization(step, totals)), []
 
@@ -125,8 +125,13 @@ class Strips(Painting):
         for top in range(0, rows, height):
             yield top, min(top + height, rows)
 
-    def _in_bands(self, step: Step, chain: list[_Link], value: Reading, target: Array | None) -> Array:
-        """Fill `target` with the output of `step` after `chain` after `value`; returns its totals."""
+    def _in_bands(
+        self, step: Step, chain: list[_Link], value: Reading, target: Array | type[np.floating[Any]]
+    ) -> Array:
+        """Fill `target`, unless it is a type, with the output of `step` after `chain` after `value`.
+
+        Returns its totals.
+        """
         if not chain:
             return self.convolve(step, value, target)
         totals = np.zeros((2, step.kernel.outputs))
@@ -134,9 +139,9 @@ class Strips(Painting):
         for top, bottom in self._bands(step, chain):
             sites = top // up, ceil(bottom / up)
             source, source_top = self._band(chain, value, *self._sources(step, sites))
-            part = None if target is None else target[top:bottom]
+            part = target[top:bottom] if isinstance(target, np.ndarray) else target
             totals += self.convolve(step, source, part, top, sites, source_top)
-            BUFFERS.give(source.source)
+            self.loan.give(source.source)
         return totals
 
     def _band(self, chain: list[_Link], value: Reading, first: int, last: int) -> tuple[Reading, int]:
@@ -149,10 +154,10 @@ class Strips(Painting):
             source, source_top = self._band(above, value, *self._sources(step, sites))
         height, width, channels = self.shape(step)
         top, bottom = sites[0] * up, min(sites[1] * up, height)
-        output = BUFFERS.take((bottom - top, width, channels))
+        output = self.loan.take((bottom - top, width, channels), self.dtype)
         self.convolve(step, source, output, top, sites, source_top)
         if above:
-            BUFFERS.give(source.source)
+            self.loan.give(source.source)
         return step.reading(output, normalization), top
 
     def _sources(self, step: Step, sites: tuple[int, int]) -> tuple[int, int]:

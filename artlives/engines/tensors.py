@@ -20,6 +20,7 @@ class TensorPainter(ABC):
     """
 
     together = 1
+    spare = 0
     device: torch.device
 
     @abstractmethod
@@ -57,3 +58,22 @@ class TensorPainter(ABC):
                 paintings.extend(painted.permute(0, 2, 3, 1).contiguous().cpu().numpy())
                 report(len(paintings) / len(pictures))
         return paintings
+
+
+class TensorMixture(TensorPainter):
+    """Several networks on one device as one painter, whose pictures are the weighted mean of theirs.
+
+    Args:
+        parts: painters and their shares, which add up to 1.
+    """
+
+    def __init__(self, parts: Sequence[tuple[TensorPainter, float]]) -> None:
+        self.parts = tuple(parts)
+        self.device = parts[0][0].device
+
+    def paint_tensor(self, x: Tensor) -> Tensor:
+        """See `TensorPainter`; the mean is taken in fp32."""
+        values = x.to(self.device, torch.float32)
+        paintings = [painter.paint_tensor(values).clamp(0, 255) * share for painter, share in self.parts]
+        painting = torch.stack(paintings).sum(0)
+        return painting.to(x.dtype) if x.is_floating_point() else painting.round_().to(x.dtype)

@@ -1,9 +1,12 @@
 """Memory that a training keeps, since each step needs as much as the one before, and what to do where it lacks."""
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+from artlives.memory import free, trim
 from artlives.training.recipe import Recipe
 
 # glibc's parameters of `mallopt`, and what they are set to, bytes. From the first on, memory is asked of the system for
@@ -24,6 +27,32 @@ def keep_freed_memory() -> None:
     if mallopt:
         for parameter, value in (_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD):
             mallopt(parameter, value)
+
+
+def growth(work: Callable[[], object]) -> int:
+    """Bytes by which this process grows while it works, in a process that keeps what it frees; 0 but on Linux."""
+    # What was freed before would be used again.
+    trim()
+    before = _resident()
+    work()
+    return max(0, _resident() - before)
+
+
+def suffices(crops: int, tried: int, grown: int) -> bool:
+    """Whether there is memory for a step of `crops` crops, when one of `tried` made the process grow by `grown` bytes.
+
+    Where the memory that lacks is a container's, a step would not fail: the system would kill the process.
+    """
+    return grown * crops <= (free() + grown) * tried
+
+
+def _resident() -> int:
+    """Bytes of memory that this process has; 0 where that cannot be known."""
+    try:
+        # The second number is in pages; see proc_pid_statm(5).
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def advice(recipe: Recipe, fits: Callable[[int], bool] | None) -> str:

@@ -21,11 +21,9 @@ from artlives.training.losses import (
     tones,
 )
 from artlives.training.perceptual import Perceptual
+from artlives.training.recipe import Recipe
 from artlives.training.tensors import from_pixels
 
-# Gatys et al. 2016 take the first layer of each block; the last one here, which sees 48 pixels at a time, stands
-# for those of deeper blocks, which are not computed.
-STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv3_4")
 # The painting and the picture are compared at full, half and quarter size; the small ones carry the large strokes. The
 # quarter size counts for half: of a crop of 256 pixels a side, 64 are left there to tell by.
 SCALE_WEIGHTS = (1.0, 1.0, 0.5)
@@ -67,43 +65,43 @@ class Objective:
 
     Args:
         perceptual: the features to compare by.
-        paintings: the painting's file, or several paintings' files, whose statistics are averaged.
+        paintings: the painting, or several, whose statistics are averaged: files, or pixels (H, W, 3) of uint8.
         style_size: the longer side, in pixels, that a painting is reduced or enlarged to; it sets the strokes' size.
         content_cost, style_cost: "l1" or "mse", and for style also "kl" or "js"; see `artlives.training.losses`.
         scale_weights: of style at full size, half, quarter, and so on.
+        style_layers: perceptual layers that style is compared by.
         content_weights: of content by scale (0 is the full size) and perceptual layer; those that are 0 are left out.
 
     Raises:
-        ArtlivesError: a painting cannot be read.
+        ArtlivesError: a painting cannot be read, or the perceptual network has no such layer.
     """
 
     def __init__(
         self,
         perceptual: Perceptual,
-        paintings: Path | Sequence[Path],
+        paintings: Path | Sequence[Path | np.ndarray],
         style_size: int,
         content_cost: str = "mse",
         style_cost: str = "mse",
         scale_weights: Sequence[float] = SCALE_WEIGHTS,
         content_weights: Mapping[Place, float] = CONTENT_WEIGHTS,
+        style_layers: Sequence[str] = Recipe.style_layers,
     ) -> None:
         self.perceptual, self.content_cost, self.style_cost = perceptual, content_cost, style_cost
-        self.scale_weights = tuple(scale_weights)
+        self.scale_weights, self.style_layers = tuple(scale_weights), tuple(style_layers)
         self.content_weights = {place: weight for place, weight in content_weights.items() if weight}
-        files = [paintings] if isinstance(paintings, Path) else paintings
+        given = [paintings] if isinstance(paintings, Path) else paintings
+        pixels = [images.load(one).pixels if isinstance(one, Path) else one for one in given]
         with torch.no_grad():
-            pictures = [
-                from_pixels(_resized(images.load(file).pixels, style_size), perceptual.mean.device)
-                for file in files
-            ]
+            pictures = [from_pixels(_resized(one, style_size), perceptual.mean.device) for one in pixels]
             features = [
-                [perceptual(scaled, STYLE_LAYERS) for scaled in self._scales(picture)] for picture in pictures
+                [perceptual(scaled, style_layers) for scaled in self._scales(picture)] for picture in pictures
             ]
             self.palette = palette([halved(picture) for picture in pictures])
         self.targets = [
             {
                 layer: style_target([painting[i][layer] for painting in features], style_cost)
-                for layer in STYLE_LAYERS
+                for layer in style_layers
             }
             for i in range(len(self.scale_weights))
         ]
@@ -124,7 +122,7 @@ class Objective:
         style = content_distance = torch.zeros((), device=painted.device)
         for scale, scaled in enumerate(self._scales(painted)):
             layers = self._content_layers(scale)
-            features = self.perceptual(scaled, {*STYLE_LAYERS, *layers})
+            features = self.perceptual(scaled, {*self.style_layers, *layers})
             found = style_loss(features, self.targets[scale], self.style_cost)
             style = style + self.scale_weights[scale] * found
             for layer in layers:

@@ -1,11 +1,12 @@
 """The perceptual network: how alike two pictures are is judged by VGG-19's features, not by their pixels.
 
 Source: Simonyan & Zisserman 2014, "Very deep convolutional networks for large-scale image recognition"; used as a
-loss by Gatys et al. 2016 and Johnson et al. 2016. Only its first eight convolutions, to conv3_4, are used. This is
-the one network here that is made of torch's own layers.
+loss by Gatys et al. 2016 and Johnson et al. 2016. Its first eight convolutions, to conv3_4, ship with artlives; a
+recipe may ask for deeper ones of torchvision's. This is the one network here that is made of torch's own layers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from artlives.blocks.kernels import dispatch
 from artlives.errors import ArtlivesError, needs
 from artlives.files import shipped_folder
+from artlives.training.recipe import PERCEPTUAL_LAYERS
 
-# The convolutions that are computed, each with its ReLU, as Simonyan & Zisserman 2014 count them.
-LAYERS = ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv3_3", "conv3_4")
 # Before these, the picture is halved by max pooling.
-_POOLED = ("conv2_1", "conv3_1")
+_POOLED = ("conv2_1", "conv3_1", "conv4_1", "conv5_1")
 # Of the picture and of every layer's features.
-_CHANNELS = (3, 64, 64, 128, 128, 256, 256, 256, 256)
+_CHANNELS = (3, 64, 64, 128, 128, *[256] * 4, *[512] * 8)
 # The convolutions' indices in torchvision's `vgg19().features`.
-_INDICES = (0, 2, 5, 7, 10, 12, 14, 16)
+_INDICES = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
+# How many there must be: training and all figures of quality compare by them.
+_LEAST = 8
 
 # Among the models: half precision, 4.7 MB.
 SHIPPED = Path("perceptual", "vgg19-conv1_1-conv3_4.safetensors")
@@ -35,25 +38,27 @@ _TORCHVISION = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _CAFFE = ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
 
 
+_Convolve = Callable[[Tensor], Tensor]
+
+
 class _ConvolutionReLU(Function):
     """Convolution by fixed weights, padded by a pixel of zeros, then ReLU.
 
-    The gradient is a convolution, too, by the kernel turned round, which `turned` holds, so that it need not be made
-    at each step.
+    The gradient is a convolution, too, by the kernel turned round.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, turned: Tensor) -> Tensor:
-        y = F.conv2d(x, weight, bias, padding=1).relu_()
-        ctx.save_for_backward(y, turned)
+    def forward(ctx: Any, x: Tensor, convolve: _Convolve, turned: _Convolve) -> Tensor:
+        y = convolve(x).relu_()
+        ctx.save_for_backward(y)
+        ctx.turned = turned
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        y, turned = ctx.saved_tensors
+        (y,) = ctx.saved_tensors
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
-        gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
-        return F.conv2d(gradient, turned, padding=1), None, None, None
+        return ctx.turned(torch.ops.aten.threshold_backward(gradient, y, 0)), None, None
 
 
 class Perceptual(nn.Module):
@@ -68,8 +73,11 @@ class Perceptual(nn.Module):
         device: where it computes.
         dtype: in which dtype; by default in bf16 where the device is quick at that, else in fp32.
 
+    Attributes:
+        layers: the convolutions that it has, from the first on, eight or more of `PERCEPTUAL_LAYERS`.
+
     Raises:
-        ArtlivesError: the weights cannot be downloaded or read.
+        ArtlivesError: the weights cannot be downloaded or read; later, it does not have a layer that is asked for.
     """
 
     def __init__(
@@ -86,39 +94,51 @@ class Perceptual(nn.Module):
         self.deviation: Tensor
         self.register_buffer("mean", torch.tensor(mean, device=device).view(3, 1, 1))
         self.register_buffer("deviation", torch.tensor(deviation, device=device).view(3, 1, 1))
-        for name, inputs, outputs in zip(LAYERS, _CHANNELS[:-1], _CHANNELS[1:], strict=True):
+        self.layers: list[str] = []
+        self._convolutions: dict[str, tuple[_Convolve, _Convolve]] = {}
+        for name, inputs, outputs in zip(PERCEPTUAL_LAYERS, _CHANNELS[:-1], _CHANNELS[1:], strict=True):
             try:
                 weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
             except KeyError as error:
+                if len(self.layers) >= _LEAST:
+                    break
                 raise ArtlivesError(
                     f"{weights} does not hold VGG-19's convolutions: it lacks {error}"
                 ) from error
+            self.layers.append(name)
             if weight.shape != (outputs, inputs, 3, 3) or bias.shape != (outputs,):
                 raise ArtlivesError(
                     f"{weights} does not hold VGG-19's convolutions: {name} has another shape"
                 )
-            turned = weight.transpose(0, 1).flip(2, 3)
-            for kind, value in (("weight", weight), ("bias", bias), ("turned", turned)):
-                value = value.to(device, self.dtype)
-                if value.ndim == 4:
-                    value = value.contiguous(memory_format=torch.channels_last)
-                self.register_buffer(f"{name}_{kind}", value)
+            weight, bias = weight.to(device, self.dtype), bias.to(device, self.dtype)
+            turned = _convolution(weight.transpose(0, 1).flip(2, 3), None)
+            self._convolutions[name] = _convolution(weight, bias), turned
 
     def forward(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """Features (N, C, H / s, W / s) of pictures (N, 3, H, W) in 0..255, by layer; s is 1, 2 or 4, by the block."""
+        """Features (N, C, H / s, W / s) of pictures (N, 3, H, W) in 0..255, by layer; s is 2^(block - 1)."""
         wanted = set(layers)
+        if missing := wanted - set(self.layers):
+            raise ArtlivesError(
+                f"the perceptual network ends at {self.layers[-1]}, before {min(missing)}: give --perceptual "
+                "torchvision, or a file of the whole VGG-19"
+            )
         x = ((x - self.mean) / self.deviation).to(self.dtype).contiguous(memory_format=torch.channels_last)
         found: dict[str, Tensor] = {}
-        for name in LAYERS:
+        for name in self.layers:
             if name in _POOLED:
                 x = F.max_pool2d(x, 2)
-            weight, bias, turned = (getattr(self, f"{name}_{kind}") for kind in ("weight", "bias", "turned"))
-            x = _ConvolutionReLU.apply(x, weight, bias, turned)
+            x = _ConvolutionReLU.apply(x, *self._convolutions[name])
             if name in wanted:
                 found[name] = x
                 if len(found) == len(wanted):
                     break
         return found
+
+
+def _convolution(weight: Tensor, bias: Tensor | None) -> _Convolve:
+    """The compiled core's, which is quicker on the CPU, or torch's, which pad by a pixel of zeros."""
+    dense = weight.contiguous(memory_format=torch.channels_last)
+    return dispatch.packed(weight, bias) or partial(F.conv2d, weight=dense, bias=bias, padding=1)
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -168,8 +188,9 @@ def _read(path: Path | str) -> tuple[dict[str, Tensor], tuple[tuple[float, ...],
     try:
         state = {
             f"{name}.{kind}": checkpoint[f"features.{i}.{kind}"]
-            for name, i in zip(LAYERS, _INDICES, strict=True)
+            for name, i in zip(PERCEPTUAL_LAYERS, _INDICES, strict=True)
             for kind in ("weight", "bias")
+            if i <= _INDICES[_LEAST - 1] or f"features.{i}.{kind}" in checkpoint
         }
     except (KeyError, TypeError) as error:
         raise ArtlivesError(f"{path} is not torchvision's VGG-19 checkpoint: it lacks {error}") from error

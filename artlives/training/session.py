@@ -177,6 +177,9 @@ class _Job:
             told.begin(trainer)
             losses = trainer.run(told.step)
             training = {**card(recipe), "photos": len(photos.files), "before": before, "losses": losses}
+            if recipe.start not in (MEAN, NONE):
+                # A file's path says nothing elsewhere, and may say who trained it.
+                training["start"] = styles.find(recipe.start).name
             return processes.from_first(lambda: self._written(trainer, training, told))
 
     def _written(self, trainer: Trainer, training: dict[str, Any], report: Report) -> Style:

@@ -1,10 +1,4 @@
-"""SIGINT and SIGTERM end a training after the step that it is in."""
-
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+"""What a training raises that was stopped by a signal."""
 
 
 class Interrupted(Exception):
@@ -13,27 +7,3 @@ class Interrupted(Exception):
     def __init__(self, signum: int, step: int) -> None:
         super().__init__(f"stopped at step {step}")
         self.signum, self.step = signum, step
-
-
-@contextmanager
-def caught_signals() -> Iterator[list[int]]:
-    """The SIGINT or SIGTERM that has come, instead of ending at once; a second one raises KeyboardInterrupt.
-
-    Python hands signals to the main thread alone. In any other the list stays empty, and nothing is changed.
-    """
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-
-    def handle(signum: int, frame: FrameType | None) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(signum)
-
-    before = {signum: signal.signal(signum, handle) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

@@ -1,17 +1,18 @@
 """A study: a short training that learns a painting's manner well enough to paint with it, in half a minute.
 
-It begins with the mean of all shipped styles' weights, which know photos and strokes already, and takes 120 small steps
-on a few photos.
+It begins with the mean of all shipped styles' weights, which know photos and strokes already, and takes some hundred
+small steps on a few photos. Nothing is written to disk.
 """
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 
-from artlives import devices, images, styles
+from artlives import devices, images
 from artlives.errors import ArtlivesError
 from artlives.files import sample_photos
 from artlives.training.memory import keep_freed_memory
@@ -21,54 +22,48 @@ from artlives.training.recipe import STUDY, card
 from artlives.training.session import start_of
 from artlives.training.trainer import Trainer
 
-# Photos that are learned on at most: they are kept in memory, and a study draws 240 crops from them.
+# Photos that are learned on at most: they are kept in memory, and a study draws a few hundred crops from them.
 PHOTOS = 32
 
 
-def study(
-    painting: Path,
-    target: Path,
-    *,
-    name: str,
-    photos: Sequence[Path] = (),
-    device: str | torch.device = "auto",
-    report: Callable[[int], None] = lambda step: None,
-) -> styles.Style:
-    """Learn a painting's manner and write it as a style.
+class Study:
+    """A painting's manner, while it is learnt.
 
     Args:
-        painting: its file; of several pictures in it the first, transparent parts laid on white.
-        target: the style file to write.
-        name: the style's name.
-        photos: to learn on beside the sample photos; those that cannot be read are passed over.
+        painting: (H, W, 3) uint8, sRGB.
+        photos: files to learn on beside the sample photos; those that cannot be read are passed over.
         device: "auto", "cpu", "cuda", "mps", or torch's.
-        report: called after each of `STUDY.steps` steps with its number. What it raises ends the study.
-
-    Raises:
-        ArtlivesError: the painting cannot be read, or the style cannot be written.
     """
-    picture = images.on_white(images.load(painting))
-    keep_freed_memory()
-    where = devices.pick(device)
-    content = _Kept([*photos, *sorted(sample_photos().glob("*.jpg"))])
-    weights, before = start_of(STUDY)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "painting.png")
-        picture.save(file)
-        trainer = Trainer(file, content, STUDY, Perceptual(device=where), None, where, weights=weights)
-    losses = trainer.run(lambda progress: report(progress.step))
-    styles.save(
-        target,
-        trainer.average.file_weights(),
-        name=name,
-        painting=painting.name,
-        painter="",
-        year="",
-        licence="",
-        layers=STUDY.layers,
-        training={**card(STUDY), "photos": len(content.files), "before": before, "losses": losses},
-    )
-    return styles.read(target)
+
+    def __init__(
+        self, painting: np.ndarray, photos: Sequence[Path] = (), device: str | torch.device = "auto"
+    ) -> None:
+        keep_freed_memory()
+        where = devices.pick(device)
+        content = _Kept([*photos, *sorted(sample_photos().glob("*.jpg"))])
+        weights, _ = start_of(STUDY)
+        self._trainer = Trainer(
+            [painting], content, STUDY, Perceptual(device=where), None, where, weights=weights
+        )
+        self._card = {**card(STUDY), "photos": len(content.files), "before": []}
+
+    def run(self, report: Callable[[int], None]) -> None:
+        """Learn, and call `report` after each of `STUDY.steps` steps with its number. What it raises ends the study.
+
+        Raises:
+            Interrupted: SIGINT or SIGTERM came.
+        """
+        self._card["losses"] = self._trainer.run(lambda progress: report(progress.step))
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """What has been learnt so far: a network's weights of fp32 by the names of `plan.shapes`, as copies."""
+        return {
+            name: value.cpu().numpy().copy() for name, value in self._trainer.average.file_weights().items()
+        }
+
+    def card(self) -> dict[str, Any]:
+        """What a style's `training` says of it."""
+        return self._card
 
 
 class _Kept(Photos):

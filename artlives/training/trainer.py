@@ -9,6 +9,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
@@ -16,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from artlives.blocks.kernels.dispatch import quick_in_bf16
 from artlives.engines.network import StyleNetwork
 from artlives.errors import ArtlivesError, lacks_memory
+from artlives.signals import caught_signals
 from artlives.training import checkpoint, memory
 from artlives.training.batch import SHIFT, Batch, drawn, even
 from artlives.training.choices import OPTIMIZERS, initialize
@@ -27,7 +29,7 @@ from artlives.training.preview import preview
 from artlives.training.processes import Processes
 from artlives.training.recipe import Recipe
 from artlives.training.record import Record
-from artlives.training.signals import Interrupted, caught_signals
+from artlives.training.signals import Interrupted
 from artlives.training.tensors import from_pixels
 
 # Grey levels, the standard deviation of noise in the second window: a camera's in good light.
@@ -70,7 +72,7 @@ class Trainer:
     alone writes files.
 
     Args:
-        paintings: the painting's file, or several paintings' files.
+        paintings: the painting, or several: files, or pixels (H, W, 3) of uint8.
         photos: what is learned on.
         recipe: what decides the outcome; `recipe.start` is only what `weights` came from.
         perceptual: the network that judges.
@@ -84,7 +86,7 @@ class Trainer:
 
     def __init__(
         self,
-        paintings: Path | Sequence[Path],
+        paintings: Path | Sequence[Path | np.ndarray],
         photos: Photos,
         recipe: Recipe,
         perceptual: Perceptual,
@@ -108,6 +110,7 @@ class Trainer:
             recipe.style_cost,
             recipe.scale_weights,
             recipe.content_weights,
+            recipe.style_layers,
         )
         if folder is not None:
             try:
@@ -140,6 +143,7 @@ class Trainer:
             ArtlivesError: a loss is not finite, or a step needs more memory than there is; the last checkpoint
                 before is kept.
         """
+        self._expect_memory()
         recipe, writes = self.recipe, self.processes.rank == 0 and self.folder is not None
         previews = {round(recipe.steps * part / PREVIEWS) for part in range(1, PREVIEWS + 1)}
         with ThreadPoolExecutor(1) as executor, caught_signals() as caught:
@@ -227,6 +231,21 @@ class Trainer:
                 average.lerp_(new, 1 - kept)
         return torch.cat([losses, norm.view(1)])
 
+    def _expect_memory(self) -> None:
+        """Raise ArtlivesError where a step needs more memory than a container leaves, by what a few crops need.
+
+        A GPU's memory, which no container limits, is refused where it lacks. Several processes would have to try it
+        together.
+        """
+        recipe = self.recipe
+        if self.device.type != "cpu" or self.processes.count > 1:
+            return
+        # Of two crops, one is painted twice, for its steadiness: as of larger batches, half.
+        tried = min(2, recipe.batch_size)
+        grown = memory.growth(lambda: self._fits(tried))
+        if not memory.suffices(recipe.batch_size, tried, grown):
+            raise ArtlivesError(memory.advice(recipe, lambda crops: memory.suffices(crops, tried, grown)))
+
     def _fits(self, batch_size: int) -> bool:
         """Whether memory suffices for a step of so many crops."""
         return self._losses_and_gradients(even(batch_size, self.recipe.size)) is not None
@@ -257,7 +276,7 @@ class Trainer:
         crops, grainy = (from_pixels(pixels, self.device) for pixels in (batch.crops, batch.grainy))
         size, (down, right) = crops.shape[-1] - SHIFT, batch.shift
         # The steadiness of half the batch is enough. Every process draws all of its noise, to take its own.
-        half = (total + 1) // 2
+        half = (total + 1) // 2 if self.recipe.steadiness_weight else 0
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * SEEDS_APART + self.step)
         noise = torch.randn((half, 3, size, size), generator=generator, device=self.device) * NOISE
         noise = noise[processes.share(half)]

@@ -1,4 +1,4 @@
-"""The service's API: styles, single pictures, sheets, the camera's stream."""
+"""The service's API: styles, paintings to learn, single pictures, sheets, the camera's stream."""
 
 from __future__ import annotations
 
@@ -17,22 +17,13 @@ from artlives.images import Photo
 from artlives.sheet import sheet_of
 from artlives.styles import Style
 from artlives.web import problems, uploads
+from artlives.web.learning import Learning, StyleInfo
 from artlives.web.live import Live
 from artlives.web.requests import SheetSettings, StylizeSettings, describe
-from artlives.web.studio import Job, Studio, catalogue, find
+from artlives.web.studio import Job, Studio, catalogue
 
 # Seconds from the end of an upload to its painting, after which the request is answered 503.
 SECONDS = 120
-
-
-class StyleInfo(BaseModel):
-    """A style, and the painting it was learned from."""
-
-    name: str
-    painting: str
-    painter: str
-    year: str
-    licence: str
 
 
 class Health(BaseModel):
@@ -53,15 +44,19 @@ class Api:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self.live = Live(studio)
+        self.learning = Learning(studio)
 
     def router(self) -> APIRouter:
-        """The routes; the methods' names and docstrings are what OpenAPI says of them."""
+        """The routes; the methods' docstrings are what OpenAPI says of them."""
         router = APIRouter()
-        router.add_api_route("/api/styles", self.list_styles)
+        router.add_api_route("/api/styles", self.list_styles, tags=["styles"], summary="List the styles")
+        self.learning.add_routes(router)
         router.add_api_route(
             "/api/stylize",
             self.stylize,
             methods=["POST"],
+            tags=["pictures"],
+            summary="Repaint a picture",
             openapi_extra=describe(StylizeSettings),
             response_class=Response,
         )
@@ -69,11 +64,13 @@ class Api:
             "/api/sheet",
             self.sheet,
             methods=["POST"],
+            tags=["pictures"],
+            summary="Repaint a picture in every style",
             openapi_extra=describe(SheetSettings),
             response_class=Response,
         )
         router.add_api_websocket_route("/api/live", self.live_frames)
-        router.add_api_route("/healthz", self.healthz)
+        router.add_api_route("/healthz", self.healthz, tags=["service"], summary="Ask whether it answers")
         return router
 
     async def list_styles(self) -> list[StyleInfo]:
@@ -82,15 +79,15 @@ class Api:
 
     async def stylize(self, request: Request) -> Response:
         """Repaint a picture in a style."""
-        with self.studio.slot():
-            data, settings = await uploads.read(request, StylizeSettings)
-            style = find(settings.style)
+        with self.studio.slot() as slot:
+            data, settings, _ = await uploads.read(request, slot, StylizeSettings)
+            style = self.studio.find(settings.style)
             return await _while_connected(request, self._stylized(data, style, settings))
 
     async def sheet(self, request: Request) -> Response:
         """Repaint a picture in every style, side by side on one sheet, each named."""
-        with self.studio.slot():
-            data, settings = await uploads.read(request, SheetSettings)
+        with self.studio.slot() as slot:
+            data, settings, _ = await uploads.read(request, slot, SheetSettings)
             return await _while_connected(request, self._sheet(data, settings))
 
     async def live_frames(self, socket: WebSocket) -> None:
@@ -103,7 +100,7 @@ class Api:
 
     async def _stylized(self, data: bytes, style: Style, settings: StylizeSettings) -> Response:
         times = Times()
-        photo = await self.studio.in_file_pool(uploads.decode, data, settings.size)
+        photo = await self.studio.decode(data, settings.size)
         times.note("decode")
         job = Job(photo, style, settings.of_painting())
         painting = await self._painted(job)
@@ -113,7 +110,7 @@ class Api:
 
     async def _sheet(self, data: bytes, settings: SheetSettings) -> Response:
         times = Times()
-        photo = await self.studio.in_file_pool(uploads.decode, data, settings.size)
+        photo = await self.studio.decode(data, settings.size)
         times.note("decode")
         paintings = []
         for style in catalogue().values():

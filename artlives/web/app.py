@@ -7,22 +7,30 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import FileResponse, Response
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from artlives import __version__
 from artlives.files import sample_photos
-from artlives.web import problems, uploads
+from artlives.web import problems
 from artlives.web.api import Api
 from artlives.web.guard import DOCS_CSP, Guard
-from artlives.web.studio import SLOTS, Full, Studio
+from artlives.web.studio import SLOTS, Studio
 
 # The page's files.
 STATIC = Path(__file__).parent / "static"
 # The photos that the page offers to try it with, by their names in `sample_photos`.
 SAMPLES = ("astronaut", "chelsea", "coffee")
+
+# The groups of operations in the API's description.
+TAGS = {
+    "pictures": "Photos, repainted.",
+    "styles": "The styles there are, and paintings that are learnt to become styles.",
+    "service": "The service itself.",
+}
 
 pages = APIRouter(include_in_schema=False)
 
@@ -58,14 +66,34 @@ def create_app(
         # `docs` takes their place: FastAPI's own pages load scripts from another host.
         docs_url=None,
         redoc_url=None,
-        exception_handlers={**problems.HANDLERS, Full: _on_full},
-        middleware=[Middleware(Guard, names=names, public=public, token=token)],
+        exception_handlers=problems.HANDLERS,
+        openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        middleware=[Middleware(Guard, names=names, public=public, token=token), Middleware(Heads)],
     )
     app.include_router(Api(studio).router())
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.mount("/swagger", StaticFiles(directory=str(files("fastapi_offline") / "static")))
     return app
+
+
+class Heads:
+    """ASGI middleware: HEAD is answered as GET, without the body (RFC 9110, section 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request of HEAD as one of GET, and pass on any other."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            return await self.app(scope, receive, send)
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self.app({**scope, "method": "GET"}, receive, send_head)
 
 
 @pages.get("/")
@@ -87,9 +115,3 @@ async def sample(name: str) -> FileResponse:
     if name not in SAMPLES:
         raise problems.Problem(404, f"There is no sample {name[:40]!r}.")
     return FileResponse(sample_photos() / f"{name}.jpg")
-
-
-async def _on_full(request: Request, error: Full) -> Response:
-    # The body is read first: a client that is still sending does not read the answer.
-    await uploads.discard(request)
-    return error.response()

@@ -113,7 +113,7 @@ class Guard:
         except ValueError:
             return False
         # An attacker can let a name of theirs lead to this machine, but no address.
-        return name in self.names or _is_loopback(name) or (self.public and _is_address(name))
+        return name in self.names or is_loopback(name) or (self.public and _is_address(name))
 
     def _check_origin(self, headers: Headers, method: str) -> None:
         origin = headers.get("origin")
@@ -152,7 +152,7 @@ class Guard:
     def _check_rate(self, request: HTTPConnection) -> None:
         address = request.client.host if request.client else ""
         # Requests of this machine are limited by the studio's slots alone.
-        if _is_loopback(address):
+        if is_loopback(address):
             return
         now = time.monotonic()
         allowance, since = self._allowances.pop(address, (BURST, now))
@@ -172,5 +172,6 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _is_loopback(name: str) -> bool:
+def is_loopback(name: str) -> bool:
+    """Whether an address is one of this very machine."""
     return _is_address(name) and ipaddress.ip_address(name).is_loopback

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import Awaitable
+from contextlib import suppress
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -18,8 +19,8 @@ from artlives import styles
 from artlives.errors import ArtlivesError
 from artlives.web import uploads
 from artlives.web.problems import Problem, of_picture
-from artlives.web.requests import LiveSettings, parse
-from artlives.web.studio import Job, Studio, find
+from artlives.web.requests import LiveSettings, json_object, parse
+from artlives.web.studio import Job, Studio
 
 # Sessions at a time. Each has one frame in the studio's queue at most, so this bounds how long a frame waits there.
 MAX_SESSIONS = 8
@@ -32,6 +33,8 @@ FRAME_SIDE = 1024
 QUALITY = 85
 # Seconds without a message, after which a session is closed, so that others can have it.
 IDLE_SECONDS = 60
+# Seconds in which a client does not read what it is sent, after which its session is ended likewise.
+SEND_SECONDS = 10
 # WebSocket close codes of IANA's registry: going away, and try again later.
 CLOSED_IDLE, CLOSED_FULL = 1001, 1013
 
@@ -78,13 +81,14 @@ class Session:
         self.arrived = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve until the client disconnects or sends nothing for `IDLE_SECONDS`."""
+        """Serve until the client disconnects, sends nothing for `IDLE_SECONDS` or reads nothing for `SEND_SECONDS`."""
         tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._paint())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 # Raises the exception that ended the task.
-                task.result()
+                with suppress(WebSocketDisconnect):
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -95,7 +99,7 @@ class Session:
                 with anyio.fail_after(IDLE_SECONDS):
                     message = await self.socket.receive()
             except TimeoutError:
-                await self.socket.close(CLOSED_IDLE, "No frame came for a minute.")
+                await self._send(self.socket.close(CLOSED_IDLE, "No frame came for a minute."))
                 return
             if message["type"] == "websocket.disconnect":
                 return
@@ -108,8 +112,8 @@ class Session:
     async def _take_settings(self, text: str) -> None:
         """Paint the frames to come with these settings; if they are wrong, those before stay."""
         try:
-            settings = parse(LiveSettings, _json_object(text))
-            self.chosen = find(settings.style), settings
+            settings = parse(LiveSettings, json_object(text))
+            self.chosen = self.studio.find(settings.style), settings
         except Problem as problem:
             await self._say(problem)
 
@@ -120,37 +124,37 @@ class Session:
             frame, self.frame = self.frame, None
             try:
                 painted = await self._painted(frame or b"")
-                await self.socket.send_bytes(painted)
+                await self._send(self.socket.send_bytes(painted))
             except Problem as problem:
                 await self._say(problem)
-            except (WebSocketDisconnect, RuntimeError):
-                # The socket was closed while its frame was painted.
-                return
 
     async def _painted(self, frame: bytes) -> bytes:
         if self.chosen is None:
             raise Problem(422, "Send the settings as JSON text before the first frame.")
         if len(frame) > MAX_FRAME_BYTES:
             raise Problem(413, f"A frame may have {MAX_FRAME_BYTES // 1000} kB.")
-        (style, settings), in_file_pool = self.chosen, self.studio.in_file_pool
-        photo = await in_file_pool(uploads.decode, frame, FRAME_SIDE, MAX_FRAME_PIXELS)
+        style, settings = self.chosen
+        photo = await self.studio.decode(frame, FRAME_SIDE, MAX_FRAME_PIXELS)
         job = Job(photo, style, settings.of_painting())
         try:
             painting = await self.studio.paint(job)
         except ArtlivesError as error:
             raise of_picture(error) from None
-        data, _ = await in_file_pool(uploads.encode, painting, "jpeg", QUALITY)
+        data, _ = await self.studio.in_file_pool(uploads.encode, painting, "jpeg", QUALITY)
         return data
 
     async def _say(self, problem: Problem) -> None:
-        await self.socket.send_text(json.dumps({"detail": problem.detail}))
+        await self._send(self.socket.send_text(json.dumps({"detail": problem.detail})))
 
+    async def _send(self, sending: Awaitable[None]) -> None:
+        """Wait until it is sent.
 
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
-        raise Problem(422, "Settings are a JSON object.")
-    return given
+        Raises:
+            WebSocketDisconnect: the socket is closed, or the client has read nothing for `SEND_SECONDS`.
+        """
+        try:
+            with anyio.fail_after(SEND_SECONDS):
+                await sending
+        except (TimeoutError, RuntimeError):
+            # Starlette raises RuntimeError where this end has closed it.
+            raise WebSocketDisconnect from None

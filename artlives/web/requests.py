@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +13,8 @@ from artlives.web.problems import Problem
 
 # Pixels of the longer side that is painted; a larger picture is reduced.
 MAX_SIDE = 4096
+# Characters of a style's name, or of a mix.
+MOST_OF_STYLE = 1000
 
 Strength = Annotated[
     float, Field(ge=0, le=1, allow_inf_nan=False, description="Blend: 0 is the photo, 1 the painting.")
@@ -34,7 +37,13 @@ class LiveSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    style: Annotated[str, Field(description="A style's name: /api/styles lists them.")]
+    style: Annotated[
+        str,
+        Field(
+            max_length=MOST_OF_STYLE,
+            description="A style's name, as /api/styles lists them, or a mix: wave:0.6,udnie:0.4.",
+        ),
+    ]
     strength: Strength = 1.0
     keep_colors: KeepColors = False
 
@@ -87,11 +96,47 @@ def parse(model: type[AnySettings], given: Mapping[str, Any]) -> AnySettings:
         raise Problem(422, f"Settings are wrong: {wrong}.") from None
 
 
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """The settings in JSON text, or a Problem where it is something else."""
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise Problem(422, "Settings are a JSON object.")
+    return given
+
+
 def _sentence(model: type[BaseModel], error: Any) -> str:
     name = ".".join(str(part) for part in error["loc"])[:40] or "settings"
     if error["type"] == "extra_forbidden":
         return f"there is no {name!r}, there are {', '.join(model.model_fields)}"
     return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def describe_upload(field: str) -> dict[str, Any]:
+    """OpenAPI of a request with a picture alone, in that field of a form or as the body."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    form = {"type": "object", "properties": {field: binary["schema"]}, "required": [field]}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": form}, "image/jpeg": binary, "image/png": binary},
+        },
+        "responses": described_errors(ERRORS),
+    }
+
+
+def describe_json(model: type[BaseModel]) -> dict[str, Any]:
+    """OpenAPI of a request with settings alone, as JSON."""
+    return {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
+
+
+def described_errors(errors: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """OpenAPI of problems, each a status and what it means."""
+    return {
+        status: {"description": text, "content": {"application/problem+json": {}}} for status, text in errors
+    }
 
 
 def describe(model: type[BaseModel]) -> dict[str, Any]:
@@ -118,10 +163,7 @@ def describe(model: type[BaseModel]) -> dict[str, Any]:
                 "description": "The picture; its steps' times are in the header Server-Timing.",
                 "content": {f"image/{kind}": binary for kind in ("jpeg", "png", "webp")},
             },
-            **{
-                status: {"description": text, "content": {"application/problem+json": {}}}
-                for status, text in ERRORS
-            },
+            **described_errors(ERRORS),
         },
     }
 

@@ -1,28 +1,40 @@
-"""The studio: every style once in memory, one painting at a time on all cores, a bounded queue before it."""
+"""The studio: styles in memory, one painting at a time on all cores, a bounded queue before it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
-from artlives import styles
+from artlives import mixing, styles
+from artlives.architecture import SMALLEST
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
 from artlives.settings import Settings
 from artlives.stylizer import Stylizer
-from artlives.web.problems import Problem
+from artlives.web.decoder import Decoder
+from artlives.web.problems import Problem, of_picture
+from artlives.web.studies import Studies
 
-# Requests that are in work or waiting, at most. Each may hold an upload (`uploads.MAX_BYTES`) and a decoded picture in
-# memory, so this bounds what a crowd of clients can take.
+# Requests that are in work or waiting, at most. Each may hold a decoded picture in memory, so this bounds what a crowd
+# of clients can take.
 SLOTS = 32
+# Bytes of uploads in memory at a time, those that are still sent among them. Whoever sends slowly takes no slot, and
+# little of this.
+UPLOADS = 400_000_000
 # Seconds after which a client that found no free slot may ask again, as the Retry-After header tells it.
 RETRY_AFTER = 2
+# Pixels of a picture, by its header: a bound on memory, of which each takes 3 bytes or more.
+MAX_PIXELS = 50_000_000
+# Stylizers that are kept, those that painted last, of some 10 MB each.
+STYLIZERS = 24
+# Shares of a mix are rounded to so many parts of the whole: a slider asks for no more stylizers than that.
+SHARES = 20
 
 Result = TypeVar("Result")
 
@@ -53,6 +65,39 @@ class Job:
     ended: float = 0
 
 
+class Slot:
+    """What a request takes of a studio: memory while its picture is sent, then one of the slots."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._bytes = 0
+        self._slots = 0
+
+    def hold(self, count: int) -> bool:
+        """Whether there is memory for so many bytes more of its upload, which are counted then."""
+        if count > self._studio.free_bytes:
+            return False
+        self._studio.free_bytes -= count
+        self._bytes += count
+        return True
+
+    def take(self) -> None:
+        """Be in work, or wait for that.
+
+        Raises:
+            Full: no slot is free.
+        """
+        if self._studio.in_flight >= self._studio.slots:
+            raise Full()
+        self._studio.in_flight += 1
+        self._slots += 1
+
+    def give_back(self) -> None:
+        """End what was held and taken."""
+        self._studio.free_bytes += self._bytes
+        self._studio.in_flight -= self._slots
+
+
 class Studio:
     """Paints pictures in the order they came, off the event loop; use it within `open()`.
 
@@ -62,15 +107,20 @@ class Studio:
 
     Attributes:
         in_flight: how many are.
+        free_bytes: that uploads may still take.
+        studies: the paintings that are learnt.
     """
 
     def __init__(self, device: str = "auto", slots: int = SLOTS) -> None:
         self.device = device
         self.slots = slots
         self.in_flight = 0
+        self.free_bytes = UPLOADS
+        self.studies = Studies(device)
+        self._decoder = Decoder()
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
-        self._stylizers: dict[Path, tuple[int, Stylizer]] = {}
-        # The network uses every core by itself: one thread paints. Two decode and encode files meanwhile.
+        self._stylizers: OrderedDict[Hashable, Stylizer] = OrderedDict()
+        # The network uses every core by itself: one thread paints. Two encode files meanwhile.
         self._painter = ThreadPoolExecutor(1, "paint")
         self._file_pool = ThreadPoolExecutor(2, "files")
 
@@ -80,37 +130,44 @@ class Studio:
         self._painter.submit(self._load_all)
         work = asyncio.create_task(self._work())
         try:
-            yield
+            async with self.studies.open():
+                with self._decoder.open():
+                    yield
         finally:
             work.cancel()
             for pool in (self._painter, self._file_pool):
                 pool.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold a slot while the body runs.
-
-        Raises:
-            Full: no slot is free.
-        """
-        if self.in_flight >= self.slots:
-            raise Full()
-        self.in_flight += 1
+    def slot(self) -> Iterator[Slot]:
+        """What a request takes of the studio; it is given back when the body ends."""
+        slot = Slot(self)
         try:
-            yield
+            yield slot
         finally:
-            self.in_flight -= 1
+            slot.give_back()
 
     async def in_file_pool(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        """What `function` returns, which decodes or encodes, called in a thread of the pool for files."""
+        """What `function` returns, which encodes or writes, called in a thread of the pool for files."""
         return await asyncio.get_running_loop().run_in_executor(self._file_pool, function, *arguments)
+
+    async def decode(self, data: bytes, size: int, max_pixels: int = MAX_PIXELS) -> Photo:
+        """The picture in a file from a visitor; see `Decoder.decode`."""
+        return await self._decoder.decode(data, size, max_pixels)
 
     async def paint(self, job: Job) -> Photo:
         """The painting of a job. If the caller is cancelled, it is not painted, or not to the end.
 
         Raises:
+            Problem: the picture is too small.
             ArtlivesError: as `Stylizer` does.
         """
+        height, width = job.photo.pixels.shape[:2]
+        if min(height, width) < SMALLEST:
+            raise Problem(
+                422,
+                f"The picture has {width}x{height} pixels and is too small to paint: each side needs {SMALLEST}.",
+            )
         self._jobs.put_nowait(job)
         return await job.done
 
@@ -147,29 +204,72 @@ class Studio:
         finally:
             job.ended = time.perf_counter()
 
+    def find(self, name: str) -> styles.Style:
+        """The style of that name, of a study, or a mix such as "wave:0.6,udnie:0.4" whose shares are rounded.
+
+        Never that of a file: a request could name any, and shall not learn whether it is there.
+
+        Raises:
+            Problem: there is none, or nothing of it is learnt yet.
+        """
+        found = catalogue()
+        try:
+            shares = None if name in found else mixing.shares_of(name)
+            if not shares:
+                return self._one(name, found)
+            rounded = {part: round(share * SHARES) for part, share in mixing.normalized(shares).items()}
+            parts = mixing.normalized(rounded)
+        except ArtlivesError as error:
+            raise of_picture(error) from None
+        return mixing.mixture([(self._one(part, found), share) for part, share in parts.items()])
+
+    def _one(self, name: str, found: dict[str, styles.Style]) -> styles.Style:
+        if name in found:
+            return found[name]
+        study = self.studies.find(name)
+        if study is None:
+            raise Problem(422, f"There is no style {name[:40]!r}; the styles are: {', '.join(found)}.")
+        if study.style is None:
+            raise Problem(409, "Nothing of that painting is learnt yet: its events say when.")
+        return study.style
+
     def _stylizer(self, style: styles.Style) -> Stylizer:
         """The style's stylizer, loaded when it is first asked for and when its file has changed.
 
         Raises:
             ArtlivesError: its file is gone, or damaged.
         """
-        try:
-            changed = style.path.stat().st_mtime_ns
-        except FileNotFoundError:
-            raise ArtlivesError(f"the style {style.name!r} is no longer there: choose another") from None
-        known = self._stylizers.get(style.path)
-        if known and known[0] == changed:
-            return known[1]
-        # A live session may have found the style before its file changed.
-        stylizer = Stylizer(styles.read(style.path), device=self.device)
-        self._stylizers[style.path] = changed, stylizer
-        return stylizer
+        key = _state_of(style)
+        if key not in self._stylizers:
+            # A live session may have found the style before its file changed.
+            latest = style if style.path is None else styles.read(style.path)
+            self._stylizers[key] = Stylizer(mixing.averaged(latest), device=self.device)
+            if len(self._stylizers) > STYLIZERS:
+                self._stylizers.popitem(last=False)
+        self._stylizers.move_to_end(key)
+        return self._stylizers[key]
 
     def _load_all(self) -> None:
         for style in catalogue().values():
             # A request for the style reports the error.
             with suppress(ArtlivesError, OSError):
                 self._stylizer(style)
+
+
+def _state_of(style: styles.Style) -> Hashable:
+    """Equal for styles whose weights are equal.
+
+    Raises:
+        ArtlivesError: the style's file is gone.
+    """
+    if style.parts:
+        return tuple((_state_of(part), share) for part, share in style.parts)
+    if style.path is None:
+        return style.name, style.training["step"]
+    try:
+        return style.path, style.path.stat().st_mtime_ns
+    except FileNotFoundError:
+        raise ArtlivesError(f"the style {style.name!r} is no longer there: choose another") from None
 
 
 def catalogue() -> dict[str, styles.Style]:
@@ -180,15 +280,3 @@ def catalogue() -> dict[str, styles.Style]:
             style = styles.read(path)
             found[style.name] = style
     return found
-
-
-def find(name: str) -> styles.Style:
-    """The style of that name: never a path, which a request could point anywhere.
-
-    Raises:
-        Problem: there is none.
-    """
-    found = catalogue()
-    if name not in found:
-        raise Problem(422, f"There is no style {name[:40]!r}; the styles are: {', '.join(found)}.")
-    return found[name]

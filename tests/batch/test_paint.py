@@ -1,3 +1,4 @@
+import _thread
 import threading
 import time
 from functools import partial
@@ -69,7 +70,7 @@ class Slow:
     def __init__(self, wait, engine="torch", **settings):
         self.wait, self.engine, self.settings = wait, engine, Settings(**settings)
 
-    def __call__(self, photo, threads):
+    def __call__(self, photo, report, threads):
         self.wait(threads)
         return photo
 
@@ -80,8 +81,8 @@ def test_the_next_is_decoded_and_the_last_is_written_while_the_network_paints(jo
     decoded = [threading.Event() for _ in jobs]
     written = [threading.Event() for _ in jobs]
 
-    def load(source):
-        photo = images.load(source)
+    def load(source, target):
+        photo = images.load(source, target=target)
         decoded[[job.source for job in jobs].index(source)].set()
         return photo
 
@@ -151,9 +152,9 @@ def test_however_many_there_are_few_are_in_memory(photo_file, tmp_path, monkeypa
             here += change
             most = max(most, here)
 
-    def load(source):
+    def load(source, target):
         count(1)
-        return images.load(source)
+        return images.load(source, target=target)
 
     def save(photo, target):
         # The disk is slower than the network.
@@ -175,3 +176,26 @@ def test_when_the_reader_stops_so_does_the_work(jobs, style_file, tmp_path):
     outcomes.close()
     assert not set(threading.enumerate()) - before
     assert not list(tmp_path.glob(".artlives-*"))
+
+
+def test_an_interrupt_ends_what_is_painted_and_nothing_else_is_begun(jobs):
+    before, begun = set(threading.enumerate()), []
+
+    class Endless:
+        engine, settings = "torch", Settings()
+
+        def __call__(self, photo, report, threads):
+            begun.append(photo)
+            _thread.interrupt_main()
+            for _ in range(10_000):
+                report(0.5)
+                time.sleep(0.001)
+            return photo
+
+    with pytest.raises(KeyboardInterrupt):
+        list(batch.paint(Endless(), jobs[1:5] * 10))
+    assert len(begun) == 1
+    assert not any(Path(job.target).exists() for job in jobs)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(30)
+    assert not set(threading.enumerate()) - before

@@ -1,6 +1,10 @@
+import numpy as np
 import pytest
 
+from artlives import styles
+
 onnx = pytest.importorskip("onnx", reason="needs the package onnx")
+numpy_helper = pytest.importorskip("onnx.numpy_helper", reason="needs the package onnx")
 
 
 def test_writes_a_model(run, style_file, tmp_path):
@@ -43,3 +47,22 @@ def test_bad_input(run, tmp_path, style, output, status, message):
     assert result.exit_code == status
     assert message in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_mix_is_one_network_if_it_can_be(run, tmp_path, network, metadata):
+    out = tmp_path / "mix.onnx"
+    assert run("export", "wave:0.6,udnie:0.4", "--onnx", out).exit_code == 0
+    mean = [
+        value * 0.6 + styles.load_weights(styles.find("udnie"))[name] * 0.4
+        for name, value in styles.load_weights(styles.find("wave")).items()
+    ]
+    exported = [numpy_helper.to_array(tensor) for tensor in onnx.load(out).graph.initializer]
+    assert all(
+        any(np.allclose(value, other) for other in exported if other.shape == value.shape) for value in mean
+    )
+    own = {**metadata, "training": {"start": "none", "grain": 0}}
+    styles.save(tmp_path / "own.safetensors", network.file_weights(), name="own", **own)
+    result = run("export", f"wave:0.5,{tmp_path / 'own.safetensors'}:0.5", "--onnx", tmp_path / "b.onnx")
+    assert result.exit_code == 1
+    assert "holds one network" in result.stderr
+    assert not (tmp_path / "b.onnx").exists()

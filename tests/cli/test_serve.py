@@ -155,14 +155,15 @@ def test_a_phone_can_scan_the_link(capsys, monkeypatch, link, has_code):
 
 
 @pytest.mark.parametrize("opens", [True, False])
-def test_selfie_opens_the_browser_on_the_link(run, monkeypatch, opens):
+@pytest.mark.parametrize(("arguments", "end"), [([], ""), (["--kiosk"], "#kiosk")])
+def test_selfie_opens_the_browser_on_the_link(run, monkeypatch, opens, arguments, end):
     opened = []
     monkeypatch.setattr(webbrowser, "open", lambda link: opened.append(link) or opens)
     monkeypatch.setattr(
         server, "serve", lambda *arguments, announce, **options: announce("http://127.0.0.1:9/")
     )
     assert selfie.name == "selfie"
-    result = run("selfie")
-    assert opened == ["http://127.0.0.1:9/"]
-    assert "http://127.0.0.1:9/" in result.output
+    result = run("selfie", *arguments)
+    assert opened == [f"http://127.0.0.1:9/{end}"]
+    assert f"http://127.0.0.1:9/{end}" in result.output
     assert ("No browser" in result.output) != opens

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from artlives import styles
+from artlives import Stylizer, images, styles
 from artlives.cli.sheet import sheet
 from artlives.sheet import contact_sheet
 
@@ -41,9 +41,43 @@ def test_styles_are_those_asked_for(photo, tmp_path):
         assert image.width == 2 * 70 + 3 * 12
 
 
+def test_the_way_from_one_style_to_another(photo, tmp_path, network, metadata):
+    weights = {name: value * 0.7 for name, value in network.file_weights().items()}
+    styles.save(tmp_path / "faint.safetensors", weights, name="faint", **metadata)
+    faint = str(tmp_path / "faint.safetensors")
+    result = run(
+        photo,
+        "--mix",
+        "dots",
+        faint,
+        "--columns",
+        7,
+        "--size",
+        70,
+        "--device",
+        "cpu",
+        "-o",
+        tmp_path / "s.png",
+    )
+    assert result.exit_code == 0, result.output
+    sheet = np.asarray(Image.open(tmp_path / "s.png"))
+    small = images.fit(images.load(photo), 70).pixels
+    for i in range(6):
+        style = {0: "dots", 5: faint}.get(i, {"dots": 1 - i / 5, faint: i / 5})
+        expected = Stylizer(style, device="cpu")(small)
+        assert np.array_equal(sheet[12:62, 12 + 82 * (i + 1) : 82 * (i + 2)], expected)
+
+
+def test_two_different_sheets_at_once(photo):
+    result = run(photo, "--mix", "dots", "stripes", "--styles", "dots")
+    assert result.exit_code == 2
+    assert "--styles and --mix" in result.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--mix", "dots", "nobody"], "nobody"),
         (["--styles", "strpes"], "stripes"),
         (["-o", "sheet.xyz"], "sheet.xyz"),
         (["-o", "nowhere/sheet.png"], "nowhere"),

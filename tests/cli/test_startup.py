@@ -61,7 +61,14 @@ SERVICE = {
     "uvicorn",
     "websockets",
 }
-USAGE = {"stylize": FOLDERS, "sheet": FOLDERS, "styles": STYLES, "train": STYLES, "check": {*ANSWER, "tqdm"}}
+USAGE = {
+    "stylize": FOLDERS,
+    "video": FOLDERS,
+    "sheet": FOLDERS,
+    "styles": STYLES,
+    "train": STYLES,
+    "check": {*ANSWER, "tqdm"},
+}
 
 
 def parsed(stderr):
@@ -115,6 +122,22 @@ def test_a_usage_error_imports_nothing_heavy(python, command):
         (["export", "--help"], 0, "--onnx"),
         (["export", "dot", "--onnx", "dot.onnx"], 1, "did you mean 'dots'"),
         (["stylize", "none", "--style", "dots", "--engine", "ray"], 2, "one folder into another"),
+        (["video", "--help"], 0, "--steady"),
+        (["video", "clip.mp4"], 1, "there is no style 'wave'"),
+        (["video", "clip.mp4", "--style", "dots", "--start", "soon"], 2, "'soon' is not a time"),
+        (
+            ["video", "clip.mp4", "--style", "dots", "--start", "9", "--end", "1:08"],
+            1,
+            "clip.mp4 cannot be read",
+        ),
+        (
+            ["video", "clip.mp4", "--style", "dots", "--start", "1:09", "--end", "8"],
+            2,
+            "must come after --start",
+        ),
+        (["video", "clip.mp4", "--style", "dots", "--fps", "1/0"], 2, "is not a number of frames a second"),
+        (["video", "clip.mp4", "--style", "dots", "--steady", "nan"], 2, "must be a number"),
+        (["video", "clip.mp4", "--style", "dot"], 1, "did you mean 'dots'"),
         (["styles"], 0, "dots"),
         (["styles", "--json"], 0, "dots"),
         (["paint"], 2, "No such command 'paint'."),

@@ -427,7 +427,7 @@ def test_killed_in_the_middle_a_second_run_ends_with_the_same_files(
 
 
 def test_in_a_folder_with_broken_files_the_others_get_done(stylize, album, photo_file, tmp_path):
-    (album / "cut.jpg").write_bytes(photo_file.read_bytes()[:-300])
+    (album / "cut.png").write_bytes((album / "b.png").read_bytes()[:-300])
     (album / "empty.png").touch()
     (album / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))
     Image.new("RGB", (1, 1)).save(album / "dot.bmp")
@@ -436,7 +436,7 @@ def test_in_a_folder_with_broken_files_the_others_get_done(stylize, album, photo
     assert names(tmp_path / "out") == ["a-dots.jpg", "b-dots.png", "big-dots-dots.jpg"]
     *failures, summary = result.stderr.splitlines()
     assert summary == "3 painted, 4 failed"
-    for name in ("cut.jpg", "empty.png", "phone.heic", "dot.bmp"):
+    for name in ("cut.png", "empty.png", "phone.heic", "dot.bmp"):
         assert len([line for line in failures if str(album / name) in line]) == 1
 
 
@@ -538,7 +538,8 @@ def test_bad_photos(stylize, photo_file, tmp_path):
         ("text.jpg", b"words", "is not a picture"),
         ("cut.jpg", data[: len(data) // 2], "is damaged or cut short"),
         ("empty.jpg", b"", "is empty"),
-        ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(50), "HEIC"),
+        ("photo.heic", b"\0\0\0\x18ftypheic" + bytes(50), "damaged"),
+        ("clip.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "is a video"),
     ]:
         (tmp_path / name).write_bytes(content)
         assert one_line(stylize(tmp_path / name), tmp_path / name, message)
@@ -578,7 +579,7 @@ def test_bad_model_files(run, photo_file, style_file, tmp_path):
         ("none/out.jpg", "there is no folder"),
         ("photo.jpg/out.jpg", "there is no folder"),
         ("photo.jpg/", "cannot be made a folder"),
-        ("out.gif", "one of the endings"),
+        ("out.svg", "one of the endings"),
         ("out", "one of the endings"),
     ],
 )

@@ -79,7 +79,9 @@ def bare(hiding, request):
     def run(*arguments, paints=True, **options):
         status, out, err = hiding(request.param, *arguments, **options)
         if paints and ("core" in request.param or not instruction_sets()):
-            assert err.pop(0) == f"artlives: numpy paints, more slowly: {CORE_MISSING}; {TORCH_MISSING}"
+            assert (
+                err.pop(0) == f"artlives: numpy paints in fp32, more slowly: {CORE_MISSING}; {TORCH_MISSING}"
+            )
         return status, out, err
 
     return run

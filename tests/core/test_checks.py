@@ -95,29 +95,32 @@ def test_run(error, message, changed):
 def test_run_to_a_picture():
     kernel = core.output_convolution(ones(3, 4, 3, 3), ones(3))
     arguments = kernel, Reading(ones(6, 7, 4)), *TABLES
-    refuses(ValueError, "there must be a target", core.run, *arguments, None, (6, 7), totals=True)
+    refuses(ValueError, "there must be a target", core.run, *arguments, np.float32, (6, 7), totals=True)
     refuses(ValueError, "target must have the shape", core.run, *arguments, ones(6, 7, 9), (6, 7))
     refuses(TypeError, "float32 or uint8", core.run, *arguments, ones(6, 7, 3, dtype=np.float16), (6, 7))
 
 
-@pytest.mark.skipif(core.tiles() is None, reason="this processor has no AMX for bf16")
-def test_run_by_tiles():
-    bits, tiles = np.uint16, core.tiles()
-    kernel = core.convolution(ones(5, 4, 3, 3, dtype=bits), (1, 1), None, tiles)
-    target = ones(6, 7, 5, dtype=bits)
-    source = ones(6, 7, 4, dtype=bits)
-    refuses(
-        ValueError, "and nothing else", core.run, kernel, Reading(source, ones(4)), *TABLES, target, (6, 7)
-    )
-    refuses(TypeError, "bf16", core.run, kernel, Reading(ones(6, 7, 4)), *TABLES, target, (6, 7))
-    refuses(TypeError, "bf16", core.run, kernel, Reading(source), *TABLES, ones(6, 7, 5), (6, 7))
-    refuses(
-        ValueError, "neither totals", core.run, kernel, Reading(source), *TABLES, target, (6, 7), totals=True
-    )
-    refuses(
-        ValueError, "do not compute that", core.materialize, Reading(ones(6, 7, 4)), ones(6, 7, 4), 1, tiles
-    )
-    refuses(TypeError, "bf16.*for AMX", core.convolution, ones(5, 4, 3, 3), (1, 1), None, tiles)
+def test_what_is_only_added_up_has_a_type_that_can_be_written():
+    kernel = core.convolution(ones(5, 4, 3, 3), (1, 1))
+    arguments = kernel, Reading(ones(6, 7, 4)), *TABLES
+    refuses(ValueError, "there must be a target", core.run, *arguments, np.float64, (6, 7), totals=True)
+
+
+def test_bytes_are_not_kept():
+    kernel = core.convolution(ones(5, 4, 3, 3), (1, 1))
+    arguments = kernel, Reading(ones(6, 7, 4, dtype=np.uint8)), *TABLES, ones(6, 7, 5), (6, 7)
+    refuses(TypeError, "of uint8 cannot be kept", core.run, *arguments, kept=ones(6, 7, 4, dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    "instructions", core.bf16_instruction_sets().values(), ids=core.bf16_instruction_sets()
+)
+def test_instructions_for_bf16(instructions):
+    weight = ones(5, 4, 3, 3)
+    refuses(TypeError, r"bf16 \(uint16\) for A", core.convolution, weight, (1, 1), None, instructions)
+    refuses(TypeError, r"bf16 \(uint16\) for A", core.output_convolution, weight[:3], ones(3), instructions)
+    source = ones(6, 7, 4)
+    refuses(ValueError, "do not compute that", core.materialize, Reading(source), source, 1, instructions)
 
 
 def test_weights():

@@ -168,7 +168,8 @@ def test_sums_of_a_large_mean_are_exact(instructions):
     x = 1000 + np.random.default_rng(0).standard_normal((64, 64, 4)).astype(np.float32) / 100
     identity = core.convolution(np.eye(4, dtype=np.float32)[:, :, None, None], (1, 1), None, instructions)
     tables = core.padding_table(64, 0, 0, 0), core.padding_table(64, 0, 0, 0)
-    mean, square = core.run(identity, plain(x), *tables, None, (64, 64), totals=True, threads=2) / 64**2
+    totals = core.run(identity, plain(x), *tables, np.float32, (64, 64), totals=True, threads=2)
+    mean, square = totals / 64**2
     np.testing.assert_allclose(square - mean**2, x.var((0, 1), np.float64), rtol=1e-3)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from artlives import devices, plan, styles
+from artlives import core, devices, plan, styles
 from artlives.architecture import STYLE_NETWORK, activated
 from artlives.engines import choose as choice
 from artlives.engines import compiled
@@ -31,29 +31,42 @@ def without(monkeypatch):
 
 @pytest.mark.skipif(compiled.reason_against(STEPS) is not None, reason="the compiled core was not built")
 def test_the_compiled_core_is_the_quickest_on_the_cpu(without):
-    assert quickest(STEPS, "cpu") == ("compiled", "cpu", ())
+    assert quickest(STEPS, "cpu")[:3] == ("compiled", "cpu", ())
     without("torch")
     assert quickest(STEPS, "auto")[:2] == ("compiled", "cpu")
     swish = plan.lower(activated(STYLE_NETWORK, "swish"))
-    assert quickest(swish, "cpu") == ("numpy", "cpu", ("the compiled core has no activation swish", TORCH))
+    reasons = "the compiled core has no activation swish", TORCH
+    assert quickest(swish, "cpu") == ("numpy", "cpu", reasons, "fp32", None)
+
+
+@pytest.mark.skipif(compiled.reason_against(STEPS) is not None, reason="the compiled core was not built")
+def test_bf16_where_the_processor_has_amx(without, monkeypatch):
+    bf16 = core.bf16_instruction_sets()
+    assert quickest(STEPS, "cpu").precision == ("bf16" if "AMX" in bf16 else "fp32")
+    assert quickest(STEPS, "cpu", "fp32").precision == "fp32"
+    assert compiled.instructions_for("fp32") is core.best_instructions()
+    monkeypatch.setattr(core, "tiles", lambda: None)
+    assert quickest(STEPS, "cpu").precision == "fp32"
+    without("core")
+    assert quickest(STEPS, "cpu").precision == "fp32"
 
 
 def test_without_the_core_torch_and_without_torch_numpy(without):
     without("core")
-    name, device, (core,) = quickest(STEPS, "cpu")
-    assert (name, device) == ("torch", "cpu")
-    assert "where there is a C compiler" in core
+    name, device, (reason,), precision, _ = quickest(STEPS, "cpu")
+    assert (name, device, precision) == ("torch", "cpu", "fp32")
+    assert "where there is a C compiler" in reason
     without("torch")
-    assert quickest(STEPS, "cpu") == ("numpy", "cpu", (core, TORCH))
+    assert quickest(STEPS, "cpu")[:3] == ("numpy", "cpu", (reason, TORCH))
 
 
 def test_a_gpu_that_needs_torch_is_named_first(without, monkeypatch):
     monkeypatch.setattr(devices, "_has_nvidia_gpu", lambda: True)
     without("core", "torch")
-    name, device, (gpu, core, torch) = quickest(STEPS, "auto")
+    name, device, (gpu, compiler, torch), *_ = quickest(STEPS, "auto")
     assert (name, device, torch) == ("numpy", "cpu", TORCH)
     assert "artlives[gpu]" in gpu
-    assert "compiler" in core
+    assert "compiler" in compiler
 
 
 @pytest.mark.parametrize(
@@ -62,7 +75,7 @@ def test_a_gpu_that_needs_torch_is_named_first(without, monkeypatch):
 def test_on_a_gpu_without_triton_torch(without, monkeypatch, device, reasons):
     monkeypatch.setattr(devices, "choose", str)
     without("triton")
-    assert quickest(STEPS, device) == ("torch", device, reasons)
+    assert quickest(STEPS, device)[:3] == ("torch", device, reasons)
 
 
 def test_painters_are_those_of_the_engines(without, style_file):

@@ -11,7 +11,8 @@ from artlives import styles
 from artlives.errors import ArtlivesError
 from artlives.explanation import page, reconstruction
 from artlives.images import Photo
-from artlives.training.objective import CONTENT_LAYER, STYLE_LAYERS
+from artlives.training.objective import CONTENT_LAYER
+from artlives.training.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("few_iterations")
 
@@ -137,8 +138,8 @@ def test_what_the_perceptual_network_keeps(write, perceptual_file, painting):
 
 
 def test_the_layers_are_those_that_training_uses():
-    assert set(reconstruction.STYLE_LAYERS) == set(STYLE_LAYERS)
-    assert set(reconstruction.CONTENT_LAYERS) == {*STYLE_LAYERS, CONTENT_LAYER}
+    assert set(reconstruction.STYLE_LAYERS) == set(Recipe.style_layers)
+    assert set(reconstruction.CONTENT_LAYERS) == {*Recipe.style_layers, CONTENT_LAYER}
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (15, 40, 3), (40, 2000, 3)])

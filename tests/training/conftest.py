@@ -4,7 +4,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from artlives.training.perceptual import LAYERS, Perceptual
+from artlives.training.perceptual import Perceptual
+from artlives.training.recipe import PERCEPTUAL_LAYERS
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +14,7 @@ def perceptual_file(tmp_path_factory):
     generator = torch.Generator().manual_seed(1)
     channels = [3, 64, 64, 128, 128, 256, 256, 256, 256]
     state = {}
-    for name, inputs, outputs in zip(LAYERS, channels[:-1], channels[1:], strict=True):
+    for name, inputs, outputs in zip(PERCEPTUAL_LAYERS[:8], channels[:-1], channels[1:], strict=True):
         state[f"{name}.weight"] = (
             torch.randn(outputs, inputs, 3, 3, generator=generator) * (2 / 9 / inputs) ** 0.5
         )

@@ -62,6 +62,8 @@ def test_a_recipes_file_stands_between_the_preset_and_what_is_given(tmp_path):
         ("grain = 21", "grain must be a number within 0 and 20"),
         ("tone_weight = -1", "tone_weight must be a number"),
         ("tone_weight = nan", "tone_weight must be a number"),
+        ('style_layers = ["conv6_1"]', "style_layers must be some of conv1_1, conv1_2"),
+        ("style_layers = []", "style_layers must be some of conv1_1, conv1_2"),
         ("scale_weights = [1]", "scale_weights must be two or more numbers"),
         ('optimizer = "sdg"', "optimizer must be one of sgd, momentum"),
         ("steps = ", "is not a recipe in TOML"),

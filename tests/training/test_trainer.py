@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from artlives.errors import ArtlivesError
+from artlives.training import memory
 from artlives.training import trainer as module
 from artlives.training.checkpoint import is_unfinished
 from artlives.training.photos import Photos
@@ -144,6 +145,22 @@ def test_too_little_memory_is_answered_by_the_batch_size_that_fits(new, monkeypa
     monkeypatch.setattr(trainer.objective, "content_of", limited)
     with pytest.raises(ArtlivesError, match=rf"^8 crops of 96 px .*{advice}$"):
         trainer.run(lambda report: None)
+
+
+@pytest.mark.parametrize(
+    ("free", "advice"), [(399, None), (398, "--batch-size 4 fits"), (0, "--batch-size 2 fits")]
+)
+def test_a_step_that_a_container_has_no_memory_for_is_not_begun(new, monkeypatch, free, advice):
+    trainer = new(recipe=replace(RECIPE, steps=1, batch_size=8))
+    # Two crops take 133.
+    monkeypatch.setattr(memory, "_resident", iter([1000, 1133]).__next__)
+    monkeypatch.setattr(memory, "free", lambda: free)
+    if advice is None:
+        assert trainer.run(lambda report: None)
+        return
+    with pytest.raises(ArtlivesError, match=rf"^8 crops of 64 px .*{advice}$"):
+        trainer.run(lambda report: None)
+    assert trainer.step == 0
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory(new, monkeypatch):

@@ -5,6 +5,8 @@ from PIL import Image
 
 from artlives.web import studio
 from artlives.web.app import create_app
+from artlives.web.decoder import Decoder
+from tests.web.bombs import SHORT
 from tests.web.connection import connect, picture_bytes
 
 
@@ -13,6 +15,12 @@ def client(shipped):
     """A client of a service with the styles `dots` and `stripes`."""
     with connect(create_app(device="cpu")) as client:
         yield client
+
+
+@pytest.fixture
+def short_limits(monkeypatch):
+    """Pictures may take little processor time: ask for it before `client`."""
+    monkeypatch.setattr(studio, "Decoder", lambda: Decoder(SHORT))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artlives import Stylizer, images, passes, styles
+from artlives import Stylizer, passes, styles
 from artlives.web import uploads
 from tests.web.connection import picture_bytes
 
@@ -91,6 +91,27 @@ def test_orientation_is_applied_and_place_is_not_passed_on(client):
     assert 0x8825 not in painting.getexif()
 
 
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_cut_outs_are_painted_the_same_whatever_they_hide(client, pixels, hidden):
+    # A page's canvas has black under what is transparent, a file anything.
+    alpha = np.zeros(pixels.shape[:2], np.uint8)
+    alpha[8:32, 10:40] = 255
+    visible = alpha > 0
+    paintings = []
+    for colours in (pixels, np.where(visible[..., None], pixels, hidden).astype(np.uint8)):
+        data = picture_bytes(Image.fromarray(np.dstack([colours, alpha])), "PNG")
+        kept, laid = (
+            Image.open(io.BytesIO(post(client, data, style="dots", format=format).content))
+            for format in ("png", "jpeg")
+        )
+        assert np.array_equal(kept.getchannel("A"), alpha)
+        paintings.append(np.asarray(kept.convert("RGB"))[visible])
+        laid = np.asarray(laid).astype(int)
+        assert np.abs(laid[visible] - paintings[-1]).mean() < 6
+        assert laid[~visible].mean() > 245
+    assert np.array_equal(*paintings)
+
+
 def test_server_timing_tells_the_steps(client, png):
     steps = post(client, png, style="dots").headers["server-timing"].split(", ")
     assert [step.partition(";")[0] for step in steps] == ["decode", "queue", "paint", "encode"]
@@ -104,9 +125,8 @@ def test_sheet_shows_the_photo_and_every_style(client, png):
 
 
 @pytest.mark.parametrize("side", [8000, 50_000])
-def test_a_bomb_is_refused_by_its_header(client, monkeypatch, side):
-    # Decoding would raise an exception.
-    monkeypatch.setattr(images, "load", None)
+def test_a_bomb_is_refused_by_its_header(client, side):
+    # What follows the header is damaged, which decoding would find.
     header = b"IHDR" + side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     chunk = len(header[4:]).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
     response = post(client, b"\x89PNG\r\n\x1a\n" + chunk + b"\x00\x00\x00\x00IDAT", style="dots")
@@ -128,13 +148,15 @@ def assert_problem(response, status, sentence):
     ("data", "fields", "status", "sentence"),
     [
         (b"not a picture", {"style": "dots"}, 415, "not a picture"),
-        (b"\x00\x00\x00\x18ftypheic" + bytes(20), {"style": "dots"}, 415, "HEIC"),
+        (b"\x00\x00\x00\x18ftypheic" + bytes(20), {"style": "dots"}, 422, "damaged or cut short"),
         (b"", {"style": "dots"}, 422, "There is no picture"),
         ("cut", {"style": "dots"}, 422, "damaged or cut short"),
         ("tiny", {"style": "dots"}, 422, "too small"),
         ("whole", {}, 422, "style: field required"),
         ("whole", {"style": "dot"}, 422, "the styles are: dots, stripes"),
         ("whole", {"style": "../models/dots.safetensors"}, 422, "There is no style"),
+        ("whole", {"style": "d" * 300}, 422, "There is no style"),
+        ("whole", {"style": "d" * 1001}, 422, "style: string should have at most 1000 characters"),
         ("whole", {"style": "dots", "strength": "2"}, 422, "strength"),
         ("whole", {"style": "dots", "strength": "nan"}, 422, "strength"),
         ("whole", {"style": "dots", "size": "99999"}, 422, "size"),
@@ -173,9 +195,8 @@ def test_wrong_method_and_address(client):
 
 
 def test_what_fails_unexpectedly_is_no_traceback(client, png, monkeypatch):
-    monkeypatch.setattr(images, "fit", None)
+    monkeypatch.setattr(uploads, "encode", None)
     assert_problem(post(client, png, style="dots"), 500, "went wrong")
-    monkeypatch.undo()
 
 
 @pytest.mark.parametrize("kind", ["form", "body", "without its length"])
@@ -204,13 +225,43 @@ def test_no_upload_touches_the_disk(client, monkeypatch):
 
 def test_the_description_names_every_setting(client):
     paths = client.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/api/styles", "/api/stylize", "/api/sheet", "/healthz"}
+    study = "/api/styles/{name}"
+    assert set(paths) == {
+        "/api/styles",
+        study,
+        f"{study}/events",
+        f"{study}/keep",
+        "/api/stylize",
+        "/api/sheet",
+        "/healthz",
+    }
     stylize = paths["/api/stylize"]["post"]
     names = {parameter["name"] for parameter in stylize["parameters"]}
     assert names == {"style", "strength", "keep_colors", "size", "brush", "one_pass", "format"}
     form = stylize["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(form["properties"]) == names | {"file"}
     assert form["required"] == ["file", "style"]
+
+
+def test_operations_are_grouped_and_said_in_words(client):
+    description = client.get("/openapi.json").json()
+    groups = {tag["name"] for tag in description["tags"] if tag["description"]}
+    operations = [operation for path in description["paths"].values() for operation in path.values()]
+    assert {tag for operation in operations for tag in operation["tags"]} == groups
+    for operation in operations:
+        assert " " in operation["summary"]
+        assert operation["description"].rstrip().endswith(".")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/api/styles", "/healthz", "/openapi.json", "/samples/astronaut.jpg"]
+)
+def test_head_is_answered_as_get_without_the_body(client, path):
+    answers = [client.request(method, path) for method in ("HEAD", "GET")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == b""
+    assert answers[0].headers == answers[1].headers
+    assert client.head("/api/stylize").status_code == 405
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/swagger/swagger-ui-bundle.js", "/samples/astronaut.jpg"])

@@ -1,14 +1,18 @@
+import asyncio
 import io
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from artlives import Stylizer, images, styles
-from artlives.web.live import CLOSED_FULL, CLOSED_IDLE, MAX_FRAME_BYTES, MAX_SESSIONS
+from artlives.web.live import CLOSED_FULL, CLOSED_IDLE, MAX_FRAME_BYTES, MAX_SESSIONS, Live
+from artlives.web.studio import Studio
 from tests.web.connection import live, picture_bytes
+
+PATIENCE = 20  # seconds
 
 
 def frame(width, height=40):
@@ -142,6 +146,40 @@ def test_a_session_without_frames_ends(client, monkeypatch):
     with live(client) as socket, pytest.raises(WebSocketDisconnect) as closed:
         socket.receive_text()
     assert closed.value.code == CLOSED_IDLE
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize("stays", ["sending frames", "silent"])
+def test_a_session_whose_client_does_not_read_ends(fake_stylizer, jpeg, monkeypatch, stays):
+    fake_stylizer.go.set()
+    monkeypatch.setattr("artlives.web.live.IDLE_SECONDS", 0.1)
+    monkeypatch.setattr("artlives.web.live.SEND_SECONDS", 0.1)
+    unread = []
+
+    async def messages():
+        yield {"type": "websocket.connect"}
+        yield {"type": "websocket.receive", "text": settings()}
+        while stays == "sending frames":
+            yield {"type": "websocket.receive", "bytes": jpeg}
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(PATIENCE)
+
+    async def send(message):
+        unread.append(message)
+        # As a server does whose buffer is full.
+        await asyncio.sleep(0 if message["type"] == "websocket.accept" else PATIENCE)
+
+    async def serve():
+        incoming, studio = messages(), Studio("cpu")
+        async with studio.open():
+            live = Live(studio, sessions=1)
+            socket = WebSocket({"type": "websocket"}, lambda: anext(incoming), send)
+            await asyncio.wait_for(live.serve(socket), PATIENCE / 2)
+            assert live.free == 1
+
+    asyncio.run(serve())
+    # No answer is waiting behind the one that was not read.
+    assert len(unread) == 2
 
 
 def test_leaving_while_a_frame_is_painted_harms_nobody(fake_stylizer, client, jpeg):

@@ -2,6 +2,7 @@
 
 import gc
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from artlives import images
+from artlives.images import Photo
 from artlives.web.app import create_app
+from artlives.web.decoding import Job, Limits, Refusal, decode
 from tests.web.connection import connect, picture_bytes
 
 # Starlette leaves the file of a form that is cut short to the garbage collector; it lies in memory.
 pytestmark = pytest.mark.filterwarnings("ignore:Unclosed file <tempfile.SpooledTemporaryFile:ResourceWarning")
 
+PHONE = Path(__file__).parents[1] / "images" / "phone.heic"
 TYPES = (
     "image/jpeg",
     "text/html",
@@ -23,6 +27,8 @@ TYPES = (
     "multipart/form-data",
     "multipart/form-data; boundary=x",
 )
+# Seconds.
+PATIENCE = 60
 PATHS = ("/api/stylize", "/api/sheet")
 
 
@@ -123,3 +129,17 @@ def test_each_original_is_painted_and_none_cut_short_is_a_failure(service, data)
 
 def test_the_service_still_answers(service):
     assert service.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("format", [*images.READ, "HEIF"])
+def test_pictures_with_too_many_pixels_are_refused_by_their_headers(format):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8))
+    data = PHONE.read_bytes() if format == "HEIF" else picture_bytes(noise, format)
+    # Of a process that does nothing else: here they would end the tests.
+    limits = Limits(header_seconds=PATIENCE, seconds=PATIENCE, memory=1 << 40)
+    photo = decode(Job(data, 16, 10**6, limits), 0)
+    assert isinstance(photo, Photo)
+    assert photo.pixels.shape[2] == 3
+    refusal = decode(Job(data, 16, 100, limits), 0)
+    assert isinstance(refusal, Refusal)
+    assert refusal.status == 413

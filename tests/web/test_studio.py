@@ -9,7 +9,7 @@ from PIL import Image
 
 from artlives.web import api, app, uploads
 from artlives.web.app import create_app
-from artlives.web.studio import Studio
+from artlives.web.studio import UPLOADS, Studio
 from tests.web.connection import connect, picture_bytes
 
 PATIENCE = 20  # seconds
@@ -107,7 +107,7 @@ def test_the_oldest_is_painted_first_and_answered_at_once(busy, studio, fake_sty
 
 
 def test_one_that_fails_leaves_the_rest(busy, studio, fake_stylizer, monkeypatch):
-    for width in (10, 60, 60):
+    for width in (20, 60, 60):
         busy.post(sized(width))
     until(lambda: waiting(studio) == 3)
     outcomes = iter([ValueError("no"), *[None] * 9])
@@ -182,6 +182,39 @@ def test_whoever_goes_away_while_uploading_gives_the_slot_back(busy, studio):
 
     busy.client.portal.call(ask, busy.client.app, messages())
     assert studio[0].in_flight == 1
+
+
+def test_who_sends_slowly_takes_no_slot(busy, studio, fake_stylizer):
+    finish = threading.Event()
+
+    async def messages():
+        yield {"type": "http.request", "body": sized(60)[:20], "more_body": True}
+        while not finish.is_set():
+            await asyncio.sleep(0.005)
+        yield {"type": "http.request", "body": sized(60)[20:], "more_body": False}
+        await asyncio.sleep(PATIENCE)
+
+    free = studio[0].free_bytes
+    senders = [busy.client.portal.start_task_soon(ask, busy.client.app, messages()) for _ in range(200)]
+    until(lambda: studio[0].free_bytes == free - 200 * 20)
+    assert studio[0].in_flight == 1
+    fake_stylizer.go.set()
+    assert busy.client.post("/api/stylize?style=dots", content=sized(50)).status_code == 200
+    finish.set()
+    statuses = {sender.result(PATIENCE)[0]["status"] for sender in senders}
+    assert statuses == {200, 503}
+    assert studio[0].free_bytes == UPLOADS
+    assert studio[0].in_flight == 0
+
+
+def test_uploads_take_no_more_memory_than_there_is_for_them(busy, studio, fake_stylizer):
+    studio[0].free_bytes = 1000
+    response = busy.client.post("/api/stylize", params={"style": "dots"}, content=bytes(1001))
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert studio[0].free_bytes == 1000
+    fake_stylizer.go.set()
+    assert busy.client.post("/api/stylize?style=dots", content=sized(50)).status_code == 200
 
 
 def test_a_slow_upload_is_given_up(busy, studio, monkeypatch):

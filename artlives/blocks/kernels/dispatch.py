@@ -4,6 +4,7 @@ The three maps are those of `matmul`. Where `core_normalizes`, instance normaliz
 core's, too.
 """
 
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -88,6 +89,32 @@ def correlate_weight(
         torch.get_num_threads(),
     )
     return torch.from_numpy(gradient).permute(3, 2, 0, 1).to(dtype)
+
+
+def packed(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor] | None:
+    """A convolution by weights that never change, which the core packs once; None where the core does not compute it.
+
+    Args:
+        weight: (O, C, k, k) of fp32 or bf16 on the CPU, k odd.
+        bias: (O,).
+
+    Returns:
+        what takes x (N, C, H, W) of the weight's dtype to (N, O, H, W), channels-last in memory; x is padded by
+        k // 2 zeros.
+    """
+    geometry = Geometry(padding=(weight.shape[2] // 2, weight.shape[3] // 2))
+    if not _is_for_core(weight, geometry):
+        return None
+    tiles = _tiles(weight)
+    kernel = core.convolution(_weight(weight, tiles), (1, 1), _bias(bias), tiles)
+
+    def convolve(x: Tensor) -> Tensor:
+        rows, columns = (
+            core.padding_table(n, p, p, 0) for n, p in zip(x.shape[2:], geometry.padding, strict=True)
+        )
+        return _run(kernel, x, rows, columns, (x.shape[2], x.shape[3]))
+
+    return convolve
 
 
 def quick_in_bf16(device: torch.device) -> bool:

@@ -103,11 +103,14 @@ static const Layout layouts[] = {
     FIELD(Instructions, name),
     FIELD(Instructions, lanes),
     FIELD(Instructions, vectors),
+    FIELD(Instructions, element),
+    FIELD(Instructions, group),
     FIELD(Instructions, run),
     FIELD(Instructions, materialize),
     FIELD(Instructions, weight_gradient),
     FIELD(Instructions, moments),
     FIELD(Instructions, normalize),
+    FIELD(Instructions, peak),
 };
 
 /* The layout of each structure and of its fields in order; `index` past the last gives NULL. */

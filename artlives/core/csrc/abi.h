@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* The types of an array's values. NOTHING: there is no array, and nothing is written. */
-enum { FLOAT32, UINT8, FLOAT16, BFLOAT16, NOTHING };
+/* The types of an array's values. */
+enum { FLOAT32, UINT8, FLOAT16, BFLOAT16 };
 
 /* A convolution that gives some of the output's pixels: all of a convolution's, or one of the stride * stride phases
    of a transposed convolution. Its kernel has no stride of its own. */
@@ -15,7 +15,9 @@ typedef struct {
     int64_t row, column;   /* of its first tap in the padded input, counted from where a site begins */
     int64_t rows, columns; /* taps */
     int64_t top, left;     /* the pixel it gives in each site's square of output pixels */
-    /* fp32, [block][row][column * channels][vectors of the block][LANES]; see isa/amx.h for bf16. */
+    /* Of the set's `element`: [block][row][column * channels][vectors of the block][lanes]. With bf16, values of two
+       channels lie in pairs: [block][row][column * channels / 2][vectors of the block][lanes][2]. Each row has zeros to
+       a multiple of the set's `group`. */
     const void *weight;
 } Phase;
 
@@ -30,7 +32,7 @@ typedef struct {
     int64_t pad_top, pad_left;               /* rows and columns of the padded input before the source's first ones */
     const float *scale, *shift;              /* per channel; NULL: 1 and 0 */
     int64_t relu;
-    float *kept; /* where to write what was read, without the padding; or NULL */
+    void *kept; /* where to write what was read, without the padding, of `source_type`, not UINT8; or NULL */
     /* It convolves. */
     int64_t stride_rows, stride_columns;
     const Phase *phases;
@@ -42,7 +44,7 @@ typedef struct {
     int64_t columns_as_channels;
     float gain, offset; /* with columns_as_channels, the output is gain * tanh(x) + offset */
     /* It writes. */
-    void *target;
+    void *target; /* NULL: the totals of what would be written are wanted alone */
     int64_t target_type;
     int64_t target_top;                /* the row of the output that the target begins with */
     int64_t output_rows, output_width; /* of the whole output */
@@ -108,7 +110,9 @@ typedef struct {
     const char *name;
     int64_t lanes;   /* floats in a vector */
     int64_t vectors; /* of output channels in a block of weights, at most */
-    Work *run, *materialize, *weight_gradient, *moments, *normalize;
+    int64_t element; /* the type of what is multiplied: FLOAT32 or BFLOAT16 */
+    int64_t group;   /* values of a kernel row that are multiplied at a time: weights have zeros to a multiple of it */
+    Work *run, *materialize, *weight_gradient, *moments, *normalize, *peak;
 } Instructions;
 
 /* Where a field lies in a structure and how many bytes it takes; of the structure itself, where `field` is "". */
@@ -118,9 +122,10 @@ typedef struct {
 } Layout;
 
 const Instructions *artlives_instructions(int64_t index);
-const Instructions *artlives_tiles(void);
+const Instructions *artlives_bfloat_instructions(int64_t index);
 const Layout *artlives_abi(int64_t index);
 void artlives_work(Job *job);
+void artlives_share(Job *job, int64_t threads);
 Work artlives_mix;
 
 #endif

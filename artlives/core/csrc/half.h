@@ -58,8 +58,10 @@ INLINE vec NAME(load)(const void *array, const int type, int64_t i)
     if (type == FLOAT16)
         return (vec)FROM_HALVES((const uint16_t *)array + i);
 #endif
+    if (type == UINT8)
+        return __builtin_convertvector(*(const bytes *)((const uint8_t *)array + i), vec);
     for (int l = 0; l < LANES; l++)
-        x[l] = type == UINT8 ? (float)((const uint8_t *)array)[i + l] : NAME(from_half)(((const uint16_t *)array)[i + l]);
+        x[l] = NAME(from_half)(((const uint16_t *)array)[i + l]);
     return x;
 }
 
@@ -71,6 +73,12 @@ INLINE void NAME(store)(void *array, const int type, int64_t i, vec x)
         return;
     }
     uint16_t *to = (uint16_t *)array + i;
+#ifdef TO_BFLOATS
+    if (type == BFLOAT16) {
+        TO_BFLOATS(to, x);
+        return;
+    }
+#endif
     if (type == BFLOAT16) {
         mask whole = (mask)x;
         *(bits *)to = __builtin_convertvector((whole + 0x7fff + (whole >> 16 & 1)) >> 16, bits);

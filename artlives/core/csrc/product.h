@@ -3,13 +3,10 @@
 /* Pixels that are computed at a time with so many vectors of output channels. */
 #define PIXELS(vectors) ((vectors) == 1 ? 2 * TILE : (vectors) == 2 ? TILE * 3 / 2 : TILE)
 
-/* Kernel rows that are multiplied at a time, at most. */
-#define MOST_ROWS 16
-
 /* The products of `length` values of `row_count` rows, at each of `pixels` pixels, `pitch` values apart, and the
    weights, `vectors` vectors wide, plus the bias, or plus what `out` holds if `bias` is NULL. */
-INLINE void NAME(product)(const int vectors, const int pixels, const float *const *rows, int64_t row_count,
-                          int64_t length, int64_t pitch, const float *weight, const float *bias, float *out,
+INLINE void NAME(product)(const int vectors, const int pixels, const element *const *rows, int64_t row_count,
+                          int64_t length, int64_t pitch, const element *weight, const float *bias, float *out,
                           int64_t out_pitch)
 {
     vec acc[2 * TILE][VECTORS];
@@ -19,18 +16,18 @@ INLINE void NAME(product)(const int vectors, const int pixels, const float *cons
         for (int v = 0; v < vectors; v++)
             acc[p][v] = *(const vec *)(bias ? bias + v * LANES : out + p * out_pitch + v * LANES);
     for (int64_t r = 0; r < row_count; r++) {
-        const float *in = rows[r];
-        for (int64_t t = 0; t < length; t++, weight += vectors * LANES) {
+        const element *in = rows[r];
+        for (int64_t t = 0; t < length; t += GROUP, weight += vectors * LANES * GROUP) {
             vec k[VECTORS];
 #pragma GCC unroll 8
             for (int v = 0; v < vectors; v++)
-                k[v] = *(const vec *)(weight + v * LANES);
+                k[v] = *(const vec *)(weight + v * LANES * GROUP);
 #pragma GCC unroll 16
             for (int p = 0; p < pixels; p++) {
-                float x = in[p * pitch + t];
+                operand x = *(const operand *)(in + p * pitch + t);
 #pragma GCC unroll 8
                 for (int v = 0; v < vectors; v++)
-                    acc[p][v] += x * k[v];
+                    acc[p][v] = ADD_PRODUCT(acc[p][v], x, k[v]);
             }
         }
     }
@@ -42,11 +39,11 @@ INLINE void NAME(product)(const int vectors, const int pixels, const float *cons
 }
 
 /* The same for `count` pixels. */
-INLINE void NAME(products)(const int vectors, int64_t count, const float *const *rows, int64_t row_count,
-                           int64_t length, int64_t pitch, const float *weight, const float *bias, float *out,
+INLINE void NAME(products)(const int vectors, int64_t count, const element *const *rows, int64_t row_count,
+                           int64_t length, int64_t pitch, const element *weight, const float *bias, float *out,
                            int64_t out_pitch)
 {
-    const float *in[MOST_ROWS];
+    const element *in[MOST_ROWS];
     int64_t x = 0;
 #define STRETCH(pixels)                                                                                                \
     for (; x + (pixels) <= count; x += (pixels)) {                                                                     \
@@ -61,8 +58,8 @@ INLINE void NAME(products)(const int vectors, int64_t count, const float *const 
 }
 
 /* The same with a number of vectors that the compiler does not know. */
-TARGET static void NAME(multiply)(int64_t vectors, int64_t count, const float *const *rows, int64_t row_count,
-                                  int64_t length, int64_t pitch, const float *weight, const float *bias, float *out,
+TARGET static void NAME(multiply)(int64_t vectors, int64_t count, const element *const *rows, int64_t row_count,
+                                  int64_t length, int64_t pitch, const element *weight, const float *bias, float *out,
                                   int64_t out_pitch)
 {
     switch (vectors) {
@@ -72,30 +69,5 @@ TARGET static void NAME(multiply)(int64_t vectors, int64_t count, const float *c
 #if VECTORS > 3
     case 4: NAME(products)(4, count, rows, row_count, length, pitch, weight, bias, out, out_pitch); break;
 #endif
-    }
-}
-
-/* One row of a phase's output to w->output: `count` pixels of row y of sites, from the ring's rows. */
-TARGET static void NAME(convolve)(const Unit *u, const Workspace *w, const Phase *phase, int64_t y, int64_t count)
-{
-    int64_t width = w->vectors * LANES, length = phase->columns * u->channels;
-    int64_t pitch = u->stride_columns * u->channels;
-    const float *weight = phase->weight;
-    for (int64_t b = 0; b < w->blocks; b++) {
-        int64_t first = w->vectors * b / w->blocks, vectors = w->vectors * (b + 1) / w->blocks - first;
-        /* As many kernel rows are multiplied at a time as leave their weights in the first-level cache while all
-           pixels meet them: 8192 floats are 32 KiB, and that cache has 32 KiB or more. */
-        int64_t most = 8192 / (length * vectors * LANES);
-        most = most < 1 ? 1 : most > MOST_ROWS ? MOST_ROWS : most;
-        for (int64_t r = 0, some; r < phase->rows; r += some, weight += some * length * vectors * LANES) {
-            some = phase->rows - r < most ? phase->rows - r : most;
-            const float *rows[MOST_ROWS];
-            for (int64_t i = 0; i < some; i++)
-                rows[i] = w->input + (y * u->stride_rows + phase->row + r + i) % w->span_rows * w->input_row +
-                          phase->column * u->channels;
-            const float *bias = r ? NULL : u->bias + first * LANES;
-            float *out = w->output + first * LANES;
-            NAME(multiply)(vectors, count, rows, some, length, pitch, weight, bias, out, width);
-        }
     }
 }

@@ -7,9 +7,10 @@ typedef struct {
     int64_t extra;                   /* pixels beyond a row's last that columns_as_channels needs; else 0 */
     int64_t row_sites, stretch;      /* sites side by side: in a whole row, and computed at a time */
     int64_t pattern;                 /* values after which scale and shift repeat in whole vectors */
+    int plain;                       /* whether the source is read as it is */
     int64_t input_row;               /* values of one row of `input` */
     float *scale, *shift;            /* `pattern` values each */
-    float *input;                    /* ring of span_rows rows of the padded input, normalized */
+    element *input;                  /* ring of span_rows rows of the padded input, normalized */
     float *output;       /* rows of a phase's output, one (two by Winograd), all channels in whole vectors */
     int64_t output_row;  /* values of a row */
     float *transformed;  /* by Winograd: 16 planes of transformed input */
@@ -33,12 +34,16 @@ static void NAME(repeat_scale)(const Unit *u, Workspace *w)
     }
 }
 
-/* `count` values of the source from value i on, normalized, with ReLU and the residual, to `to` and, unless it is
-   NULL, to `kept`. */
-INLINE void NAME(read)(const Unit *u, const Workspace *w, const int type, int64_t i, int64_t count, float *to,
-                       float *kept)
+/* `count` values of the source from value i on, normalized, with ReLU and the residual, to `to` and, if it is asked
+   to, to u->kept. */
+INLINE void NAME(read)(const Unit *u, const Workspace *w, const int type, int64_t i, int64_t count, element *to,
+                       int keeps)
 {
     int64_t done = 0;
+    if (type == BFLOAT16 && ELEMENT == BFLOAT16 && w->plain) {
+        memcpy(to, (const uint16_t *)u->source + i, 2 * count);
+        done = count;
+    }
     for (; done + w->pattern <= count; done += w->pattern)
         for (int64_t j = 0; j < w->pattern; j += LANES) {
             int64_t k = done + j;
@@ -46,9 +51,9 @@ INLINE void NAME(read)(const Unit *u, const Workspace *w, const int type, int64_
             x = NAME(rectified)(x, u->relu);
             if (u->residual)
                 x += NAME(load)(u->residual, type, i + k);
-            *(vec *)(to + k) = x;
-            if (kept)
-                *(vec *)(kept + k) = x;
+            NAME(store)(to, ELEMENT, k, x);
+            if (keeps)
+                NAME(store)(u->kept, type, i + k, x);
         }
     for (; done < count; done++) {
         int64_t j = done % w->pattern;
@@ -56,22 +61,22 @@ INLINE void NAME(read)(const Unit *u, const Workspace *w, const int type, int64_
         x = u->relu && !(x > 0) ? 0 : x;
         if (u->residual)
             x += NAME(value)(u->residual, type, i + done);
-        to[done] = x;
-        if (kept)
-            kept[done] = x;
+        NAME(put)(to, ELEMENT, done, x);
+        if (keeps)
+            NAME(put)(u->kept, type, i + done, x);
     }
 }
 
 /* Row `row` of the padded input, its columns from `left` to `right`, to `to`. Where the run owns the row, it also
    writes the columns that it owns to u->kept: each value is written by one piece alone. */
 TARGET static void NAME(pack)(const Unit *u, const Workspace *w, int64_t row, int64_t left, int64_t right, int own_row,
-                              int64_t own_left, int64_t own_right, float *to)
+                              int64_t own_left, int64_t own_right, element *to)
 {
     int64_t c = u->channels, source_row = u->row_table[row];
     for (int64_t x = left, next; x < right; x = next) {
         int64_t column = u->column_table[x];
         next = x + 1;
-        float *here = to + (x - left) * c;
+        element *here = to + (x - left) * c;
         if (source_row < 0 || column < 0) {
             memset(here, 0, c * sizeof *here);
             continue;
@@ -82,48 +87,13 @@ TARGET static void NAME(pack)(const Unit *u, const Workspace *w, int64_t row, in
         while (next < end && u->column_table[next] == column + next - x)
             next++;
         int64_t i = (source_row * u->source_width + column) * c, count = (next - x) * c;
-        float *kept = owned ? u->kept + i : NULL;
         if (u->source_type == FLOAT32)
-            NAME(read)(u, w, FLOAT32, i, count, here, kept);
+            NAME(read)(u, w, FLOAT32, i, count, here, owned);
         else if (u->source_type == UINT8)
-            NAME(read)(u, w, UINT8, i, count, here, kept);
+            NAME(read)(u, w, UINT8, i, count, here, 0);
         else if (u->source_type == BFLOAT16)
-            NAME(read)(u, w, BFLOAT16, i, count, here, kept);
+            NAME(read)(u, w, BFLOAT16, i, count, here, owned);
         else
-            NAME(read)(u, w, FLOAT16, i, count, here, kept);
+            NAME(read)(u, w, FLOAT16, i, count, here, owned);
     }
-}
-
-/* A Unit without a convolution: rows `first` to `last` of the source, as `read` says, to the target in fp16 or
-   fp32. */
-TARGET static int NAME(materialize)(const void *unit, int64_t first, int64_t last, void *none)
-{
-    (void)none;
-    const Unit *u = unit;
-    Workspace w = {0};
-    int64_t values = u->source_width * u->channels;
-    w.pattern = u->channels / gcd(u->channels, LANES) * LANES;
-    w.scale = malloc((2 * w.pattern + values) * sizeof(float));
-    if (!w.scale)
-        return -1;
-    w.shift = w.scale + w.pattern;
-    NAME(repeat_scale)(u, &w);
-    float *line = w.shift + w.pattern;
-    for (int64_t y = first; y < last; y++) {
-        if (u->source_type == FLOAT16)
-            NAME(read)(u, &w, FLOAT16, y * values, values, line, NULL);
-        else
-            NAME(read)(u, &w, FLOAT32, y * values, values, line, NULL);
-        if (u->target_type == FLOAT32) {
-            memcpy((float *)u->target + y * values, line, values * sizeof(float));
-            continue;
-        }
-        int64_t i = 0;
-        for (; i + LANES <= values; i += LANES)
-            NAME(store)(u->target, FLOAT16, y * values + i, *(const vec *)(line + i));
-        for (; i < values; i++)
-            ((uint16_t *)u->target)[y * values + i] = NAME(to_half)(line[i]);
-    }
-    free(w.scale);
-    return 0;
 }

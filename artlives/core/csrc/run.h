@@ -22,9 +22,16 @@ static void NAME(measure)(const Unit *u, Workspace *w)
     w->stretch = 131072 / a_site < 4 * TILE ? 4 * TILE : 131072 / a_site / pixels * pixels;
     w->stretch = w->stretch < w->row_sites ? w->stretch : w->row_sites;
     w->pattern = c / gcd(c, LANES) * LANES;
-    w->input_row = whole_lines(((w->stretch + w->extra - 1) * u->stride_columns + w->span_columns) * c);
+    w->plain = !u->scale && !u->shift && !u->relu && !u->residual;
+    /* Products of several pixels or of a whole group reach beyond the last pixel and beyond the kernel's row. */
+    int64_t pixels_read = up_to(w->stretch + w->extra, LEAST_PIXELS), reach = w->span_columns * c;
+    for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
+        int64_t end = p->column * c + NAME(depth)(u, p);
+        reach = end > reach ? end : reach;
+    }
+    w->input_row = up_to((pixels_read - 1) * u->stride_columns * c + reach, 64 / sizeof(element));
     /* `write_picture` reads one value beyond the last pixel's. */
-    w->output_row = whole_lines((u->winograd ? 2 * w->stretch : w->stretch + w->extra) * w->vectors * LANES + LANES);
+    w->output_row = whole_lines((u->winograd ? 2 * w->stretch : pixels_read) * w->vectors * LANES + LANES);
     /* Planes that are a multiple of 4 KiB apart would share the same sets of the first-level cache and evict one
        another (4 KiB set aliasing). Another cache line, 16 floats, sets them apart. */
     w->transformed_plane = u->winograd ? whole_lines(w->stretch * c) + 16 : 0;
@@ -36,7 +43,7 @@ static float *NAME(allocate)(const Unit *u, Workspace *w)
 {
     /* Sums and sums of squares are fp64, two floats each. */
     int64_t totals = whole_lines(4 * w->vectors * LANES), pattern = whole_lines(w->pattern);
-    int64_t ring = w->span_rows * w->input_row, output = u->winograd ? 2 * w->output_row : w->output_row;
+    int64_t ring = w->span_rows * w->input_row * (int64_t)sizeof(element) / 4, output = u->winograd ? 2 * w->output_row : w->output_row;
     /* `write_picture` stores one value beyond the row's last. */
     int64_t line = u->columns_as_channels ? whole_lines(w->stretch * COLORS + LANES) : 0;
     int64_t planes = 16 * (w->transformed_plane + w->product_plane);
@@ -46,8 +53,8 @@ static float *NAME(allocate)(const Unit *u, Workspace *w)
     w->totals = (double *)memory;
     w->scale = memory + totals;
     w->shift = w->scale + pattern;
-    w->input = w->shift + pattern;
-    w->output = w->input + ring;
+    w->input = (element *)(w->shift + pattern);
+    w->output = w->shift + pattern + ring;
     w->line = w->output + output;
     w->transformed = w->line + line;
     w->products = w->transformed + 16 * w->transformed_plane;
@@ -75,12 +82,14 @@ TARGET static void NAME(run_stretch)(const Unit *u, const Workspace *w, int64_t 
             NAME(pack)(u, w, packed, in_left, in_right, own_row, own_left, own_right,
                        w->input + packed % w->span_rows * w->input_row);
         }
+#if GROUP == 1
         if (u->winograd) {
             NAME(convolve_winograd)(u, w, y, sites);
             for (int64_t row = 2 * y; row < 2 * y + 2 && row < u->output_rows; row++)
                 NAME(finish)(u, w, w->output + row % 2 * w->output_row, row, 2 * left, 1, end - 2 * left, totals);
             continue;
         }
+#endif
         for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
             int64_t row = y * u->up_rows + p->top, column = left * u->up_columns + p->left;
             if (row >= u->output_rows || column >= end)
@@ -104,10 +113,15 @@ TARGET static int NAME(run)(const void *unit, int64_t first, int64_t last, void 
         return -1;
     NAME(repeat_scale)(u, &w);
     memset(w.totals, 0, 2 * w.vectors * LANES * sizeof(double));
+    /* What lies beyond a row meets zeros of the weights, and must be finite for that. */
+    if (GROUP > 1)
+        memset(w.input, 0, w.span_rows * w.input_row * sizeof(element));
+    BEGIN();
     for (int64_t left = 0; left < w.row_sites; left += w.stretch) {
         int64_t left_over = w.row_sites - left, sites = left_over < w.stretch ? left_over : w.stretch;
         NAME(run_stretch)(u, &w, first, last, left, sites, totals);
     }
+    END();
     if (totals)
         memcpy(totals, w.totals, 2 * w.vectors * LANES * sizeof(double));
     free(memory);

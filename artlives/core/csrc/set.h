@@ -7,7 +7,17 @@
    VECTORS       vectors of output channels that are computed at a time, at most;
    TILE          pixels that are computed at a time with VECTORS vectors: VECTORS * TILE registers hold the sums;
    FROM_HALVES, TO_HALVES  where the processor has instructions for fp16: a vector from memory, and one, limited to
-                 what is finite, to memory. */
+                 what is finite, to memory.
+
+   A set that multiplies bf16 has no other work than `run`, and defines these, too:
+
+   GROUP         values that are multiplied at a time, which rows of weights have zeros to a multiple of;
+   ADD_PRODUCT   sums of fp32 plus the products of a pair of bf16, in 32 bits, and a vector of such pairs; or
+   TILES         that the set has a function `multiply` of its own in place of product.h, with LEAST_PIXELS, those it
+                 multiplies at least, and BEGIN and END, what comes before and after all products of a piece;
+   TO_BFLOATS    a vector to memory;
+   HALVES, PUT_HALVES, WIDENED  a vector of fp16 from one of fp32, limited to what is finite; its first values to
+                 memory; and the other way round. */
 
 #include "abi.h"
 #include "sizes.h"
@@ -23,6 +33,7 @@
 #define quad NAME(quad)
 #define mask NAME(mask)
 #define bits NAME(bits)
+#define bytes NAME(bytes)
 /* Vectors of LANES values; of LANES / 2 in half_vec and doubles, and of four in quad. */
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef float half_vec __attribute__((vector_size(2 * LANES), aligned(4), may_alias));
@@ -30,23 +41,57 @@ typedef double doubles __attribute__((vector_size(4 * LANES), aligned(8), may_al
 typedef float quad __attribute__((vector_size(16), aligned(4), may_alias));
 typedef int32_t mask __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef uint16_t bits __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+typedef uint8_t bytes __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 #define Workspace NAME(Workspace)
 #define Channels NAME(Channels)
+
+/* What is multiplied, the padded input and the weights, and what `product.h` takes of the input at a time. */
+#define element NAME(element)
+#define operand NAME(operand)
+#ifdef GROUP
+#define ELEMENT BFLOAT16
+typedef uint16_t element;
+typedef int32_t operand __attribute__((aligned(2), may_alias));
+#else
+#define ELEMENT FLOAT32
+#define GROUP 1
+#define ADD_PRODUCT(sums, x, weights) ((sums) + (x) * (weights))
+typedef float element;
+typedef float operand;
+#endif
+#ifndef TILES
+#define LEAST_PIXELS 1
+#define BEGIN()
+#define END()
+#endif
 
 #include "half.h"
 
 #include "read.h"
 
+#ifndef TILES
 #include "product.h"
+#endif
 
+#include "convolve.h"
+
+#if GROUP == 1
 #include "winograd.h"
+#endif
 
 #include "statistics.h"
 
 #include "write.h"
 
+#include "finish.h"
+
 #include "run.h"
+
+#include "peak.h"
+
+#if GROUP == 1
+#include "materialize.h"
 
 #include "gradient.h"
 
@@ -54,7 +99,9 @@ typedef uint16_t bits __attribute__((vector_size(2 * LANES), aligned(2), may_ali
 
 /* The set's entry in the table of instructions.c. */
 static const Instructions NAME(set) = {
-    LABEL, LANES, VECTORS, NAME(run), NAME(materialize), NAME(weight_gradient), NAME(moments), NAME(normalize)};
+    LABEL,     LANES, VECTORS, ELEMENT, GROUP, NAME(run), NAME(materialize), NAME(weight_gradient), NAME(moments),
+    NAME(normalize), NAME(peak)};
+#endif
 
 #undef JOINED
 #undef NAMED
@@ -66,9 +113,23 @@ static const Instructions NAME(set) = {
 #undef quad
 #undef mask
 #undef bits
+#undef bytes
 #undef PIXELS
-#undef MOST_ROWS
+#undef PEAK_LENGTH
 #undef ROUNDING
+#undef element
+#undef operand
+#undef ELEMENT
+#undef GROUP
+#undef LEAST_PIXELS
+#undef BEGIN
+#undef END
+#undef TILES
+#undef ADD_PRODUCT
+#undef TO_BFLOATS
+#undef HALVES
+#undef PUT_HALVES
+#undef WIDENED
 #undef Workspace
 #undef Channels
 #undef INSTRUCTIONS

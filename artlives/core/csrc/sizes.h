@@ -7,10 +7,15 @@
 
 /* Channels of a picture. */
 enum { COLORS = 3 };
+/* Kernel rows that are multiplied at a time, at most. */
+enum { MOST_ROWS = 16 };
 
 static inline int64_t gcd(int64_t a, int64_t b) { return b ? gcd(b, a % b) : a; }
 
 /* `values` of 4 bytes, rounded up to whole cache lines of 64 bytes. */
 static inline int64_t whole_lines(int64_t values) { return (values + 15) / 16 * 16; }
+
+/* `n`, rounded up to whole units. */
+static inline int64_t up_to(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
 #endif

@@ -4,11 +4,10 @@
    mantissa for a fraction. */
 #define ROUNDING 0x1.8p23f
 
-/* A row of output to its places in the target, every `apart` pixels. */
-TARGET static void NAME(write)(const Unit *u, const Workspace *w, const float *in, int64_t row, int64_t left,
-                               int64_t apart, int64_t count)
+/* A row of output to its places in the target of `type`, every `apart` pixels. */
+INLINE void NAME(write_as)(const int type, const Unit *u, const Workspace *w, const float *in, int64_t row,
+                           int64_t left, int64_t apart, int64_t count)
 {
-    const int type = u->target_type;
     int64_t c = u->outputs, i = ((row - u->target_top) * u->output_width + left) * c;
     for (int64_t x = 0; x < count; x++, i += apart * c, in += w->vectors * LANES) {
         int64_t k = 0;
@@ -21,6 +20,17 @@ TARGET static void NAME(write)(const Unit *u, const Workspace *w, const float *i
             for (; k < c; k++)
                 NAME(put)(u->target, type, i + k, in[k]);
     }
+}
+
+TARGET static void NAME(write)(const Unit *u, const Workspace *w, const float *in, int64_t row, int64_t left,
+                               int64_t apart, int64_t count)
+{
+    if (u->target_type == FLOAT32)
+        NAME(write_as)(FLOAT32, u, w, in, row, left, apart, count);
+    else if (u->target_type == BFLOAT16)
+        NAME(write_as)(BFLOAT16, u, w, in, row, left, apart, count);
+    else
+        NAME(write_as)(FLOAT16, u, w, in, row, left, apart, count);
 }
 
 /* gain * tanh(x) + offset, where tanh(x) = 1 - 2 / (exp(2 x) + 1) is exact to 2e-7. Beyond 9, tanh is 1 in fp32. 2^y is
@@ -38,21 +48,32 @@ INLINE float NAME(scaled_tanh)(float x, float gain, float offset)
     return gain * (1 - 2 / (power * scale + 1)) + offset;
 }
 
-/* A row of the picture where the kernel's columns are channels: pixel x is the sum of the first column's three
-   channels at x, the second one's at x + 1, and so on. */
+/* `count` pixels, each of which is the sum of the first column's three channels at x, the second one's at x + 1, and so
+   on, to `line`. */
+INLINE void NAME(add_columns)(const int64_t columns, const float *output, int64_t width, int64_t count, float *line)
+{
+    for (int64_t x = 0; x < count; x++) {
+        const float *in = output + x * width;
+        quad sum = {0};
+#pragma GCC unroll 8
+        for (int64_t f = 0; f < columns; f++)
+            sum += *(const quad *)(in + f * (width + COLORS));
+        /* Four values are stored where a pixel has three: the next pixel overwrites the fourth, and `line` has room
+           for the last one's. */
+        *(quad *)(line + x * COLORS) = sum;
+    }
+}
+
+/* A row of the picture where the kernel's columns are channels. */
 TARGET static void NAME(write_picture)(const Unit *u, const Workspace *w, int64_t row, int64_t left, int64_t count)
 {
     int64_t width = w->vectors * LANES, c = COLORS;
     float *line = w->line;
-    for (int64_t x = 0; x < count; x++) {
-        const float *in = w->output + x * width;
-        quad sum = {0};
-        for (int64_t f = 0; f < u->columns_as_channels; f++)
-            sum += *(const quad *)(in + f * (width + c));
-        /* Four values are stored where a pixel has three: the next pixel overwrites the fourth, and `line` has room
-           for the last one's. */
-        *(quad *)(line + x * c) = sum;
-    }
+    /* The network's own kernel has five, which the compiler is told. */
+    if (u->columns_as_channels == 5)
+        NAME(add_columns)(5, w->output, width, count, line);
+    else
+        NAME(add_columns)(u->columns_as_channels, w->output, width, count, line);
     for (int64_t i = 0; i < count * c; i++)
         line[i] = NAME(scaled_tanh)(line[i], u->gain, u->offset);
     int64_t i = ((row - u->target_top) * u->output_width + left) * c;
@@ -65,16 +86,4 @@ TARGET static void NAME(write_picture)(const Unit *u, const Workspace *w, int64_
         float x = line[j] < 0 ? 0 : line[j] > 255 ? 255 : line[j];
         to[j] = (uint8_t)(int32_t)((x + ROUNDING) - ROUNDING);
     }
-}
-
-/* Adds a row of output to the totals, if there are any, and writes it to the target, if there is one. */
-TARGET static void NAME(finish)(const Unit *u, const Workspace *w, const float *output, int64_t row, int64_t left,
-                                int64_t apart, int64_t count, const void *totals)
-{
-    if (totals)
-        NAME(add_totals)(w, output, count);
-    if (u->columns_as_channels)
-        NAME(write_picture)(u, w, row, left, count);
-    else if (u->target_type != NOTHING)
-        NAME(write)(u, w, output, row, left, apart, count);
 }

@@ -19,6 +19,45 @@ export async function sheet(picture, settings, signal) {
   return paint("/api/sheet", picture, settings, signal);
 }
 
+/** Have a painting learnt as a style, for this visit: {name, painting, place, state}. */
+export async function startStudy(painting) {
+  const body = new FormData();
+  body.append("painting", painting, painting.name || "painting");
+  return (await ask("/api/styles", { method: "POST", body })).json();
+}
+
+/** Call the listeners `waiting`, `learning`, `learnt` and `failed` with what they are told of a study; what ends that. */
+export function followStudy(name, listeners) {
+  const events = new EventSource(`${studyPath(name)}/events`);
+  let tries = 0;
+  for (const [kind, listener] of Object.entries(listeners)) {
+    events.addEventListener(kind, ({ data }) => {
+      tries = 0;
+      listener(JSON.parse(data));
+    });
+  }
+  events.addEventListener("error", () => {
+    if (events.readyState === EventSource.CLOSED) return listeners.failed({ detail: "The painter forgot it." });
+    // The browser connects again by itself, for as long as it is let.
+    if (++tries === RETRIES) listeners.failed({ detail: "The painter does not answer." });
+  });
+  return () => events.close();
+}
+
+/** Let the service forget a study; this works while the page goes away, too. */
+export function forgetStudy(name) {
+  fetch(studyPath(name), { method: "DELETE", keepalive: true }).catch(() => {});
+}
+
+/** Keep a learnt style in the user's style folder under that name; the style. */
+export async function keepStudy(name, as) {
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify({ name: as });
+  return (await ask(`${studyPath(name)}/keep`, { method: "POST", headers, body })).json();
+}
+
+const studyPath = (name) => `/api/styles/${encodeURIComponent(name)}`;
+
 async function paint(path, picture, settings, signal) {
   const body = new FormData();
   body.append("file", picture, "picture");

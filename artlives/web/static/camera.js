@@ -1,11 +1,15 @@
-// The camera: permission, the mirror, the countdown, the picture.
+// The camera: permission, which one, the mirror, the countdown, the picture.
 
 import { announce, element, Problem } from "./dom.js";
 import { toBlob } from "./picture.js";
 
-const WANTED = { width: { ideal: 1280 }, height: { ideal: 960 }, facingMode: "user" };
+const WANTED = { width: { ideal: 1280 }, height: { ideal: 960 } };
+const SECOND = 1000; // milliseconds
+const QUALITY = 0.95;
+const FLASH = 150; // milliseconds
 const video = element("video");
 let stream = null;
+let chosen = ""; // the id of the camera that was chosen on this visit
 
 /** Whether the browser gives this page a camera: it does on this machine and over https. */
 export const isPossible = () => Boolean(navigator.mediaDevices?.getUserMedia);
@@ -18,15 +22,18 @@ export async function open() {
         "start artlives with --https, or choose a photo.",
     );
   }
+  const which = chosen ? { deviceId: { exact: chosen } } : { facingMode: "user" };
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: WANTED, audio: false });
+    stream = await navigator.mediaDevices.getUserMedia({ video: { ...WANTED, ...which }, audio: false });
   } catch (error) {
+    chosen = ""; // it may have been unplugged
     throw new Problem(explain(error));
   }
   video.srcObject = stream;
   await video.play();
-  element("mirror").style.setProperty("--ratio", video.videoWidth / video.videoHeight);
+  element("camera").style.setProperty("--ratio", video.videoWidth / video.videoHeight);
   element("mirror").classList.toggle("flipped", isMirrored());
+  element("switch-camera").hidden = (await cameras()).length < 2;
 }
 
 export function close() {
@@ -35,19 +42,38 @@ export function close() {
   video.srcObject = null;
 }
 
-/** Count 3-2-1 and take the picture that the mirror shows, as a Blob. `signal` ends it. */
-export async function shoot(signal) {
+/** Go on with the next one of several cameras. */
+export async function change() {
+  const all = await cameras();
+  const now = all.findIndex(({ deviceId }) => deviceId === track().getSettings().deviceId);
+  const next = all[(now + 1) % all.length];
+  close(); // a phone opens one camera at a time
+  chosen = next.deviceId;
+  await open();
+  announce(next.label || "The other camera", true);
+}
+
+async function cameras() {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  return devices.filter(({ kind }) => kind === "videoinput");
+}
+
+/** Count down from a number and take the picture that the mirror shows, as a file. `signal` ends it. */
+export async function shoot(signal, from = 3) {
   const count = element("count");
   try {
-    for (const number of [3, 2, 1]) {
+    for (let number = from; number > 0; number--) {
       count.textContent = number;
       announce(String(number));
-      await second(signal);
+      await pause(SECOND, signal);
     }
   } finally {
     count.textContent = "";
   }
-  return toBlob(grab(video.videoWidth), "image/jpeg", 0.95);
+  element("mirror").classList.add("flash");
+  setTimeout(() => element("mirror").classList.remove("flash"), FLASH);
+  const picture = await toBlob(grab(video.videoWidth), "image/jpeg", QUALITY);
+  return new File([picture], "selfie.jpg", { type: "image/jpeg" });
 }
 
 /** What the mirror shows now, on a canvas of that width. */
@@ -60,9 +86,9 @@ export function grab(width, canvas = document.createElement("canvas")) {
   return canvas;
 }
 
-function isMirrored() {
-  return stream?.getVideoTracks()[0]?.getSettings().facingMode !== "environment";
-}
+const track = () => stream?.getVideoTracks()[0];
+
+const isMirrored = () => track()?.getSettings().facingMode !== "environment";
 
 function explain(error) {
   const reasons = {
@@ -73,9 +99,9 @@ function explain(error) {
   return `${reasons[error.name] ?? "The camera cannot be used"}, or choose, drop or paste a photo instead.`;
 }
 
-function second(signal) {
+function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, 1000);
+    const timer = setTimeout(resolve, milliseconds);
     signal.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(new DOMException("", "AbortError"));

@@ -1,18 +1,26 @@
 // Live mode: the camera's frames go to the service over a WebSocket and come back painted.
 
 import { grab } from "./camera.js";
-import { announce, complain, element, Problem } from "./dom.js";
+import { enlarge } from "./detail.js";
+import { announce, complain, element, forgive, Problem } from "./dom.js";
 import { Pace } from "./pace.js";
 import { toBlob } from "./picture.js";
 
+const DETAIL = 3; // times as large as it was painted a frame is shown
+const IN_FLIGHT = 2; // frames: one is painted while the next one comes
 const HEAD_START = 100; // milliseconds; two frames at once would replace each other
 const QUALITY = 0.85;
-const screen = element("live");
-const source = document.createElement("canvas");
-let session = null;
+const RETRIES = [500, 1000, 2000, 4000]; // milliseconds before each try to connect again
+const FULL = 1013; // the close code of a service that has no room: asking again at once does not help
+const GONE = "The painter does not answer. Is artlives still running in its terminal?";
 
-/** Paint the camera's frames in this style until `stop`. */
-export function start(style) {
+const screen = element("live");
+let session = null;
+let onEnd = () => {};
+
+/** Paint the camera's frames in this style, or mix of styles, until `stop`. `ended()` is called if it stops by itself. */
+export function start(style, ended) {
+  onEnd = ended;
   if (session) {
     session.settle(style);
   } else {
@@ -27,9 +35,16 @@ export function stop() {
   element("rate").hidden = true;
 }
 
+export const isOn = () => session !== null;
+
 class Session {
   constructor(style) {
     this.style = style;
+    this.tries = 0;
+    this.connect();
+  }
+
+  connect() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     this.socket = new WebSocket(`${scheme}://${location.host}/api/live`);
     this.socket.binaryType = "blob";
@@ -39,10 +54,11 @@ class Session {
   }
 
   begin() {
+    if (this.tries) forgive();
     this.settle(this.style);
     const { videoWidth, videoHeight } = element("video");
     this.pace = new Pace(performance.now(), Math.max(videoWidth, videoHeight));
-    // Two frames are on their way at any time: one is painted while the next one comes.
+    this.sent = []; // {picture, small, at}: the frames on their way, and when they were sent
     this.send();
     setTimeout(() => this.send(), HEAD_START);
   }
@@ -56,56 +72,74 @@ class Session {
     await nextFrame();
     if (session !== this) return;
     const { videoWidth, videoHeight } = element("video");
-    const scale = this.pace.side / Math.max(videoWidth, videoHeight);
+    const longer = Math.max(videoWidth, videoHeight);
+    const width = (videoWidth * Math.min(DETAIL * this.pace.side, longer)) / longer;
     try {
-      const frame = await toBlob(grab(videoWidth * scale, source), "image/jpeg", QUALITY);
-      if (this.socket.readyState === WebSocket.OPEN) this.socket.send(frame);
+      const picture = grab(width);
+      const small = reduced(picture, this.pace.side / Math.max(picture.width, picture.height));
+      const frame = await toBlob(small, "image/jpeg", QUALITY);
+      if (this.socket.readyState !== WebSocket.OPEN) return;
+      this.socket.send(frame);
+      this.sent.push({ picture, small, at: performance.now() });
+      if (this.sent.length > IN_FLIGHT) this.sent.shift(); // the service dropped one
     } catch (error) {
       complain(error);
     }
   }
 
   async receive(data) {
-    if (typeof data === "string") {
-      stop();
-      complain(new Problem(JSON.parse(data).detail));
-      return;
-    }
+    if (typeof data === "string") return this.end(JSON.parse(data).detail);
+    this.tries = 0;
     this.send();
-    const bitmap = await createImageBitmap(data);
+    const { picture, small, at } = this.sent.shift();
+    const took = performance.now() - at;
+    const painting = await createImageBitmap(data);
     if (session !== this) return;
-    if (screen.width !== bitmap.width || screen.height !== bitmap.height) {
-      screen.width = bitmap.width;
-      screen.height = bitmap.height;
-    }
-    screen.getContext("2d").drawImage(bitmap, 0, 0);
-    bitmap.close();
-    this.shown();
+    enlarge(screen, painting, picture, small);
+    painting.close();
+    this.shown(small, took);
   }
 
-  shown() {
+  shown(painted, took) {
     if (screen.hidden) {
       screen.hidden = false;
       announce("You are painted live.");
     }
-    const rate = this.pace.count(performance.now());
+    const rate = this.pace.count(performance.now(), took);
     if (rate === null) return;
     element("rate").hidden = false;
-    element("rate").textContent = `${rate.toFixed(1)} frames a second at ${screen.width} × ${screen.height}`;
-    element("rate").dataset.rate = rate;
+    element("rate").textContent = "live";
+    element("rate").title = `${rate.toFixed(1)} frames a second at ${painted.width} × ${painted.height}`;
   }
 
-  lost(event) {
+  lost({ code, reason }) {
     if (session !== this) return;
+    if (code === FULL || this.tries === RETRIES.length) return this.end(reason || GONE);
+    screen.hidden = true; // the mirror, meanwhile
+    complain(new Problem("The connection to the painter is lost. Trying again …"));
+    this.timer = setTimeout(() => this.connect(), RETRIES[this.tries++]);
+  }
+
+  end(reason) {
     stop();
-    const reason = event.reason || "The painter does not answer. Is artlives still running in its terminal?";
+    onEnd();
     complain(new Problem(`${reason} Choose a style to go on.`));
   }
 
   close() {
+    clearTimeout(this.timer);
     this.socket.onclose = null;
     this.socket.close();
   }
+}
+
+/** A smaller copy of a canvas. */
+function reduced(canvas, scale) {
+  const copy = document.createElement("canvas");
+  copy.width = Math.round(canvas.width * scale);
+  copy.height = Math.round(canvas.height * scale);
+  copy.getContext("2d").drawImage(canvas, 0, 0, copy.width, copy.height);
+  return copy;
 }
 
 /** The camera's next picture, so that none is painted twice; where the browser does not tell of it, a moment. */
@@ -122,7 +156,7 @@ document.addEventListener("visibilitychange", () => {
     paused = session.style;
     stop();
   } else if (!document.hidden && paused) {
-    start(paused);
+    start(paused, onEnd);
     paused = null;
   }
 });

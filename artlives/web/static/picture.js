@@ -3,18 +3,28 @@
 import { stylize } from "./api.js";
 import { Problem } from "./dom.js";
 
-const UNDERSTOOD = new Set(["image/jpeg", "image/png", "image/webp", "image/bmp", "image/gif", "image/tiff"]);
+const UPRIGHT = new Set(["image/jpeg", "image/png"]); // shown as the service reads them, in every browser
 const MAX_BYTES = 25e6; // the service's limits
 const MAX_PIXELS = 50e6;
 const MAX_SIDE = 4096; // pixels of the longer side; the service reduces what is larger
+const MIN_SIDE = 16; // pixels of the shorter side
 const QUALITY = 0.92;
+const HEIF = /hei[cf]/i; // photos of phones, which have no transparency
+const PROBE = 256; // pixels of the longer side of what is looked at for transparency
+
+/** How a picture is painted until somebody changes it; the styles are chosen on the stage. */
+const DEFAULTS = { strength: 1, brush: "default", keepColors: false };
 
 export class Picture {
   /** Use `Picture.of`. */
-  constructor(file, bitmap) {
-    this.file = file;
+  constructor(file, shown, bitmap, stem) {
+    this.file = file; // what is painted and saved
     this.bitmap = bitmap;
-    this.url = URL.createObjectURL(file);
+    this.url = URL.createObjectURL(shown);
+    this.stem = stem; // of the names of its paintings' files
+    this.isSeeThrough = isSeeThrough(bitmap);
+    this.settings = { ...DEFAULTS };
+    this.mix = null; // what it was painted with last
     this.copies = new Map();
   }
 
@@ -23,12 +33,24 @@ export class Picture {
     if (file.type && !file.type.startsWith("image/")) {
       throw new Problem(`${file.name ?? "That"} is not a picture: choose a JPEG, PNG or WebP file.`);
     }
+    const stem = file.name?.replace(/\.[^.]*$/, "") || "photo";
+    const bitmap = await createImageBitmap(file).catch(() => null);
+    if (bitmap && Math.min(bitmap.width, bitmap.height) < MIN_SIDE) {
+      throw new Problem(`The picture is too small: it needs ${MIN_SIDE} pixels a side at least.`);
+    }
+    const opaque = bitmap ? !isSeeThrough(bitmap) : HEIF.test(`${file.type} ${file.name}`);
+    const isAcceptable = file.size <= MAX_BYTES && (!bitmap || bitmap.width * bitmap.height <= MAX_PIXELS);
+    if (bitmap && isAcceptable && UPRIGHT.has(file.type)) return new Picture(file, file, bitmap, stem);
     try {
-      const bitmap = await createImageBitmap(file);
-      return new Picture(await acceptable(file, bitmap), bitmap);
-    } catch {
-      const photo = await stylize(file, { style: anyStyle, strength: 0 });
-      return new Picture(photo, await createImageBitmap(photo));
+      if (!isAcceptable) throw new Problem("The picture is too large: make it smaller first.");
+      const format = opaque ? "jpeg" : "png";
+      const read = await stylize(file, { style: anyStyle, strength: 0, format });
+      return new Picture(file, read, await createImageBitmap(read), stem);
+    } catch (error) {
+      if (!bitmap) throw error;
+      // What the service refuses, it gets as the browser reads it.
+      const drawn = await draw(bitmap, MAX_SIDE, opaque);
+      return new Picture(drawn, drawn, bitmap, stem);
     }
   }
 
@@ -41,10 +63,15 @@ export class Picture {
     return fitted(this.bitmap, MAX_SIDE);
   }
 
+  /** The format to be shown in: one that keeps what is transparent. */
+  get format() {
+    return this.isSeeThrough ? "png" : "jpeg";
+  }
+
   /** The picture with a longer side of at most `side` pixels, as a Blob; the file itself where it is no larger. */
   scaled(side) {
     if (side >= Math.max(this.bitmap.width, this.bitmap.height)) return Promise.resolve(this.file);
-    if (!this.copies.has(side)) this.copies.set(side, draw(this.bitmap, side));
+    if (!this.copies.has(side)) this.copies.set(side, draw(this.bitmap, side, !this.isSeeThrough));
     return this.copies.get(side);
   }
 
@@ -52,13 +79,6 @@ export class Picture {
     this.bitmap.close();
     URL.revokeObjectURL(this.url);
   }
-}
-
-/** The file, or a JPEG of it where the service would refuse it: as too large, or as HEIC from a phone. */
-async function acceptable(file, bitmap) {
-  const pixels = bitmap.width * bitmap.height;
-  if (UNDERSTOOD.has(file.type) && file.size <= MAX_BYTES && pixels <= MAX_PIXELS) return file;
-  return draw(bitmap, MAX_SIDE);
 }
 
 /** [width, height] with a longer side of at most `side`, rounded as the service does: halves to even numbers. */
@@ -70,16 +90,26 @@ function fitted({ width, height }, side) {
   });
 }
 
-/** A bitmap as a JPEG with a longer side of at most `side` pixels. */
-function draw(bitmap, side) {
+/** A bitmap on a canvas with a longer side of at most `side` pixels. */
+function onCanvas(bitmap, side) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = fitted(bitmap, side);
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  context.fillStyle = "white"; // under what is transparent, which a JPEG cannot be
-  context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return toBlob(canvas, "image/jpeg", QUALITY);
+  return canvas;
+}
+
+/** A bitmap with a longer side of at most `side` pixels: a JPEG, or a PNG where parts of it are transparent. */
+function draw(bitmap, side, opaque) {
+  return toBlob(onCanvas(bitmap, side), opaque ? "image/jpeg" : "image/png", QUALITY);
+}
+
+function isSeeThrough(bitmap) {
+  const { width, height } = bitmap;
+  const canvas = onCanvas(bitmap, PROBE);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.some((value, i) => i % 4 === 3 && value < 255);
 }
 
 export function toBlob(canvas, type, quality) {

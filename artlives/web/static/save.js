@@ -6,19 +6,30 @@ import { chosen, settings } from "./stage.js";
 
 const ENDINGS = { jpeg: "jpg", png: "png" };
 const SHEET_SIDE = 640;
+let last = { picture: null, asked: "", painting: null }; // what was painted last at full size, to be used again
 
-/** What is on the stage, painted at the photo's full size, as a file. `format` is "jpeg" or "png". */
-async function painting(format) {
-  const { picture, style } = chosen();
-  const painted = await stylize(picture.file, { ...settings(), format });
-  return new File([painted], `selfie-${style.name}.${ENDINGS[format]}`, { type: `image/${format}` });
+/** What is on the stage, painted at the photo's full size, as a promise of a Blob. `format` is "jpeg" or "png". */
+export function full(format) {
+  const { picture } = chosen();
+  const asked = { ...settings(), format };
+  if (last.picture === picture && last.asked === JSON.stringify(asked)) return last.painting;
+  const now = { picture, asked: JSON.stringify(asked), painting: stylize(picture.file, asked) };
+  now.painting.catch(() => (now.picture = null));
+  last = now;
+  return now.painting;
 }
 
-function download(file) {
+async function painting(format) {
+  const { picture, mix } = chosen();
+  return new File([await full(format)], `${picture.stem}-${mix.slug}.${ENDINGS[format]}`, { type: `image/${format}` });
+}
+
+/** Have the browser save a file. */
+export function download(file) {
   const url = URL.createObjectURL(file);
   make("a", { href: url, download: file.name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  announce(`${file.name} is saved.`);
+  announce(`${file.name} is saved.`, true);
 }
 
 async function copy() {
@@ -31,9 +42,7 @@ async function copy() {
       ? error
       : new Problem("The browser does not let this page copy: save the picture instead.");
   }
-  element("copy").textContent = "Copied";
-  setTimeout(() => (element("copy").textContent = "Copy"), 2000);
-  announce("The painting is in the clipboard.");
+  announce("The painting is in the clipboard.", true);
 }
 
 async function share() {
@@ -51,7 +60,7 @@ async function saveSheet() {
   const { picture } = chosen();
   const columns = window.innerWidth < 600 ? 2 : 3;
   const painted = await sheet(await picture.scaled(SHEET_SIDE), { size: SHEET_SIDE, columns });
-  download(new File([painted], "selfie-sheet.jpg", { type: "image/jpeg" }));
+  download(new File([painted], `${picture.stem}-sheet.jpg`, { type: "image/jpeg" }));
 }
 
 /** Follow the buttons, and show those that this browser has a use for. */

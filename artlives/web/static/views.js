@@ -1,26 +1,36 @@
-// The page's three views - start, camera, gallery - of which one is shown; the browser's Back goes between them.
+// The page's views - start, camera, gallery, strip - of which one is shown; the browser's Back goes between them.
 
 import { element, forgive } from "./dom.js";
 
-const VIEWS = ["start", "camera", "gallery"];
+const VIEWS = ["start", "camera", "gallery", "strip"];
+const entering = {};
 const leaving = {};
-let current = "start";
+let shown = "start";
 
-/** Call `action` whenever that view is left. */
-export function onLeaving(view, action) {
-  leaving[view] = action;
+/** Call these whenever that view is shown, and when it is left. */
+export function watch(view, { entered = () => {}, left = () => {} }) {
+  entering[view] = entered;
+  leaving[view] = left;
 }
+
+/** The view that is shown. */
+export const current = () => shown;
 
 /** Show a view. */
 export function show(view) {
-  if (view !== current) history.pushState({ view }, "");
+  if (view !== shown) history.pushState({ view }, "");
   enter(view);
 }
 
 function enter(view) {
-  if (view !== current) leaving[current]?.();
-  current = view;
+  const last = shown;
+  shown = view;
+  document.body.dataset.view = view;
   for (const name of VIEWS) element(name).hidden = name !== view;
+  if (view !== last) {
+    leaving[last]?.();
+    entering[view]?.();
+  }
   element(`${view}-title`).focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }

@@ -1,108 +1,73 @@
 // The wall: the photo and its painting in every style, side by side, each hung as soon as it is painted.
 
-import { stylize } from "./api.js";
-import { announce, complain, element, make } from "./dom.js";
+import { announce, element, Problem } from "./dom.js";
+import { isReady } from "./styles.js";
+import { Tile } from "./tile.js";
 
 const QUICK = 256; // pixels of the longer side of the first, quick paintings
 const FINE = 640;
 
 const wall = element("wall");
-let tiles = new Map(); // by style name: {style, button, image}
-let work = null; // AbortController of the paintings in work
-let photo = ""; // the address of the picture itself, which is not ours to revoke
+const tiles = new Map(); // by style
+let picture = null;
+let work = new AbortController(); // of the paintings in work
 let urgent = Promise.resolve(); // what the fine paintings wait for
 
-/** Prepare a place for each style; `choose(style)` is called when one is chosen. */
-export function build(styles, choose) {
-  tiles = new Map(styles.map((style) => [style.name, tile(style, choose)]));
-  wall.style.setProperty("--columns", styles.length > 5 ? 4 : 3);
-  const label = make(
-    "span",
-    { className: "label" },
-    make("span", { className: "painter", textContent: "You" }),
-    "the photo",
-  );
-  const yours = make(
-    "div",
-    { className: "tile" },
-    make("img", { id: "wall-photo", alt: "Your photo" }),
-    label,
-  );
-  wall.replaceChildren(
-    make("li", {}, yours),
-    ...[...tiles.values()].map(({ button }) => make("li", {}, button)),
-  );
-}
-
-function tile(style, choose) {
-  const image = make("img", { alt: "" });
-  const year = style.year ? `, ${style.year}` : "";
-  const label = make(
-    "span",
-    { className: "label" },
-    make("span", { className: "painter", textContent: style.painter || style.name }),
-    make("cite", { textContent: style.painting }),
-    year,
-  );
-  const button = make("button", { type: "button", className: "tile" }, image, label);
-  button.dataset.style = style.name;
-  button.addEventListener("click", () => choose(style));
-  return { style, button, image };
+/** Hang a tile for each of these styles; `choose(style)` and `remove(style)` are called when that is asked for. */
+export function offer(styles, choose, remove) {
+  for (const [style, tile] of tiles) {
+    if (styles.includes(style)) continue;
+    tile.close();
+    tiles.delete(style);
+  }
+  const last = wall.lastElementChild; // where a painting is added
+  for (const style of styles) {
+    if (tiles.has(style)) continue;
+    const tile = new Tile(style, choose, remove);
+    tiles.set(style, tile);
+    wall.insertBefore(tile.place, last);
+    if (!picture) continue;
+    tile.wait(picture);
+    if (isReady(style)) refresh(style);
+  }
 }
 
 /** Paint the picture in every style and hang it: small paintings first, then the fine ones, in one pass each. */
-export async function hang(picture) {
-  work?.abort();
+export async function hang(newPicture) {
+  work.abort();
   work = new AbortController();
   const { signal } = work;
-  wall.style.setProperty("--ratio", Math.min(Math.max(picture.ratio, 0.7), 1.6));
-  photo = element("wall-photo").src = picture.url;
-  for (const { button, image } of tiles.values()) {
-    button.setAttribute("aria-busy", "true");
-    replace(image, picture.url);
-  }
-  try {
-    const small = await picture.scaled(QUICK);
-    await Promise.all([...tiles.values()].map((tile) => paint(tile, small, QUICK, signal)));
-    announce(`All ${tiles.size} are painted. Choose one to see it large.`);
-    performance.mark("previews");
-    await refine(picture, signal);
-  } catch (error) {
-    complain(error);
-  }
-}
-
-async function refine(picture, signal) {
-  const fine = await picture.scaled(FINE);
-  for (const tile of tiles.values()) {
+  picture = newPicture;
+  element("wall-photo").src = picture.url;
+  for (const tile of tiles.values()) tile.wait(picture);
+  const ready = [...tiles.values()].filter(({ style }) => isReady(style));
+  await Promise.all(ready.map((tile) => paint(tile, QUICK, signal)));
+  if (signal.aborted) return;
+  const failed = ready.filter(({ again }) => again);
+  if (failed.length) throw new Problem(failed[0].why || "Some were not painted: click one to try again.");
+  announce(`All ${ready.length} are painted. Choose one to see it large.`);
+  performance.mark("previews");
+  for (const tile of ready) {
     await urgent;
-    await paint(tile, fine, FINE, signal);
+    await paint(tile, FINE, signal);
   }
   performance.mark("fine previews");
 }
 
-async function paint(tile, picture, size, signal) {
-  const painting = await stylize(picture, { style: tile.style.name, size, one_pass: true }, signal);
-  if (signal.aborted) return;
-  await show(tile.image, painting);
-  tile.button.removeAttribute("aria-busy");
+async function paint(tile, side, signal) {
+  await tile.paint(await picture.scaled(side), { size: side, format: picture.format }, signal);
 }
 
-async function show(image, blob) {
-  const next = new Image();
-  next.src = URL.createObjectURL(blob);
-  await next.decode();
-  replace(image, next.src);
+/** Paint one style's tile anew, finely. */
+export async function refresh(style) {
+  if (picture) await paint(tiles.get(style), FINE, work.signal);
 }
 
-function replace(image, url) {
-  const old = image.src;
-  image.src = url;
-  if (old !== photo) URL.revokeObjectURL(old);
-}
+/** Say what has changed about a style that is studied. */
+export const describe = (style) => tiles.get(style)?.describe();
 
-/** The image that hangs in a style's place now. */
-export const imageOf = (style) => tiles.get(style.name).image;
+/** The address of what hangs in a style's place now. */
+export const imageOf = (style) => tiles.get(style).image.src;
 
 /** Let this promise end before the fine paintings go on. */
 export function giveWay(promise) {
@@ -110,14 +75,20 @@ export function giveWay(promise) {
 }
 
 /** Mark the chosen style, or none. */
-export function mark(style) {
-  wall.classList.toggle("strip", Boolean(style));
-  for (const [name, { button }] of tiles) {
-    if (style) button.setAttribute("aria-pressed", String(name === style.name));
+export function mark(chosen) {
+  wall.classList.toggle("strip", Boolean(chosen));
+  for (const [style, { button }] of tiles) {
+    if (chosen) button.setAttribute("aria-pressed", String(style === chosen));
     else button.removeAttribute("aria-pressed");
   }
+  if (chosen) reveal(chosen);
+}
+
+/** Bring a style's tile into view. */
+export function reveal(style) {
+  tiles.get(style).place.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 export function focus(style) {
-  tiles.get(style.name).button.focus();
+  tiles.get(style)?.button.focus();
 }

@@ -1,0 +1,335 @@
+"""Pictures from files, and everything that is odd about these."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
+
+from PIL import Image, ImageCms, ImageFile, ImageOps
+
+from artlives import memory
+from artlives.errors import ArtlivesError
+from artlives.images import deep, metadata, profiles, tiff
+from artlives.images.formats import ANIMATED, DEEP, PAGED, format_for_stream
+from artlives.images.opening import opened
+from artlives.images.photo import Animation, Photo, eight_bits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# As a format: that of a stream, the photo's own or what stands for it.
+OWN = "own"
+# Bytes of a pixel that is read: four in Pillow, and up to four in NumPy.
+PIXEL_BYTES = 8
+# The marker at the end of a JPEG file.
+END_OF_IMAGE = b"\xff\xd9"
+LIFTING = Lock()
+
+
+class Reading(NamedTuple):
+    """What is done with files that are not quite as most are.
+
+    Attributes:
+        strict: a JPEG file that lacks its last bytes is refused, too; else what is missing is gray, and a note tells.
+        keep_profile: the picture will be written in the colours of its profile instead of sRGB.
+    """
+
+    strict: bool = True
+    keep_profile: bool = False
+
+
+DEFAULT = Reading()
+
+
+class Stored(NamedTuple):
+    """The values of a file.
+
+    Attributes:
+        image: upright; of colours of 16 bits, the first bytes.
+        low: their second bytes, where these were read.
+        negative: whether 0 is white.
+        has_16_bits: whether it is a TIFF file whose values have 16 bits.
+    """
+
+    image: Image.Image
+    low: Image.Image | None
+    negative: bool
+    has_16_bits: bool
+
+
+def load(
+    source: str | Path | BinaryIO,
+    name: str = "the picture",
+    *,
+    target: str | None = None,
+    reading: Reading = DEFAULT,
+) -> Photo:
+    """Read a picture from a file or a binary stream (called `name` in messages).
+
+    JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP and GIF. Orientation and colour profile are applied, transparency is kept.
+
+    Args:
+        target: the format, as Pillow names it, that the picture or its painting will be written in, or `OWN`: what it
+            can hold is read, 16 bits and all pictures of an animation or a document; what it cannot hold is told in
+            `Photo.notes`. By default, the first picture with 8 bits.
+        reading: what is done with files that are not quite as most are.
+
+    Raises:
+        ArtlivesError: if it cannot be read, is empty, damaged or cut short, is no picture of these formats, or does not
+            fit in memory, which is checked before decoding.
+    """
+    if not isinstance(source, str | Path):
+        return _read(io.BytesIO(source.read()), name, target, reading)
+    try:
+        with Path(source).open("rb") as file:
+            whole = file if file.seekable() else io.BytesIO(file.read())
+            return _read(whole, str(source), target, reading)
+    except OSError as error:
+        raise ArtlivesError(f"{source} cannot be read: {error.strerror or error}") from error
+
+
+def is_painting(source: str | Path | BinaryIO) -> bool:
+    """Whether a file is a painting or a sheet that was written by `save`; no pixels are decoded.
+
+    False for what cannot be read, and for BMP files, which hold no metadata.
+    """
+    return _peeked(source, _has_mark)
+
+
+def is_animated(source: str | Path | BinaryIO) -> bool:
+    """Whether a file holds several pictures; False for what cannot be read."""
+    return _peeked(source, lambda image: bool(getattr(image, "is_animated", False)))
+
+
+def _peeked(source: str | Path | BinaryIO, question: Callable[[ImageFile.ImageFile], bool]) -> bool:
+    """The answer to a question about the header of a file; False for what cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if not isinstance(source, str | Path):
+                return question(opened(source))
+            with Path(source).open("rb") as file:
+                return question(opened(file))
+    except Exception:
+        # A damaged file may raise any exception.
+        return False
+
+
+def _has_mark(image: ImageFile.ImageFile) -> bool:
+    if image.format == "GIF":
+        return bytes(image.info.get("comment", b"")).startswith(metadata.MARK.encode())
+    # Pillow would decode a PNG file to look for EXIF behind its pixels.
+    if image.format == "PNG" and "exif" not in image.info:
+        return False
+    return metadata.painted_by_of(image.getexif()) is not None
+
+
+def from_pil(image: Image.Image, name: str = "the picture") -> Photo:
+    """A PIL image of any mode as a `Photo`: upright, in sRGB, 8 bits.
+
+    Raises:
+        ArtlivesError: if its pixels are floating-point numbers or 32-bit integers.
+    """
+    return _photo(image, None, name, None, DEFAULT)
+
+
+def _read(file: IO[bytes], name: str, target: str | None, reading: Reading) -> Photo:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = opened(file, name)
+            try:
+                return _pictures(image, file, name, target, reading)
+            except OSError as error:
+                if reading.strict or image.format not in ("JPEG", "MPO") or "truncated" not in str(error):
+                    raise
+            file.seek(0)
+            ended = io.BytesIO(file.read() + END_OF_IMAGE)
+            photo = _pictures(opened(ended, name), ended, name, target, reading)
+            return replace(
+                photo, notes=(*photo.notes, f"{name} is cut short: it is painted as far as it goes")
+            )
+    except ArtlivesError:
+        raise
+    except Image.DecompressionBombError as error:
+        # Some of Pillow's decoders check it by themselves.
+        raise ArtlivesError(
+            f"{name} has more pixels than Pillow reads of this format: save it as PNG, or make it smaller first"
+        ) from error
+    except MemoryError as error:
+        detail = f" ({error})" if error.args else ""
+        raise ArtlivesError(f"{name} does not fit in memory{detail}: make it smaller first") from error
+    except Exception as error:
+        # A damaged file may raise any exception.
+        raise ArtlivesError(f"{name} is damaged or cut short: {error}") from error
+
+
+def _pictures(
+    image: ImageFile.ImageFile, file: IO[bytes], name: str, target: str | None, reading: Reading
+) -> Photo:
+    """The picture in a file that is opened, and those after it."""
+    if target == OWN:
+        target = format_for_stream(image.format, animated=True)
+    paged = image.format in PAGED
+    several = target is not None and (paged or image.format in ANIMATED)
+    count = getattr(image, "n_frames", 1) if several else 1
+    numbers = [i for i in range(count) if _counts(image, i)] if count > 1 else [0]
+    notes: tuple[str, ...] = ()
+    if len(numbers) > 1 and target not in (PAGED if paged else ANIMATED):
+        formats = "TIFF" if paged else "GIF, PNG or WebP"
+        notes = (
+            f"{name} holds {len(numbers)} pictures; only the first was painted: write a {formats} file for all",
+        )
+        numbers = [0]
+    _check_memory(image, len(numbers))
+    photos, durations = [], []
+    with _without_limit(image):
+        for number in numbers:
+            image.seek(number)
+            photos.append(_photo(image, file, name, target, reading))
+            durations.append(image.info.get("duration", 0))
+    animation = None if paged or len(photos) < 2 else Animation(tuple(durations), _loops(image))
+    notes += tuple(dict.fromkeys(note for photo in photos for note in photo.notes))
+    return replace(photos[0], more=tuple(photos[1:]), notes=notes, animation=animation)
+
+
+def _counts(image: ImageFile.ImageFile, number: int) -> bool:
+    """Whether a picture of a file is one of its own: no preview of another page, nor what stands for an animation."""
+    if image.format == "TIFF":
+        image.seek(number)
+        return tiff.is_page(image)
+    return number > 0 or not image.info.get("default_image")
+
+
+def _loops(image: Image.Image) -> int:
+    """How often an animation is shown; 0 is without end."""
+    if image.format == "GIF":
+        # GIF says how often it is repeated, if it is.
+        repeated = image.info.get("loop")
+        return 1 if repeated is None else repeated and repeated + 1
+    return int(image.info.get("loop", 0))
+
+
+def _check_memory(image: Image.Image, count: int) -> None:
+    """Raise MemoryError if there is too little memory to read so many pictures of that size."""
+    width, height = image.size
+    needed = width * height * count * PIXEL_BYTES
+    if needed > (free := memory.free()):
+        pictures = f"{count} pictures of " if count > 1 else ""
+        raise MemoryError(
+            f"{pictures}{width}x{height} pixels take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free"
+        )
+
+
+@contextmanager
+def _without_limit(image: Image.Image) -> Iterator[None]:
+    """Lift Pillow's limit of pixels, if the image is beyond it: Pillow checks it for TIFF when it decodes."""
+    most = Image.MAX_IMAGE_PIXELS
+    if most is None or image.width * image.height <= 2 * most:
+        yield
+        return
+    # It is the process's own: one image at a time lifts it and sets it again.
+    with LIFTING:
+        most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = most
+
+
+def _photo(
+    image: Image.Image, file: IO[bytes] | None, name: str, target: str | None, reading: Reading
+) -> Photo:
+    """The picture that an image shows now.
+
+    Args:
+        file: that the image was opened from, if it is one that is not loaded.
+    """
+    picture, low = image, None
+    if file and isinstance(image, ImageFile.ImageFile):
+        if image.format == "TIFF" and (halves := tiff.halves_of_planes(image, file)):
+            picture, low = halves
+        elif image.format in DEEP and target in DEEP:
+            low = deep.low_bytes(image, file)
+    picture.load()
+    known, painted_by, sound = metadata.read(image)
+    notes = [] if sound else [f"{name}: its metadata is damaged and was left out"]
+    upright, low = ImageOps.exif_transpose(picture), low and ImageOps.exif_transpose(low)
+    profile = image.info.get("icc_profile")
+    if not profile and upright.mode in ("RGB", "RGBA") and metadata.says_adobe_rgb(image):
+        profile = profiles.adobe_rgb()
+    if profile == profiles.srgb():
+        profile = None
+    stored = Stored(upright, low, tiff.is_negative(image), image.format == "TIFF" and tiff.has_16_bits(image))
+    colors = _sixteen_bits(stored, profile, name, notes) if target in DEEP else None
+    if colors is None:
+        colors = _eight_bits(stored, profile, name, notes)
+    pixels, alpha = colors
+    kept = profile if profile and reading.keep_profile else None
+    if kept and profiles.space_of(kept) != "RGB":
+        notes.append(f"{name}: its colour profile is not one for RGB: its painting is in sRGB")
+        kept = None
+    format = "JPEG" if image.format == "MPO" else image.format
+    return Photo(pixels, alpha, format, known, tuple(notes), painted_by, kept)
+
+
+def _sixteen_bits(
+    stored: Stored, profile: bytes | None, name: str, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """The pixels of an image of 16 bits in sRGB, and its alpha; None if it has 8, or what it has cannot be had."""
+    image, low, negative, has_16_bits = stored
+    if low is None and not image.mode.startswith("I;16"):
+        if has_16_bits:
+            notes.append(f"{name}: of its 16 bits 8 were read")
+        return None
+    pixels, alpha = deep.joined(image, low, negative)
+    if profile:
+        try:
+            pixels = profiles.deep_to_srgb(pixels, profile, gray=low is None)
+        except profiles.TablesError as error:
+            notes.append(f"{name}: of its 16 bits 8 were read: {error}")
+            return None
+        except (OSError, ValueError) as error:
+            notes.append(f"{name}: its colour profile was passed over: {error}")
+    return pixels, alpha
+
+
+def _eight_bits(
+    stored: Stored, profile: bytes | None, name: str, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The pixels of an image in sRGB and 8 bits, and its alpha.
+
+    Raises:
+        ArtlivesError: its values are floating-point numbers or integers of 32 bits.
+    """
+    import numpy as np
+
+    image = stored.image
+    if image.mode in ("F", "I"):
+        raise ArtlivesError(f"{name} has values that are not of 8 or 16 bits: save it with 8 bits first")
+    if image.mode.startswith("I;16"):
+        values, opacity = deep.joined(image, None, stored.negative)
+        image = Image.fromarray(eight_bits(values[:, :, 0]))
+        if opacity is not None:
+            image.putalpha(Image.fromarray(eight_bits(opacity)))
+    if image.mode == "La":
+        # Pillow turns it into no other mode.
+        image = image.convert("LA")
+    gray = Image.getmodebase(image.mode) == "L"
+    alpha = None
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        alpha = np.array(image.getchannel("A"))
+        image = image.convert("RGB")
+    if profile:
+        try:
+            image = profiles.to_srgb(image, profile, gray)
+        except (ImageCms.PyCMSError, OSError, ValueError) as error:
+            notes.append(f"{name}: its colour profile was passed over: {error}")
+    return np.array(image if image.mode == "RGB" else image.convert("RGB")), alpha

@@ -1,0 +1,120 @@
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from artlives.cli.video import Seconds
+from artlives.video import reading
+from tests.video.conftest import clip, decoded, quick, quick_style, scene, write_clip
+
+# Fixtures.
+__all__ = ["clip", "quick", "quick_style"]
+
+
+def test_a_video_is_painted_beside_itself(run, clip, quick_style):
+    result = run("video", clip, "--style", quick_style, "--end", "0.2")
+    target = clip.with_name("clip-quick.mp4")
+    assert (result.exit_code, result.stdout) == (0, f"{target}\n")
+    assert len(decoded(target)[0]) == 5
+    again = run("video", clip, "--style", quick_style)
+    assert (again.exit_code, again.stderr) == (
+        1,
+        f"artlives: {target} is there already: give --overwrite to replace it\n",
+    )
+
+
+def test_a_folder_of_videos(run, tmp_path, quick_style):
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    write_clip(folder / "a.mov", [scene(i) for i in range(3)])
+    write_clip(
+        folder / "deep" / "b.avi", [scene(i) for i in range(3)], codec="mjpeg", pixels="yuvj420p", options={}
+    )
+    (folder / "bad.mp4").write_bytes(b"no video" * 99)
+    (folder / "note.txt").write_text("no video")
+    arguments = "video", folder, "--style", quick_style, "-o", tmp_path / "out"
+    first = run(*arguments)
+    assert first.exit_code == 1
+    assert f"artlives: {folder / 'bad.mp4'} is not a video, or is damaged or cut short\n" in first.stderr
+    assert first.stderr.endswith("2 painted, 1 failed\n")
+    found = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")}
+    assert found == {"a-quick.mov", "deep/b-quick.mp4"}
+    assert run(*arguments).stderr.endswith("0 painted, 2 there already, 1 failed\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.mp4"], "none.mp4 cannot be read: No such file or directory"),
+        (["clip.mp4", "-o", "painted.xyz"], "painted.xyz cannot be written: give it one of the endings"),
+        (
+            ["clip.mp4", "-o", "none/painted.mp4"],
+            "none/painted.mp4 cannot be written: there is no folder none",
+        ),
+        (["clip.mp4", "-o", "clip.mp4"], "clip.mp4 is the video itself: choose another name with -o"),
+        (["picture.mp4"], "picture.mp4 is a single picture: `artlives stylize` paints it"),
+        (["empty"], "empty holds no videos"),
+    ],
+)
+def test_errors_in_one_line(run, clip, quick_style, monkeypatch, arguments, message):
+    monkeypatch.chdir(clip.parent)
+    Image.fromarray(scene(0)).save("picture.mp4", "PNG")
+    (clip.parent / "empty").mkdir()
+    before = clip.read_bytes()
+    result = run("video", *arguments, "--style", quick_style)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"artlives: {message}")
+    assert result.stderr.count("\n") == 1
+    assert clip.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_file_that_plays(tmp_path, environment, quick_style, signum):
+    path = write_clip(tmp_path / "clip.mp4", [scene(i) for i in range(250)])
+    arguments = ["video", str(path), "--style", str(quick_style), "--preview", str(tmp_path / "now.jpg")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "artlives", *arguments], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    segment = tmp_path / ".clip-quick.mp4.artlives" / "000000.mp4"
+    while not segment.exists() and process.poll() is None:
+        pass
+    process.send_signal(signum)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signum
+    times, _ = decoded(tmp_path / "clip-quick.mp4")
+    assert 0 < len(times) < 250
+    assert f"stopped after {len(times)} frames" in err
+    assert "--resume goes on" in err
+    assert "Traceback" not in err
+
+
+def test_the_options_reach_the_painting(run, clip, quick_style, quick):
+    run(
+        "video",
+        clip,
+        "--style",
+        quick_style,
+        "--steady",
+        0,
+        "--size",
+        32,
+        "--strength",
+        0.5,
+        "-o",
+        clip.with_name("a.mkv"),
+    )
+    _, found = decoded(clip.with_name("a.mkv"))
+
+    photo = next(reading.read(clip)).photo
+    assert found.shape == (25, 24, 32, 3)
+    own = quick.variant(size=32, strength=0.5)(photo.pixels)
+    assert np.abs(found[0].astype(int) - own).mean() < 6
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("83.5", 83.5), ("1:23.5", 83.5), ("1:00:01", 3601), ("0", 0)])
+def test_times(text, seconds):
+    assert Seconds().convert(text, None, None) == seconds
