@@ -21,7 +21,7 @@ from artlives import images
 from artlives.web.decoder import Decoder
 from artlives.web.problems import Problem
 from tests.web.bombs import BOMBS, SHORT, gif_comments, scans
-from tests.web.connection import picture_bytes
+from tests.web.connection import picture_bytes, run
 
 PATIENCE = 30  # seconds
 # As much processor time as a picture may want.
@@ -33,7 +33,7 @@ on_posix = pytest.mark.skipif(sys.platform == "win32", reason="the deadline is t
 
 
 def decoded(decoder, data, size=4096, max_pixels=50_000_000):
-    return asyncio.run(decoder.decode(data, size, max_pixels))
+    return run(decoder.decode(data, size, max_pixels))
 
 
 def refused(decoder, data, **options):
@@ -101,7 +101,7 @@ def test_what_takes_too_much_is_refused_and_the_next_picture_is_read(decoder, bo
 
 @on_linux
 def test_memory_is_limited_where_time_is_not(pixels):
-    decoder = Decoder(replace(ENDLESS, memory=30_000_000), PATIENCE)
+    decoder = Decoder(replace(ENDLESS, memory=60_000_000), PATIENCE)
     with decoder.open():
         assert refused(decoder, gif_comments()) == (422, SENTENCE)
         # Pixels have their own share.
@@ -134,7 +134,7 @@ def test_others_are_served_meanwhile_and_nothing_is_left_at_the_end(pixels):
             await slow
         return workers
 
-    workers = asyncio.run(both())
+    workers = run(both())
     assert len(workers) == 2
     assert all(process.returncode is not None for process in workers)
 
@@ -156,10 +156,9 @@ def test_a_process_that_ended_by_itself_is_replaced(pixels):
             worker.process.wait()
 
 
-def test_an_error_of_ours_is_no_fault_of_the_picture(decoder, pixels, capfd):
+def test_an_error_of_ours_is_no_fault_of_the_picture(decoder, pixels):
     with pytest.raises(RuntimeError, match="traceback"):
         decoded(decoder, "no bytes")
-    assert "TypeError" in capfd.readouterr().err
     assert decoded(decoder, picture_bytes(Image.fromarray(pixels), "PNG")).pixels.shape == pixels.shape
 
 
