@@ -138,7 +138,7 @@ def test_bench_in_json_stays_json(bare):
     [
         ("train PHOTO --name mine", "torch", "train"),
         ("evaluate STYLE PHOTO --painting PHOTO", "torch", "train"),
-        ("explain PHOTO --style STYLE -o page", "torch", "train"),
+        ("explain PHOTO --style STYLE", "torch", "train"),
         ("check", "torch", "train"),
         ("bench --plot plot.png", "matplotlib", "train"),
         ("export STYLE --onnx out.onnx", "onnx", "onnx"),
