@@ -92,6 +92,7 @@ def test_pictures_of_a_batch_do_not_meet(stylizer, x):
     apart = torch.cat([stylizer(x), stylizer(255 - x)])
     assert (stylizer(batch).int() - apart.int()).abs().max() <= 1
     assert stylizer(batch[:0]).shape == (0, 3, 40, 56)
+    assert stylizer.variant(size=28)(batch[:0]).shape == (0, 3, 20, 28)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 33), (16, 200), (63, 60)])

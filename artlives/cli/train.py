@@ -227,9 +227,11 @@ class _Console(Report):
                 remembered.remember_photos(self._photos)
         self._record = trainer.record
         preset = self._preset or PRESET_OF[trainer.device.type]
-        photos = len(trainer.photos.files)
+        photos = trainer.photos
         click.echo(
-            f"{trainer.record.folder.name}: {steps} steps (preset {preset}) on {photos} photos", err=True
+            f"{trainer.record.folder.name}: {steps} steps (preset {preset}) on {len(photos.files)} photos in "
+            f"{photos.folder}",
+            err=True,
         )
         if self._tensorboard:
             self._writer = _summary_writer(trainer.record.folder, trainer.step)

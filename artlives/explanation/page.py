@@ -1,86 +1,94 @@
-"""The page that shows a photo on its way through a style's network: one HTML file, and pictures beside it."""
+"""The page that shows a photo on its way through a style's network: one HTML file with the pictures inside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import io
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
+from torch import Tensor
 
 from artlives import devices, grain, images, styles
 from artlives.architecture import SMALLEST
 from artlives.engines.torch import load
 from artlives.errors import ArtlivesError
-from artlives.explanation.filmstrip import CHANNELS, colours, filmstrip, first_filters
-from artlives.explanation.reconstruction import content_kept, style_kept
+from artlives.explanation.blocks import Block, blocks, filters
+from artlives.explanation.filmstrip import colours, filmstrip
+from artlives.explanation.reconstruction import Kept, Report, kept
 from artlives.files import replacing
 from artlives.images import Photo
 from artlives.plan import reduction
+from artlives.styles import Style
 from artlives.training.perceptual import Perceptual
 from artlives.training.tensors import from_pixels
 
-# The page's file, and the folder of its pictures beside it.
-PAGE, PICTURES = "index.html", "pictures"
-# Pixels of the longer side: of the photo that goes through the network, as wide as a column of the page; and of what is
-# made from noise, which takes seconds a picture.
-PHOTO_SIZE, KEPT_SIZE = 384, 256
+# Pixels of the longer side of the photo that goes through the network: it is wider than most columns of the page.
+PHOTO_SIZE = 384
+# Of pictures in colour, which are written as WebP.
+QUALITY = 88
 
-# The layers that training judges by, and what the pictures made from noise show of them.
-KEPT = {
-    "photo": {
-        "conv1_1": "keeps the photo almost to the pixel.",
-        "conv2_1": "keeps it too, but for the finest grain.",
-        "conv3_1": "begins to let go of exact colours.",
-        "conv3_3": "keeps shapes and gives up shades and fine lines: training compares photos here.",
-        "conv3_4": "keeps shapes too, a little less exactly.",
-    },
-    "painting": {
-        "conv1_1": "keeps the palette, as dots.",
-        "conv2_1": "keeps short strokes and their colours.",
-        "conv3_1": "keeps whole strokes and outlines.",
-        "conv3_4": "keeps the largest motifs; colours fade.",
-    },
-}
+
+class Subject(NamedTuple):
+    """The photo of a page, (1, 3, H, W) in 0..255: as it is, and with grain, as the network is given it."""
+
+    clean: Tensor
+    grained: Tensor
+
+
+class Row(NamedTuple):
+    """The same photo in a style: after each block but the last the strongest channel, and the painting."""
+
+    style: Style
+    channels: list[Image.Image]
+    painting: Image.Image
 
 
 def explain(
     photo: Photo,
-    style: styles.Style,
-    folder: Path,
+    style: Style,
+    path: Path,
     *,
     perceptual: str | Path | None = None,
     painting: Path | None = None,
     device: str = "auto",
-) -> Path:
-    """Write the page on `photo` in `style` into `folder`, which is made where there is none; returns its path.
+    report: Report = lambda what, done, total: None,
+) -> None:
+    """Write the page on `photo` in `style` to the file `path`, whole or not at all.
 
     Args:
         perceptual: VGG-19's weights, as for `Perceptual`.
-        painting: the painting that the style was learned from, to show what they keep of it.
+        painting: the painting that the style was learned from, to show it and what the perceptual network keeps of it.
         device: "auto", "cpu", "cuda" or "mps".
+        report: is told of each picture that takes long; see `reconstruction.kept`.
 
     Raises:
         ArtlivesError: if there is no such device, if a file cannot be read or written, or if a side of the photo,
             reduced to a longer side of 384 pixels, is below 16.
     """
     where = devices.pick(device)
-    pictures, blocks, (height, width) = _on_its_way(photo, style, where)
-    kept: dict[str, list[dict[str, str]]] = {"photo": [], "painting": []}
-    originals = {"photo": images.fit(photo, KEPT_SIZE).pixels}
-    if painting:
-        originals["painting"] = images.fit(images.load(painting), KEPT_SIZE).pixels
-        pictures["painting.png"] = Image.fromarray(originals["painting"])
-    for of, layer, picture in _kept(originals, Perceptual(perceptual, where), where):
-        file = f"{of}-{layer}.png"
-        pictures[file] = picture
-        kept[of].append({"layer": layer, "file": file, "sentence": KEPT[of][layer]})
-
+    subject = _subject(photo, style, where)
+    original = images.load(painting) if painting else None
+    network = load(style, where)
+    made: dict[str, list[Kept]] = {"photo": [], "painting": []}
+    # In fp32: rounding to bf16 ends L-BFGS's search early.
+    judge = Perceptual(perceptual, where, torch.float32)
+    for picture in kept(judge, photo, original, where, report):
+        made[picture.of].append(picture)
+    found = blocks(network, style.layers, subject.clean, subject.grained)
+    page = {
+        "style": style,
+        "photo": colours(subject.clean[0]),
+        "original": None if original is None else images.on_white(images.fit(original, PHOTO_SIZE)),
+        "blocks": found,
+        "filters": filters(network, subject.clean, subject.grained),
+        "rows": [_row(other, photo, where) for other in _alike(style)],
+        "kept": made,
+        "steps": _steps(found),
+    }
     template = Environment(
         loader=PackageLoader("artlives.explanation", "."),
         autoescape=True,
@@ -88,55 +96,52 @@ def explain(
         trim_blocks=True,
         lstrip_blocks=True,
     ).get_template("page.html")
-    html = template.render(style=style, width=width, height=height, blocks=blocks, kept=kept, shown=CHANNELS)
-    return _written(folder, html, pictures)
+    html = template.render(page, embedded=_embedded)
+    with replacing(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
 
 
-def _on_its_way(
-    photo: Photo, style: styles.Style, where: torch.device
-) -> tuple[dict[str, Image.Image], list[dict[str, Any]], tuple[int, int]]:
-    """The pictures of the photo, the filters and the blocks by file name; what the page says of each block; and the
-    height and width of the photo in pixels."""
-    clean = images.fit(photo, PHOTO_SIZE).pixels
-    x = from_pixels(grain.added(clean, style.grain), where)
-    height, width = (side - side % reduction(style.steps) for side in x.shape[2:])
+def _subject(photo: Photo, style: Style, where: torch.device) -> Subject:
+    """The photo reduced to `PHOTO_SIZE`, cut to sides that the network halves without a rest."""
+    pixels = images.fit(photo, PHOTO_SIZE).pixels
+    height, width = (side - side % reduction(style.steps) for side in pixels.shape[:2])
     if min(height, width) < SMALLEST:
         raise ArtlivesError(
             f"the photo is too small or too narrow: at {PHOTO_SIZE} pixels a side is below {SMALLEST}"
         )
-    network = load(style, where)
-    pictures = {
-        "photo.png": Image.fromarray(clean[:height, :width]),
-        "filters.png": first_filters(network),
-    }
-    blocks = []
-    for i, frame in enumerate(filmstrip(network, style.layers, x[:, :, :height, :width])):
-        file = f"{i + 1:02}-{frame.layer.kind}.png"
-        pictures[file] = frame.picture
-        blocks.append({"frame": frame, "file": file, "scale": round(width / frame.width)})
-    return pictures, blocks, (height, width)
+    pixels = pixels[:height, :width]
+    return Subject(from_pixels(pixels, where), from_pixels(grain.added(pixels, style.grain), where))
 
 
-def _kept(
-    originals: dict[str, NDArray[np.uint8]], judge: Perceptual, where: torch.device
-) -> Iterator[tuple[str, str, Image.Image]]:
-    """Of what, the layer, and the picture made from noise, for each of the `originals` (H, W, 3) and its layers."""
-    tensors = {of: from_pixels(pixels, where) for of, pixels in originals.items()}
-    jobs = [(of, layer) for of in originals for layer in KEPT[of]]
-    for of, layer in tqdm(jobs, unit="layer", disable=None):
-        made = (content_kept if of == "photo" else style_kept)(judge, tensors[of], layer)
-        yield of, layer, colours(made[0])
+def _steps(found: list[Block]) -> list[dict[str, str]]:
+    """What the slider shows after the photo, block by block."""
+    return [
+        {
+            "title": f"After block {i}: {block.frame.layer.kind}",
+            "words": f"{block.sentence} The three components hold {block.frame.share:.0%} of the variance.",
+            "src": _embedded(block.frame.picture),
+        }
+        for i, block in enumerate(found[:-1], 1)
+    ]
 
 
-def _written(folder: Path, html: str, pictures: dict[str, Image.Image]) -> Path:
-    """The page's path, once it is written with its pictures."""
-    try:
-        (folder / PICTURES).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArtlivesError(f"{folder} cannot be made a folder: {error.strerror or error}") from error
-    for name, picture in pictures.items():
-        with replacing(folder / PICTURES / name) as temporary:
-            picture.save(temporary, "PNG")
-    with replacing(folder / PAGE) as temporary:
-        temporary.write_text(html, encoding="utf-8")
-    return folder / PAGE
+def _alike(style: Style) -> list[Style]:
+    """The style, and those that come with artlives and have the same layers."""
+    shipped = [styles.read(path) for path in styles.shipped().values()]
+    return [style, *(other for other in shipped if other.layers == style.layers and other.name != style.name)]
+
+
+def _row(style: Style, photo: Photo, where: torch.device) -> Row:
+    frames = filmstrip(load(style, where), style.layers, _subject(photo, style, where).grained)
+    return Row(style, [frame.channels[0].picture for frame in frames[:-1]], frames[-1].picture)
+
+
+def _embedded(picture: Image.Image) -> str:
+    """A picture as a data URI."""
+    file = io.BytesIO()
+    if picture.mode == "L":
+        picture.save(file, "PNG", optimize=True)
+    else:
+        picture.convert("RGB").save(file, "WEBP", quality=QUALITY)
+    kind = "png" if picture.mode == "L" else "webp"
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

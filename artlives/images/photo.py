@@ -59,9 +59,9 @@ class Photo:
 
 def to_pil(photo: Photo) -> Image.Image:
     """The picture as a PIL image: RGBA where it has transparency, else RGB, of 8 bits."""
-    image = Image.fromarray(eight_bits(photo.pixels))
+    image = Image.fromarray(in_eight_bits(photo.pixels))
     if photo.alpha is not None:
-        image.putalpha(Image.fromarray(eight_bits(photo.alpha)))
+        image.putalpha(Image.fromarray(in_eight_bits(photo.alpha)))
     return image
 
 
@@ -75,7 +75,7 @@ def on_white(photo: Photo) -> Image.Image:
     return white
 
 
-def eight_bits(values: np.ndarray) -> np.ndarray:
+def in_eight_bits(values: np.ndarray) -> np.ndarray:
     """Values of uint16 in 0..65535 as uint8 in 0..255; those of uint8 as they are."""
     import numpy as np
 

@@ -84,6 +84,15 @@ def from_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     return ImageCms.buildTransform(source, target, image.mode, image.mode).apply(image)
 
 
+def is_written(profile: bytes) -> bool:
+    """Whether a profile is one for RGB, to whose colours others can be converted."""
+    try:
+        from_srgb(Image.new("RGB", (1, 1)), profile)
+        return space_of(profile) == "RGB"
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
+
+
 def deep_to_srgb(pixels: np.ndarray, profile: bytes, gray: bool) -> np.ndarray:
     """Pixels (H, W, 3) of uint16 in the colours of a profile, in sRGB; Pillow converts 8 bits alone.
 
@@ -169,7 +178,7 @@ def _curves_and_matrix(profile: bytes) -> tuple[list[np.ndarray], np.ndarray]:
             return [_curve(tags["kTRC"])] * 3, np.array(SRGB_COLORANTS)
         columns = [struct.unpack(">3i", tags[f"{color}XYZ"][8:20]) for color in "rgb"]
         return [_curve(tags[f"{color}TRC"]) for color in "rgb"], np.array(columns).T / 65536
-    except (KeyError, struct.error) as error:
+    except (KeyError, IndexError, ZeroDivisionError, struct.error) as error:
         raise ValueError(f"it is damaged: {error}") from error
 
 

@@ -9,19 +9,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
-from PIL import Image, ImageCms, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from artlives import memory
 from artlives.errors import ArtlivesError
-from artlives.images import deep, metadata, needs, profiles, tiff
+from artlives.images import colors, deep, metadata, needs, profiles, tiff
 from artlives.images.formats import ANIMATED, DEEP, PAGED, format_for_stream
 from artlives.images.opening import opened
-from artlives.images.photo import Animation, Photo, eight_bits
-
-if TYPE_CHECKING:
-    import numpy as np
+from artlives.images.photo import Animation, Photo
 
 # As a format: that of a stream, the photo's own or what stands for it.
 OWN = "own"
@@ -43,22 +40,6 @@ class Reading(NamedTuple):
 
 
 DEFAULT = Reading()
-
-
-class Stored(NamedTuple):
-    """The values of a file.
-
-    Attributes:
-        image: upright; of colours of 16 bits, the first bytes.
-        low: their second bytes, where these were read.
-        negative: whether 0 is white.
-        has_16_bits: whether it is a TIFF file whose values have 16 bits.
-    """
-
-    image: Image.Image
-    low: Image.Image | None
-    negative: bool
-    has_16_bits: bool
 
 
 def load(
@@ -185,11 +166,12 @@ def _pictures(
             f"{name} holds {len(numbers)} pictures; only the first was painted: write a {formats} file for all",
         )
         numbers = [0]
-    _check_memory(image, len(numbers), target)
     photos, durations = [], []
     with _without_limit(image):
-        for number in numbers:
-            image.seek(number)
+        for i, number in enumerate(numbers):
+            if count > 1:
+                image.seek(number)
+            _check_memory(image, len(numbers) - i, target)
             photos.append(_photo(image, file, name, target, reading))
             durations.append(image.info.get("duration", 0))
     animation = None if paged or len(photos) < 2 else Animation(tuple(durations), _loops(image))
@@ -264,70 +246,13 @@ def _photo(
         profile = profiles.adobe_rgb()
     if profile == profiles.srgb():
         profile = None
-    stored = Stored(upright, low, tiff.is_negative(image), image.format == "TIFF" and tiff.has_16_bits(image))
-    colors = _sixteen_bits(stored, profile, name, notes) if target in DEEP else None
-    if colors is None:
-        colors = _eight_bits(stored, profile, name, notes)
-    pixels, alpha = colors
-    kept = profile if profile and reading.keep_profile else None
-    if kept and profiles.space_of(kept) != "RGB":
-        notes.append(f"{name}: its colour profile is not one for RGB: its painting is in sRGB")
+    has_16_bits = image.format == "TIFF" and tiff.has_16_bits(image)
+    stored = colors.Stored(upright, low, tiff.is_negative(image), has_16_bits)
+    found = colors.sixteen_bits(stored, profile, name, notes) if target in DEEP else None
+    pixels, alpha = found or colors.eight_bits(stored, profile, name, notes)
+    kept = profile if reading.keep_profile else None
+    if kept and not profiles.is_written(kept):
+        notes.append(f"{name}: its colour profile is not one to write colours in: its painting is in sRGB")
         kept = None
     format = "JPEG" if image.format == "MPO" else image.format
     return Photo(pixels, alpha, format, known, tuple(notes), painted_by, kept)
-
-
-def _sixteen_bits(
-    stored: Stored, profile: bytes | None, name: str, notes: list[str]
-) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """The pixels of an image of 16 bits in sRGB, and its alpha; None if it has 8, or what it has cannot be had."""
-    image, low, negative, has_16_bits = stored
-    if low is None and not image.mode.startswith("I;16"):
-        if has_16_bits:
-            notes.append(f"{name}: of its 16 bits 8 were read")
-        return None
-    pixels, alpha = deep.joined(image, low, negative)
-    if profile:
-        try:
-            pixels = profiles.deep_to_srgb(pixels, profile, gray=low is None)
-        except profiles.TablesError as error:
-            notes.append(f"{name}: of its 16 bits 8 were read: {error}")
-            return None
-        except (OSError, ValueError) as error:
-            notes.append(f"{name}: its colour profile was passed over: {error}")
-    return pixels, alpha
-
-
-def _eight_bits(
-    stored: Stored, profile: bytes | None, name: str, notes: list[str]
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The pixels of an image in sRGB and 8 bits, and its alpha.
-
-    Raises:
-        ArtlivesError: its values are floating-point numbers or integers of 32 bits.
-    """
-    import numpy as np
-
-    image = stored.image
-    if image.mode in ("F", "I"):
-        raise ArtlivesError(f"{name} has values that are not of 8 or 16 bits: save it with 8 bits first")
-    if image.mode.startswith("I;16"):
-        values, opacity = deep.joined(image, None, stored.negative)
-        image = Image.fromarray(eight_bits(values[:, :, 0]))
-        if opacity is not None:
-            image.putalpha(Image.fromarray(eight_bits(opacity)))
-    if image.mode == "La":
-        # Pillow turns it into no other mode.
-        image = image.convert("LA")
-    gray = Image.getmodebase(image.mode) == "L"
-    alpha = None
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = np.array(image.getchannel("A"))
-        image = image.convert("RGB")
-    if profile:
-        try:
-            image = profiles.to_srgb(image, profile, gray)
-        except (ImageCms.PyCMSError, OSError, ValueError) as error:
-            notes.append(f"{name}: its colour profile was passed over: {error}")
-    return np.array(image if image.mode == "RGB" else image.convert("RGB")), alpha

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from artlives import grain, images
+from artlives import grain, images, styles
 from artlives.engines.network import StyleNetwork
 from artlives.errors import ArtlivesError
 from artlives.training.objective import Objective
@@ -87,8 +87,20 @@ def evaluate(
 
 
 def table(figures: dict[str, float]) -> str:
-    """A line for each of the `FIGURES`: name, value and meaning."""
-    return "\n".join(f"{name:8} {figures[name]:8.3f}  {meaning}" for name, meaning in FIGURES.items())
+    """A line for each of the `FIGURES`: name, value, meaning, and the values of the styles that come with artlives."""
+    lines = []
+    for name, meaning in FIGURES.items():
+        others = [
+            style.measured[name] for style in map(styles.read, styles.shipped().values()) if style.measured
+        ]
+        # Seconds are the machine's, not the style's.
+        known = (
+            f"; shipped styles: {min(others):.3g} to {max(others):.3g}"
+            if others and name != "seconds"
+            else ""
+        )
+        lines.append(f"{name:8} {figures[name]:8.3f}  {meaning}{known}")
+    return "\n".join(lines)
 
 
 def psnr(a: Tensor, b: Tensor) -> float:

@@ -64,13 +64,14 @@ class _ConvolutionReLU(Function):
 class Perceptual(nn.Module):
     """Features of pictures: (N, 3, H, W) RGB in 0..255 to {layer: (N, C, H', W')}, after each layer's ReLU.
 
-    Its weights are fixed. It computes in bf16 where the device is quick at that, else in fp32.
+    Its weights are fixed.
 
     Args:
         weights: None for those that come with artlives; `TORCHVISION` for torchvision's, which are downloaded once and
             cached; or a file: torchvision's checkpoint (.pth), or safetensors with `conv{block}_{n}.weight` and `.bias`
             of the original Caffe training.
         device: where it computes.
+        dtype: in which dtype; by default in bf16 where the device is quick at that, else in fp32.
 
     Attributes:
         layers: the convolutions that it has, from the first on, eight or more of `PERCEPTUAL_LAYERS`.
@@ -79,11 +80,16 @@ class Perceptual(nn.Module):
         ArtlivesError: the weights cannot be downloaded or read; later, it does not have a layer that is asked for.
     """
 
-    def __init__(self, weights: Path | str | None = None, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        weights: Path | str | None = None,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         weights = weights or shipped_folder("models", "models") / SHIPPED
         state, (mean, deviation) = _read(weights)
-        self.dtype = torch.bfloat16 if has_bf16(torch.device(device)) else torch.float32
+        self.dtype = dtype or (torch.bfloat16 if has_bf16(torch.device(device)) else torch.float32)
         self.mean: Tensor
         self.deviation: Tensor
         self.register_buffer("mean", torch.tensor(mean, device=device).view(3, 1, 1))

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Photos that the style is measured on in the end, the last by name: enough for two digits, in seconds on a CPU.
 JUDGED = 10
+# Photos below which a warning is given: a style learns to paint those few, and others less well.
+FEW = 100
 # Pixels of their longer side, as of the figures in models/README.md, so that they can be compared.
 JUDGED_SIZE = 512
 
@@ -160,6 +162,10 @@ class _Job:
                 report.warn(
                     f"learning on the {len(photos.files)} sample photos alone; name a folder of a thousand with "
                     "--photos for a style that suits any photo"
+                )
+            elif first and len(photos.files) < FEW:
+                report.warn(
+                    f"{len(photos.files)} photos in {photos.folder} are few: with a thousand the style suits any photo"
                 )
             recipe = recipe_of(self.preset or PRESET_OF[where.type], self.options)
             weights, before = start_of(recipe)

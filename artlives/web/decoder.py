@@ -13,14 +13,16 @@ from threading import Timer
 
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
-from artlives.web.decoding import Job, Limits, Refusal, receive
+from artlives.web.decoding import READY, Job, Limits, Refusal, receive
 from artlives.web.problems import of_picture
 
-# Processes at most, of some 40 MB each: while one works on a picture that takes its time, another serves the rest.
+# Processes at most, of some 60 MB each: while one works on a picture that takes its time, another serves the rest.
 WORKERS = 2
 # Seconds from a job to its answer, after which its process is ended: the only limit where the system has no other. They
 # are more than the processor time that a picture may take, since paintings in work take the same processors.
 DEADLINE = 20.0
+# Seconds in which a process starts, on a slow disk.
+START_SECONDS = 60.0
 # Of Windows: a process that Ctrl-C in the terminal does not reach, as one of another session elsewhere.
 NEW_PROCESS_GROUP = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 
@@ -42,6 +44,7 @@ class Decoder:
         self._threads = ThreadPoolExecutor(WORKERS, "decode")
         self._workers: set[Worker] = set()
         self._idle: list[Worker] = []
+        self._is_closed = False
 
     @contextmanager
     def open(self) -> Iterator[None]:
@@ -50,11 +53,13 @@ class Decoder:
         try:
             yield
         finally:
-            self._threads.shutdown(wait=False, cancel_futures=True)
-            self._end_all()
-            self._threads.shutdown()
-            # Those that replaced others meanwhile.
-            self._end_all()
+            self._is_closed = True
+            for worker in list(self._workers):
+                worker.process.kill()
+            # Threads that wait for one of them go on, and end.
+            self._threads.shutdown(cancel_futures=True)
+            for worker in list(self._workers):
+                self._end(worker)
 
     async def decode(self, data: bytes, size: int, max_pixels: int) -> Photo:
         """The picture in a file's bytes, its longer side reduced to `size` pixels.
@@ -76,6 +81,8 @@ class Decoder:
             answer = worker.answer(job, self.deadline)
         except (EOFError, OSError, pickle.UnpicklingError):
             self._end(worker)
+            if not worker.is_ready:
+                raise RuntimeError("the process that decodes pictures does not start; see above") from None
             worker = self._started()
             answer = TOO_MUCH
         self._idle.append(worker)
@@ -94,21 +101,27 @@ class Decoder:
     def _started(self) -> Worker:
         worker = Worker()
         self._workers.add(worker)
+        # Set before those are ended that are in `_workers`.
+        if self._is_closed:
+            self._end(worker)
+            raise RuntimeError("no picture is decoded any more")
         return worker
 
     def _end(self, worker: Worker) -> None:
         self._workers.discard(worker)
         worker.end()
 
-    def _end_all(self) -> None:
-        for worker in list(self._workers):
-            self._end(worker)
-
 
 class Worker:
-    """A process that decodes one picture after the other; it ends when this one does."""
+    """A process that decodes one picture after the other; it ends when this one does.
+
+    Attributes:
+        process: the process.
+        is_ready: it has said that it waits for jobs.
+    """
 
     def __init__(self) -> None:
+        self.is_ready = False
         # It finds the modules that this process finds.
         code = f"import sys; sys.path = {sys.path!r}; from artlives.web.decoding import serve; serve()"
         self.process = subprocess.Popen(
@@ -130,13 +143,22 @@ class Worker:
         Raises:
             EOFError, OSError, pickle.UnpicklingError: the process has ended, since it took longer or for other reasons.
         """
-        timer = Timer(deadline, self.process.kill)
-        timer.start()
-        try:
+        if not self.is_ready:
+            with self._ended_after(START_SECONDS):
+                self.is_ready = receive(self._answers) == READY
+        with self._ended_after(deadline):
             pickle.dump(job, self._jobs)
             self._jobs.flush()
             answer: Photo | Refusal | None = receive(self._answers)
             return answer
+
+    @contextmanager
+    def _ended_after(self, seconds: float) -> Iterator[None]:
+        """End the process if the body takes longer."""
+        timer = Timer(seconds, self.process.kill)
+        timer.start()
+        try:
+            yield
         finally:
             timer.cancel()
 

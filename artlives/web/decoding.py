@@ -33,6 +33,10 @@ if sys.platform != "win32":
     import resource
 
 
+# What a process sends as soon as it waits for jobs.
+READY = "ready"
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a picture may cost; whatever costs more ends the process.
@@ -81,13 +85,14 @@ class Refusal:
 def serve() -> None:
     """Answer the jobs that come on stdin, on stdout, until stdin ends.
 
-    An answer is a `Photo`, a `Refusal`, or None where an error of ours has been printed.
+    An answer is a `Photo`, a `Refusal`, or None where an error of ours has been printed. `READY` precedes all.
     """
     # What a library prints goes to stderr instead of into an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _prepare()
     at_start = psutil.Process().memory_info().vms
+    send(READY, answers)
     while True:
         try:
             job = pickle.load(sys.stdin.buffer)
@@ -135,10 +140,8 @@ def decode(job: Job, at_start: int) -> Photo | Refusal:
         # Its two canvases, of 4 bytes a pixel, are allocated when it is opened.
         memory += 8 * job.max_pixels
     try:
-        with _within(limits.header_seconds, at_start + memory), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = images.opened(io.BytesIO(job.data))
-            pixels = image.width * image.height
+        with _within(limits.header_seconds, at_start + memory):
+            pixels = _pixels(job.data)
     except MemoryError:
         raise
     except Exception:
@@ -155,6 +158,14 @@ def decode(job: Job, at_start: int) -> Photo | Refusal:
             raise error.__cause__ from None
         return Refusal(415 if error.__cause__ is None else 422, str(error))
     return images.fit(photo, job.size)
+
+
+def _pixels(data: bytes) -> int:
+    """How many pixels a picture has, by its header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = images.opened(io.BytesIO(data))
+    return image.width * image.height
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import _thread
+import signal
 import threading
 import time
 from functools import partial
@@ -210,6 +211,15 @@ def test_when_the_reader_stops_so_does_the_work(jobs, style_file, tmp_path):
     assert not list(tmp_path.glob(".artlives-*"))
 
 
+@pytest.fixture
+def interrupts():
+    """SIGINT raises KeyboardInterrupt, which a shell's background job would ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_an_interrupt_ends_what_is_painted_and_nothing_else_is_begun(jobs):
     before, begun = set(threading.enumerate()), []
 

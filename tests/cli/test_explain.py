@@ -5,40 +5,48 @@ from artlives.explanation import reconstruction
 
 @pytest.fixture(autouse=True)
 def few_iterations(monkeypatch):
-    monkeypatch.setattr(reconstruction, "ITERATIONS", 2)
+    monkeypatch.setattr(reconstruction, "STEPS", 2)
+    monkeypatch.setattr(reconstruction, "LOOK", 2)
 
 
-def test_writes_a_page(run, style_file, photo_file, tmp_path):
-    result = run("explain", photo_file, "--style", style_file, "-o", tmp_path / "out", "--device", "cpu")
-    assert (result.exit_code, result.stdout) == (0, f"{tmp_path / 'out' / 'index.html'}\n")
-    assert (tmp_path / "out" / "pictures" / "01-convolution.png").is_file()
+@pytest.mark.usefixtures("shipped")
+def test_writes_a_page_and_says_how_far_it_is(run, photo_file):
+    result = run("explain", photo_file, "--style", "dots", "--device", "cpu")
+    page = photo_file.with_name("photo-dots.html")
+    assert (result.exit_code, result.stdout) == (0, f"{page}\n")
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    first, *_, last = result.stderr.splitlines()
+    assert first == "what conv1_1 keeps of the photo (0 of 5 pictures are made)"
+    assert last == "the page (5 of 5 pictures are made)"
 
 
-def test_a_page_that_is_there_is_left_alone(run, style_file, photo_file, tmp_path):
-    (tmp_path / "index.html").write_text("mine")
-    arguments = ("explain", photo_file, "--style", style_file, "-o", tmp_path, "--device", "cpu")
+@pytest.mark.usefixtures("shipped")
+def test_a_page_that_is_there_is_left_alone(run, photo_file, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("mine")
+    arguments = ("explain", photo_file, "--style", "dots", "-o", page, "--device", "cpu")
     result = run(*arguments)
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "--overwrite" in result.stderr
-    assert (tmp_path / "index.html").read_text() == "mine"
+    assert page.read_text() == "mine"
     assert run(*arguments, "--overwrite").exit_code == 0
-    assert (tmp_path / "index.html").read_text() != "mine"
+    assert page.read_text() != "mine"
 
 
 @pytest.mark.usefixtures("shipped")
 @pytest.mark.parametrize(
     ("photo", "options", "status", "message"),
     [
-        ("none.jpg", ["--style", "dots", "-o", "out"], 2, "none.jpg"),
-        ("photo.jpg", ["--style", "dot", "-o", "out"], 1, "did you mean 'dots'"),
-        ("photo.jpg", ["--style", "dots"], 2, "-o"),
-        ("photo.jpg", ["--style", "dots", "-o", "photo.jpg"], 1, "is not a folder"),
-        ("photo.jpg", ["--style", "dots", "-o", "out", "--painting", "none.jpg"], 2, "none.jpg"),
-        ("photo.jpg", ["--style", "dots", "-o", "out", "--perceptual", "tensorflow"], 2, "tensorflow"),
-        ("bad.jpg", ["--style", "dots", "-o", "out"], 1, "bad.jpg is not a picture"),
+        ("none.jpg", ["--style", "dots"], 2, "none.jpg"),
+        ("photo.jpg", ["--style", "dot"], 1, "did you mean 'dots'"),
+        ("photo.jpg", ["--style", "dots", "-o", "out"], 2, "does not end in .html"),
+        ("photo.jpg", ["--style", "dots", "-o", "none/out.html"], 1, "there is no folder none"),
+        ("photo.jpg", ["--style", "dots", "--painting", "none.jpg"], 2, "none.jpg"),
+        ("photo.jpg", ["--style", "dots", "--perceptual", "tensorflow"], 2, "tensorflow"),
+        ("bad.jpg", ["--style", "dots"], 1, "bad.jpg is not a picture"),
         (
             "photo.jpg",
-            ["--style", "dots", "-o", "out", "--perceptual", "bad.safetensors"],
+            ["--style", "dots", "--perceptual", "bad.safetensors"],
             1,
             "bad.safetensors",
         ),
@@ -51,4 +59,4 @@ def test_bad_input(run, photo_file, monkeypatch, photo, options, status, message
     result = run("explain", photo, *options)
     assert result.exit_code == status
     assert message in result.stderr
-    assert not (photo_file.parent / "out").exists()
+    assert not list(photo_file.parent.glob("*.html"))

@@ -53,7 +53,7 @@ def test_the_way_from_one_style_to_another(photo, tmp_path, network, metadata):
         "--columns",
         7,
         "--size",
-        70,
+        140,
         "--device",
         "cpu",
         "-o",
@@ -61,11 +61,11 @@ def test_the_way_from_one_style_to_another(photo, tmp_path, network, metadata):
     )
     assert result.exit_code == 0, result.output
     sheet = np.asarray(Image.open(tmp_path / "s.png"))
-    small = images.fit(images.load(photo), 70).pixels
+    small = images.fit(images.load(photo), 140).pixels
     for i in range(6):
         style = {0: "dots", 5: faint}.get(i, {"dots": 1 - i / 5, faint: i / 5})
         expected = Stylizer(style, device="cpu")(small)
-        assert np.array_equal(sheet[12:62, 12 + 82 * (i + 1) : 82 * (i + 2)], expected)
+        assert np.array_equal(sheet[12:112, 12 + 152 * (i + 1) : 152 * (i + 2)], expected)
 
 
 def test_two_different_sheets_at_once(photo):

@@ -20,7 +20,9 @@ from artlives.training.recipe import Recipe
 SHORT = Recipe(steps=2, size=64, batch_size=2, style_size=64, start="mean")
 # The command in a process of its own, with studies of so many steps as its first argument says.
 PROCESS = """
-import sys
+import signal, sys
+# A shell's background job would ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from artlives import studies
 from artlives.cli import study as command
 from artlives.training import study as training

@@ -448,6 +448,38 @@ def test_several_photos_one_of_them_missing(stylize, photo_file):
     assert result.stderr.endswith("1 painted, 1 failed\n")
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_watching_a_folder_until_ctrl_c(environment, style_file, photo_file, tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "artlives",
+        "stylize",
+        str(inbox),
+        "--style",
+        str(style_file),
+        "--watch",
+    ]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr.readline() == f"watching {inbox}: Ctrl-C stops it\n"
+        shutil.copy(photo_file, inbox / "a.jpg")
+        assert process.stdout.readline() == f"{inbox / 'a-dots.jpg'}\n"
+        (inbox / "b.jpg").write_bytes(b"words")
+        assert "b.jpg is not a picture" in process.stderr.readline()
+        shutil.copy(photo_file, inbox / "b.jpg")
+        assert process.stdout.readline() == f"{inbox / 'b-dots.jpg'}\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (1, "2 painted, 1 failed\n")
+    assert names(inbox) == ["a-dots.jpg", "a.jpg", "b-dots.jpg", "b.jpg"]
+
+
 def test_folder_without_pictures(stylize, tmp_path):
     assert one_line(stylize(tmp_path), tmp_path, "holds no pictures")
 

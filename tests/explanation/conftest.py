@@ -10,4 +10,5 @@ __all__ = ["painting", "perceptual", "perceptual_file"]
 
 @pytest.fixture
 def few_iterations(monkeypatch):
-    monkeypatch.setattr(reconstruction, "ITERATIONS", 2)
+    monkeypatch.setattr(reconstruction, "STEPS", 2)
+    monkeypatch.setattr(reconstruction, "LOOK", 2)

@@ -5,7 +5,7 @@ from PIL import Image
 
 from artlives.architecture import STYLE_NETWORK
 from artlives.engines.network import StyleNetwork
-from artlives.explanation.filmstrip import CHANNELS, filmstrip, first_filters
+from artlives.explanation.filmstrip import CHANNELS, false_colours, filmstrip, first_filters, without
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,9 @@ def test_a_frame_for_every_block_at_its_resolution(network, photo):
     assert [frame.height for frame in frames] == sides
     assert [frame.width for frame in frames] == [side * 4 // 3 for side in sides]
     for frame in frames[:-1]:
-        gap = max(1, frame.width // 24)
-        assert frame.picture.size == (CHANNELS * (frame.width + gap) - gap, frame.height)
+        assert len(frame.channels) == CHANNELS
+        pictures = [frame.picture, *(channel.picture for channel in frame.channels)]
+        assert {picture.size for picture in pictures} == {(frame.width, frame.height)}
 
 
 def test_the_last_frame_is_the_painting(network, photo):
@@ -43,11 +44,41 @@ def test_the_channels_are_those_that_vary_most_each_in_its_own_range(network, ph
     with torch.no_grad():
         values = network.modules_of_steps()[0]((photo - 127.5) / 128)[0]
     order = values.std((1, 2)).argsort(descending=True)
-    assert list(frame.channels) == order[:CHANNELS].tolist()
-    second = np.asarray(frame.picture.convert("L").crop((33, 0, 65, 24))).astype(float)
+    assert [channel.number for channel in frame.channels] == order[:CHANNELS].tolist()
+    second = np.asarray(frame.channels[1].picture).astype(float)
     assert (second.min(), second.max()) == (0, 255)
-    channel = values[frame.channels[1]].numpy()
-    assert np.corrcoef(second.ravel(), channel.ravel())[0, 1] > 0.99
+    assert np.corrcoef(second.ravel(), values[order[1]].numpy().ravel())[0, 1] > 0.99
+
+
+def test_false_colours_are_principal_components():
+    generator = torch.Generator().manual_seed(3)
+    one, two, three = (
+        torch.rand(3, 20, 30, generator=generator).pow(3) * torch.tensor([9.0, 4, 1])[:, None, None]
+    )
+    mixed = torch.stack([one, one, two, -two, three, torch.zeros_like(one)])
+    picture, share = false_colours(mixed)
+    assert share == pytest.approx(1, abs=1e-5)
+    for band, source in zip(np.asarray(picture).transpose(2, 0, 1), (one, two, three), strict=True):
+        assert np.corrcoef(band.ravel(), source.numpy().ravel())[0, 1] > 0.95
+    _, less = false_colours(torch.cat([mixed, torch.rand(4, 20, 30, generator=generator)]))
+    assert 0.5 < less < 0.999
+
+
+def test_without_a_residual_block_its_input_goes_on(network, photo):
+    with torch.no_grad():
+        whole = network(photo)[0]
+        second = network.modules_of_steps()[4]
+        kept = second.norm.weight.clone(), second.norm.bias.clone()
+        for values in (second.norm.weight, second.norm.bias):
+            values.zero_()
+        expected = network(photo)[0]
+        for values, before in zip((second.norm.weight, second.norm.bias), kept, strict=True):
+            values.copy_(before)
+    found = without(network, 3, photo)
+    torch.testing.assert_close(found, expected)
+    assert not torch.allclose(found, whole)
+    with torch.no_grad():
+        assert torch.equal(network(photo)[0], whole)
 
 
 def test_looking_leaves_the_network_as_it_was(network, photo):
@@ -57,15 +88,12 @@ def test_looking_leaves_the_network_as_it_was(network, photo):
 
 def test_filters_in_colour(network):
     filters = first_filters(network)
-    assert filters.size == (8 * 8 - 1, 3 * 8 - 1)
-    pixels = np.asarray(filters)
+    assert len(filters) == 24
+    assert filters[0].size == (7, 7)
     weights = network.modules_of_steps()[0].conv.weight.detach()
-    # The tenth filter, second in the second row.
-    tile = pixels[8:15, 8:15, :3].astype(float) - 127.5
+    tile = np.asarray(filters[9]).astype(float) - 127.5
     expected = weights[9].permute(1, 2, 0).numpy() / weights[9].abs().max().item() * 127.5
     assert np.abs(tile - expected).max() <= 0.51
-    # A gap between tiles.
-    assert not pixels[7, :, 3].any()
 
 
 def test_a_network_without_contrast_is_shown_too(network):

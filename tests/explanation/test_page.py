@@ -1,3 +1,5 @@
+import base64
+import io
 import re
 from html.parser import HTMLParser
 
@@ -5,14 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artlives import images, styles
+from artlives import styles
 from artlives.errors import ArtlivesError
-from artlives.explanation import page
+from artlives.explanation import page, reconstruction
 from artlives.images import Photo
 from artlives.training.objective import CONTENT_LAYER
 from artlives.training.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("few_iterations")
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 class Page(HTMLParser):
@@ -20,21 +24,27 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.open, self.headings, self.nameless = [], [], [], []
+        self.links, self.pictures, self.open, self.headings, self.nameless = [], [], [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.links += [value for name, value in attributes.items() if name in ("src", "href")]
-        if tag == "img" and not attributes.get("alt"):
-            self.nameless.append(attributes["src"])
+        if tag == "img" and "src" in attributes:
+            self.pictures.append(attributes["alt"])
+            if not attributes["alt"]:
+                self.nameless.append(attributes["src"])
         if re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        assert self.open.pop() == tag
+        if tag not in ("path", "rect"):
+            assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attributes):
+        """Of a diagram."""
 
 
 @pytest.fixture
@@ -42,80 +52,103 @@ def style(style_file):
     return styles.read(style_file)
 
 
-def test_a_page_that_is_read_offline(style, pixels, tmp_path):
-    written = page.explain(Photo(pixels), style, tmp_path / "new" / "out", device="cpu")
-    assert written == tmp_path / "new" / "out" / "index.html"
-    text = written.read_text("utf-8")
+@pytest.fixture
+def write(style, pixels, tmp_path):
+    """Write the page on a photo, or on `pixels`; its text."""
+
+    def written(photo=None, style=style, **options):
+        path = tmp_path / "page.html"
+        page.explain(Photo(pixels if photo is None else photo), style, path, device="cpu", **options)
+        return path.read_text("utf-8")
+
+    return written
+
+
+@pytest.mark.usefixtures("shipped")
+def test_one_file_that_is_read_offline(write, tmp_path):
+    text = write()
     found = Page(text)
     assert not found.open
     assert "://" not in text
-    # Photo, filters, twelve blocks, and what five layers keep of the photo.
-    assert len(set(found.links)) == 19
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
     for link in found.links:
-        with Image.open(written.parent / link) as picture:
+        if link.startswith("#"):
+            assert f'id="{link[1:]}"' in text
+            continue
+        kind, _, data = link.partition(";base64,")
+        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
             picture.load()
-    assert {path.name for path in (written.parent / "pictures").iterdir()} == {
-        link.removeprefix("pictures/") for link in found.links
-    }
+            assert kind == f"data:image/{picture.format.lower()}"
+    # Photo and painting; eight channels each of eleven blocks; 24 filters and pieces of the photo; the painting without
+    # each of five blocks; eleven channels and a painting in each of two styles; and what five layers keep.
+    assert len(found.pictures) == 2 + 8 * 11 + 2 * 24 + 5 + 2 * 12 + 5
 
 
-def test_a_page_for_everybody(style, pixels, tmp_path):
-    text = page.explain(Photo(pixels), style, tmp_path, device="cpu").read_text("utf-8")
+@pytest.mark.usefixtures("shipped")
+def test_a_page_for_everybody(write):
+    text = write()
     found = Page(text)
     assert not found.nameless
     assert found.headings[0] == 1
     assert all(b - a <= 1 for a, b in zip(found.headings, found.headings[1:], strict=False))
-    assert '<html lang="en">' in text
+    assert '<html lang="en"' in text
     assert "prefers-color-scheme: dark" in text
 
 
-def test_every_block_is_named_and_has_its_sentence(style, pixels, tmp_path):
-    text = page.explain(Photo(pixels), style, tmp_path, device="cpu").read_text("utf-8")
-    blocks = re.findall(r"<li>.*?</li>", text, re.DOTALL)
-    assert len(blocks) == 12
-    for i, (block, layer) in enumerate(zip(blocks, style.layers, strict=True)):
+@pytest.mark.usefixtures("shipped")
+def test_every_block_is_drawn_and_has_its_sentence(write, style):
+    text = write()
+    blocks = re.findall(r"<li .*?</li>", text, re.DOTALL)
+    rows = re.findall(r"<tr><td><svg.*?</tr>", text, re.DOTALL)
+    assert (len(blocks), len(rows)) == (12, 13)
+    for i, (block, row, layer) in enumerate(zip(blocks, rows[1:], style.layers, strict=True)):
         assert f"Block {i + 1}: {layer.kind}" in block
-        sentence = re.search(r"<p>\s*(.*?)\s*</p>", block, re.DOTALL).group(1)
-        assert sentence.count(".") == 1
-        assert sentence.endswith(".")
-    assert "<em>Dots</em> by Nobody (1900)" in text
+        assert re.search(r"<p>[A-Z].*\.</p>", block)
+        assert f"{layer.kernel} {TIMES} {layer.kernel}" in row
+        assert f"<td>{layer.outputs} {TIMES} " in row
+    assert len(set(re.findall(r"<p>(.*?)</p>", "".join(blocks)))) == 12
+    assert "learned from Nobody, Dots, 1900" in text
     assert "--painting FILE" in text
 
 
-def test_names_are_text_not_markup(tmp_path, network, metadata, pixels):
+@pytest.mark.usefixtures("shipped")
+def test_names_are_text_not_markup(write, tmp_path, network, metadata):
     path = tmp_path / "evil.safetensors"
     styles.save(path, network.file_weights(), name="evil", **{**metadata, "painter": "<script>1</script>"})
-    text = page.explain(Photo(pixels), styles.read(path), tmp_path / "out", device="cpu").read_text("utf-8")
-    assert "<script>" not in text
-    assert "&lt;script&gt;" in text
+    text = write(style=styles.read(path))
+    assert "<script>1" not in text
+    assert "&lt;script&gt;1" in text
 
 
-def test_what_the_perceptual_network_keeps(style, pixels, tmp_path, perceptual_file, painting):
-    written = page.explain(Photo(pixels), style, tmp_path, perceptual=perceptual_file, device="cpu")
-    assert len(list((tmp_path / "pictures").glob("photo-conv*.png"))) == 5
-    assert "--painting FILE" in written.read_text("utf-8")
-    page.explain(Photo(pixels), style, tmp_path, perceptual=perceptual_file, painting=painting, device="cpu")
-    found = Page(written.read_text("utf-8"))
+@pytest.mark.usefixtures("shipped")
+def test_what_the_perceptual_network_keeps(write, perceptual_file, painting):
+    told = []
+    text = write(
+        perceptual=perceptual_file,
+        painting=painting,
+        report=lambda what, done, total: told.append((done, total)),
+    )
+    found = Page(text)
     assert not found.nameless
-    for link in found.links:
-        assert (tmp_path / link).is_file()
-    assert sum("painting-conv" in link for link in found.links) == 4
-    assert images.load(tmp_path / "pictures" / "photo-conv3_4.png").pixels.shape == pixels.shape
+    assert sum("keeps of the photo" in alt for alt in found.pictures) == 5
+    assert sum("keeps of the painting" in alt for alt in found.pictures) == 4
+    assert "The painting that the style was learned from" in found.pictures
+    assert "--painting FILE" not in text
+    assert told == [(done, 9) for done in range(10)]
 
 
 def test_the_layers_are_those_that_training_uses():
-    assert set(page.KEPT["painting"]) == set(Recipe.style_layers)
-    assert set(page.KEPT["photo"]) == {*Recipe.style_layers, CONTENT_LAYER}
+    assert set(reconstruction.STYLE_LAYERS) == set(Recipe.style_layers)
+    assert set(reconstruction.CONTENT_LAYERS) == {*Recipe.style_layers, CONTENT_LAYER}
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (15, 40, 3), (40, 2000, 3)])
-def test_photos_too_small_or_narrow(style, tmp_path, shape):
+def test_photos_too_small_or_narrow(write, tmp_path, shape):
     with pytest.raises(ArtlivesError, match="too small or too narrow"):
-        page.explain(Photo(np.zeros(shape, np.uint8)), style, tmp_path / "out", device="cpu")
+        write(np.zeros(shape, np.uint8))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be(style, pixels, tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(ArtlivesError, match="file/out cannot be made a folder"):
-        page.explain(Photo(pixels), style, tmp_path / "file" / "out", device="cpu")
+def test_a_folder_that_is_not_there(style, pixels, tmp_path):
+    with pytest.raises(ArtlivesError, match=r"none/out\.html cannot be written"):
+        page.explain(Photo(pixels), style, tmp_path / "none" / "out.html", device="cpu")

@@ -163,6 +163,14 @@ def test_pages_are_read_and_written_each_with_its_size_and_bits(tmp_path, pixels
     ] == [True]
 
 
+def test_a_page_that_does_not_fit_in_memory_whichever_it_is(tmp_path, pixels, monkeypatch):
+    images.save(Photo(pixels[:16, :16], more=(Photo(pixels),)), tmp_path / "out.tif")
+    monkeypatch.setattr("artlives.memory.free", lambda: 40 * 56 * 8 - 1)
+    with pytest.raises(ArtlivesError, match="56x40 pixels"):
+        images.load(tmp_path / "out.tif", target="TIFF")
+    assert images.load(tmp_path / "out.tif", target="PNG").pixels.shape == (16, 16, 3)
+
+
 def test_a_preview_is_no_page(pixels):
     image = Image.fromarray(pixels)
     small = image.resize((14, 10))

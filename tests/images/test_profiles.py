@@ -5,7 +5,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from artlives import images
-from artlives.images import Photo, profiles
+from artlives.images import Photo, deep, profiles
 from tests.images.files import written
 
 
@@ -183,4 +183,25 @@ def test_a_profile_for_other_colours_is_not_kept(pixels):
     file = written(Image.new("L", (20, 20), 99), "PNG", icc_profile=profile_for_gray())
     photo = images.load(file, "gray.png", reading=images.Reading(keep_profile=True))
     assert photo.profile is None
-    assert photo.notes == ("gray.png: its colour profile is not one for RGB: its painting is in sRGB",)
+    assert photo.notes == (
+        "gray.png: its colour profile is not one to write colours in: its painting is in sRGB",
+    )
+
+
+@pytest.mark.parametrize("profile", [b"rubbish", red_and_green_swapped()[:200]], ids=["rubbish", "cut"])
+def test_a_broken_profile_is_not_kept(profile, pixels):
+    file = written(Image.fromarray(pixels), "PNG", icc_profile=profile)
+    photo = images.load(file, reading=images.Reading(keep_profile=True))
+    assert (photo.profile, len(photo.notes)) == (None, 2)
+    assert np.array_equal(photo.pixels, pixels)
+
+
+@pytest.mark.parametrize("tag", [b"rTRC", b"rXYZ"])
+def test_of_16_bits_a_broken_profile_is_passed_over(tag, pixels):
+    broken = profiles.adobe_rgb().replace(tag, b"____")
+    array = pixels.astype(np.uint16) * 257
+    file = io.BytesIO()
+    deep.write_tiff(file, array, {34675: broken})
+    photo = images.load(io.BytesIO(file.getvalue()), target="TIFF")
+    assert np.array_equal(photo.pixels, array)
+    assert "profile was passed over" in photo.notes[0]

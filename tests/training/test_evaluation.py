@@ -110,6 +110,9 @@ def test_the_command_prints_every_figure(photo, painting, perceptual_file, tmp_p
     table = CliRunner().invoke(command, [str(a) for a in arguments])
     assert table.exit_code == 0, table.output
     assert [line.split()[0] for line in table.output.splitlines()] == list(FIGURES)
+    shipped = [styles.read(path).measured["style"] for path in styles.shipped().values()]
+    assert f"shipped styles: {min(shipped):.3g} to {max(shipped):.3g}" in table.output.splitlines()[0]
+    assert "shipped" not in table.output.splitlines()[-1]
     as_json = CliRunner().invoke(command, [str(a) for a in [*arguments, "--json", "--painting", photo]])
     figures = json.loads(as_json.output)
     assert figures.keys() == FIGURES.keys()

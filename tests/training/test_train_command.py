@@ -59,7 +59,8 @@ def test_the_photos_are_remembered(train, painting, photos_folder, tmp_path):
     assert remembered.settings_file().is_relative_to(tmp_path)
     result = train(painting, "--name", "two")
     assert result.exit_code == 0
-    assert "warning" not in result.stderr
+    assert f"on 4 photos in {photos_folder}" in result.stderr
+    assert f"warning: 4 photos in {photos_folder} are few" in result.stderr
     assert styles.find("two").training["photos"] == 4
 
     remembered.settings_file().write_text(json.dumps({"photos": str(tmp_path / "gone")}))

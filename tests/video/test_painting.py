@@ -74,7 +74,7 @@ def test_colors_are_kept(tmp_path, as_it_is, matrix, full):
         "color_primaries": matrix,
         "color_trc": matrix,
     }
-    from tests.video.test_reading import yuv
+    from tests.video.test_frames import yuv
 
     frames = [yuv((200, 60, 30), matrix, full, 8)] * 3
     clip = write_clip(

@@ -52,12 +52,17 @@ def dying(connection, painting, device):
     raise SystemExit(1)
 
 
-def short(connection, painting, device):
-    """The real thing, of two steps."""
+# Of the real thing: a few small steps, which take seconds.
+QUICK = Recipe(steps=24, size=64, batch_size=1, style_size=128, steadiness_weight=0.0, start="mean")
+
+
+def quick(connection, painting, device):
+    """The real thing, by the recipe `QUICK`, with a stage every second."""
     from artlives.training import study as training
 
     for module in (training, studies):
-        module.STUDY = Recipe(steps=2, size=64, batch_size=2, style_size=64, start="mean")
+        module.STUDY = QUICK
+    studies.STAGE_SECONDS = 1.0
     study(connection, painting, device)
 
 

@@ -151,7 +151,12 @@ def assert_problem(response, status, sentence):
         (b"\x00\x00\x00\x18ftypheic" + bytes(20), {"style": "dots"}, 422, "damaged or cut short"),
         (b"", {"style": "dots"}, 422, "There is no picture"),
         ("cut", {"style": "dots"}, 422, "damaged or cut short"),
-        ("tiny", {"style": "dots"}, 422, "too small"),
+        (
+            "tiny",
+            {"style": "dots"},
+            422,
+            "The picture has 3x3 pixels and is too small to paint: each side needs 16.",
+        ),
         ("whole", {}, 422, "style: field required"),
         ("whole", {"style": "dot"}, 422, "the styles are: dots, stripes"),
         ("whole", {"style": "../models/dots.safetensors"}, 422, "There is no style"),

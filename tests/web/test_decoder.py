@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,11 @@ from PIL import Image
 
 import artlives
 from artlives import images
-from artlives.web.decoder import Decoder
+from artlives.web import decoder as decoders
+from artlives.web.decoder import Decoder, Worker
 from artlives.web.problems import Problem
 from tests.web.bombs import BOMBS, SHORT, gif_comments, scans
-from tests.web.connection import picture_bytes
+from tests.web.connection import picture_bytes, run
 
 PATIENCE = 30  # seconds
 # As much processor time as a picture may want.
@@ -33,7 +35,7 @@ on_posix = pytest.mark.skipif(sys.platform == "win32", reason="the deadline is t
 
 
 def decoded(decoder, data, size=4096, max_pixels=50_000_000):
-    return asyncio.run(decoder.decode(data, size, max_pixels))
+    return run(decoder.decode(data, size, max_pixels))
 
 
 def refused(decoder, data, **options):
@@ -101,13 +103,13 @@ def test_what_takes_too_much_is_refused_and_the_next_picture_is_read(decoder, bo
 
 @on_linux
 def test_memory_is_limited_where_time_is_not(pixels):
-    decoder = Decoder(replace(ENDLESS, memory=30_000_000), PATIENCE)
+    decoder = Decoder(replace(ENDLESS, memory=60_000_000), PATIENCE)
     with decoder.open():
         assert refused(decoder, gif_comments()) == (422, SENTENCE)
         # Pixels have their own share.
-        for format in images.READ:
-            data = picture_bytes(Image.new("RGB", (2000, 2000)), format)
-            assert decoded(decoder, data).pixels.shape == (2000, 2000, 3)
+        for format in ("PNG", "WEBP"):
+            data = picture_bytes(Image.new("RGB", (3000, 3000)), format)
+            assert decoded(decoder, data).pixels.shape == (3000, 3000, 3)
 
 
 def test_the_deadline_holds_without_other_limits(pixels):
@@ -124,19 +126,48 @@ def test_others_are_served_meanwhile_and_nothing_is_left_at_the_end(pixels):
 
     async def both():
         with decoder.open():
+            await decoder.decode(png, 4096, 50_000_000)
             slow = asyncio.create_task(decoder.decode(endless(), 4096, 50_000_000))
             for _ in range(3):
                 photo = await decoder.decode(png, 4096, 50_000_000)
                 assert photo.pixels.shape == pixels.shape
             assert not slow.done()
+            while not all(worker.is_ready for worker in decoder._workers):
+                await asyncio.sleep(0.01)
             workers = [worker.process for worker in decoder._workers]
-        with pytest.raises(Problem):
+        with pytest.raises(RuntimeError, match="any more"):
             await slow
         return workers
 
-    workers = asyncio.run(both())
+    workers = run(both())
     assert len(workers) == 2
     assert all(process.returncode is not None for process in workers)
+
+
+def test_it_ends_while_a_process_starts(monkeypatch):
+    starting, go = threading.Event(), threading.Event()
+
+    def late():
+        starting.set()
+        assert go.wait(PATIENCE)
+        return Worker()
+
+    async def end():
+        decoder = Decoder(ENDLESS, 2 * PATIENCE)
+        with decoder.open():
+            monkeypatch.setattr(decoders, "Worker", late)
+            tasks = [asyncio.create_task(decoder.decode(endless(), 4096, 50_000_000)) for _ in range(2)]
+            while not starting.is_set():
+                await asyncio.sleep(0.01)
+            # When `open` ends those that it knows.
+            threading.Timer(0.2, go.set).start()
+        await asyncio.wait(tasks)
+        assert all(isinstance(task.exception(), RuntimeError) for task in tasks)
+
+    thread = threading.Thread(target=run, args=(end(),))
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
 
 
 def endless():
@@ -156,11 +187,21 @@ def test_a_process_that_ended_by_itself_is_replaced(pixels):
             worker.process.wait()
 
 
-def test_an_error_of_ours_is_no_fault_of_the_picture(decoder, pixels, capfd):
-    with pytest.raises(RuntimeError, match="traceback"):
-        decoded(decoder, "no bytes")
-    assert "TypeError" in capfd.readouterr().err
-    assert decoded(decoder, picture_bytes(Image.fromarray(pixels), "PNG")).pixels.shape == pixels.shape
+def test_a_process_that_does_not_start_is_no_fault_of_the_picture(pixels, monkeypatch, capfd):
+    monkeypatch.setattr(sys, "path", [])
+    decoder = Decoder()
+    with decoder.open(), pytest.raises(RuntimeError, match="does not start"):
+        decoded(decoder, picture_bytes(Image.fromarray(pixels), "PNG"))
+    assert "ModuleNotFoundError" in capfd.readouterr().err
+
+
+def test_an_error_of_ours_is_no_fault_of_the_picture(pixels, capfd):
+    decoder = Decoder()
+    with decoder.open():
+        with pytest.raises(RuntimeError, match="traceback"):
+            decoded(decoder, "no bytes")
+        assert "TypeError" in capfd.readouterr().err
+        assert decoded(decoder, picture_bytes(Image.fromarray(pixels), "PNG")).pixels.shape == pixels.shape
 
 
 # A service that dies while a picture is decoded.
@@ -222,7 +263,8 @@ def test_a_process_imports_pillow_and_numpy_alone():
         [sys.executable, "-S", "-c", f"import sys; sys.path += {sys.path!r}; {code}"],
         env={**os.environ, "PYTHONPATH": root},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
         check=True,
     )

@@ -12,12 +12,21 @@ from PIL import Image
 
 from artlives import Stylizer, mixing, styles
 from artlives.errors import ArtlivesError
-from artlives.training.recipe import STUDY, Recipe
+from artlives.training.recipe import STUDY
 from artlives.web import studies, studio
 from artlives.web.app import create_app
 from tests.web.bombs import gif_comments
 from tests.web.connection import connect, picture_bytes
-from tests.web.study_processes import STEPS, dying, failing, one_stage, short, three_stages, weights_after
+from tests.web.study_processes import (
+    QUICK,
+    STEPS,
+    dying,
+    failing,
+    one_stage,
+    quick,
+    three_stages,
+    weights_after,
+)
 
 PATIENCE = 20  # seconds
 
@@ -92,8 +101,8 @@ def test_what_is_learnt_paints_and_mixes(client, painting, png, pixels, learns, 
 
 
 def test_the_real_process(client, painting, png, learns, monkeypatch, pixels):
-    monkeypatch.setattr(studies, "STUDY", Recipe(steps=2, size=64, batch_size=2, style_size=64, start="mean"))
-    learns(short)
+    monkeypatch.setattr(studies, "STUDY", QUICK)
+    learns(quick)
     name = show(client, painting).json()["name"]
     assert events(client, name)[-1][0] == "learnt"
     assert painted(client, png, name).shape == pixels.shape

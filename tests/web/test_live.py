@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from artlives import Stylizer, images, styles
 from artlives.web.live import CLOSED_FULL, CLOSED_IDLE, MAX_FRAME_BYTES, MAX_SESSIONS, Live
 from artlives.web.studio import Studio
-from tests.web.connection import live, picture_bytes
+from tests.web.connection import live, picture_bytes, run
 
 PATIENCE = 20  # seconds
 
@@ -177,7 +177,7 @@ def test_a_session_whose_client_does_not_read_ends(fake_stylizer, jpeg, monkeypa
             await asyncio.wait_for(live.serve(socket), PATIENCE / 2)
             assert live.free == 1
 
-    asyncio.run(serve())
+    run(serve())
     # No answer is waiting behind the one that was not read.
     assert len(unread) == 2
 

@@ -10,7 +10,7 @@ from PIL import Image
 from artlives.web import api, app, uploads
 from artlives.web.app import create_app
 from artlives.web.studio import UPLOADS, Studio
-from tests.web.connection import connect, picture_bytes
+from tests.web.connection import connect, picture_bytes, run
 
 PATIENCE = 20  # seconds
 
@@ -45,7 +45,7 @@ def until(condition):
         while not condition():
             await asyncio.sleep(0.005)
 
-    asyncio.run(asyncio.wait_for(poll(), PATIENCE))
+    run(asyncio.wait_for(poll(), PATIENCE))
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ export function reset() {
 export function build(enlarge) {
   split.addEventListener("input", wipe);
   reset();
+  followHandle(element("wipe"));
   compare.addEventListener("pointerdown", (event) => {
-    if (event.button || event.target.closest("button, input")) return;
+    if (event.button || event.target.closest("button, .wipe")) return;
     held = { x: event.clientX, y: event.clientY, timer: setTimeout(() => peek(true), HOLD) };
   });
   window.addEventListener("pointermove", (event) => {
@@ -44,6 +45,17 @@ export function build(enlarge) {
   }
   button.addEventListener("keydown", ({ key }) => {
     if (key === " " || key === "Enter") peek(true);
+  });
+}
+
+/** The handle is drawn over the painting; the slider that it stands for is for the keyboard. */
+function followHandle(handle) {
+  handle.addEventListener("pointerdown", ({ pointerId }) => handle.setPointerCapture(pointerId));
+  handle.addEventListener("pointermove", ({ clientX, pointerId }) => {
+    if (!handle.hasPointerCapture(pointerId)) return;
+    const { left, width } = compare.getBoundingClientRect();
+    split.value = (100 * (clientX - left)) / width;
+    wipe();
   });
 }
 

@@ -102,6 +102,28 @@ def test_a_tiff_which_the_browser_cannot_show_is_painted(page, tmp_path):
     assert difference(picture_in(page, "#wall-photo"), picture_in(page, "[data-style=wave] > img")) > 8
 
 
+def test_a_webp_on_its_side_is_shown_as_the_service_reads_it(page, tmp_path):
+    """Some browsers ignore its orientation."""
+    exif = Image.Exif()
+    # Turned by 90 degrees.
+    exif[0x0112] = 6
+    Image.open(FACE).crop((0, 0, 512, 300)).save(tmp_path / "phone.webp", exif=exif)
+    page.evaluate(
+        """() => {
+            const read = window.createImageBitmap;
+            window.createImageBitmap = (file) => read(file, { imageOrientation: "none" });
+        }"""
+    )
+    choose_file(page, tmp_path / "phone.webp")
+    open_stage(page)
+    sizes = page.evaluate(
+        "['before', 'after'].map((id) => document.getElementById(id)).map((i) => [i.naturalWidth, i.naturalHeight])"
+    )
+    assert sizes == [[300, 512], [300, 512]]
+    _, picture = downloaded(page, "#save-jpeg")
+    assert picture.size == (300, 512)
+
+
 def test_a_picture_that_is_too_small_is_refused_before_the_wall_is_shown(page, tmp_path):
     Image.new("RGB", (40, 12)).save(tmp_path / "tiny.png")
     page.set_input_files("#file", tmp_path / "tiny.png")
