@@ -1,4 +1,3 @@
-import _thread
 import signal
 import threading
 import time
@@ -228,7 +227,7 @@ def test_an_interrupt_ends_what_is_painted_and_nothing_else_is_begun(jobs):
 
         def __call__(self, photo, report, threads):
             begun.append(photo)
-            _thread.interrupt_main()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             for _ in range(10_000):
                 report(0.5)
                 time.sleep(0.001)
