@@ -50,9 +50,8 @@ def blocks(network: StyleNetwork, layers: tuple[Layer, ...], clean: Tensor, grai
         clean, grained: the photo as it is and as the network is given it, both (1, 3, H, W) in 0..255.
     """
     fields = words.receptive_fields(network.steps)
-    modules = {
-        step.layer: module for step, module in zip(network.steps, network.modules_of_steps(), strict=True)
-    }
+    weights = network.file_weights()
+    names = {step.layer: step.name for step in network.steps}
     painting = outputs(network, grained)[-1]
     found = []
     for i, frame in enumerate(filmstrip(network, layers, grained)):
@@ -65,7 +64,7 @@ def blocks(network: StyleNetwork, layers: tuple[Layer, ...], clean: Tensor, grai
             picture, lost = colours(less), words.loss(painting, less)
             sentence = words.of_residual(frame.change or 0.0, lost)
         elif layer.kind == "upsampling":
-            sentence = words.of_upsampling(frame, modules[i].conv, likenesses[0])
+            sentence = words.of_upsampling(frame, weights[f"{names[i]}.conv.weight"], likenesses[0])
         elif layer.kind == "output":
             sentence = words.of_output(layer, painting)
         else:

@@ -18,7 +18,8 @@ from artlives.explanation.filmstrip import colours
 from artlives.explanation.likeness import correlation, luminance
 from artlives.images import Photo
 from artlives.training.losses import content_loss, gram_matrix, style_loss, total_variation
-from artlives.training.perceptual import LAYERS, Perceptual
+from artlives.training.perceptual import Perceptual
+from artlives.training.recipe import PERCEPTUAL_LAYERS
 from artlives.training.tensors import from_pixels
 
 # Pixels of the longer side of what is made from noise: a picture takes up to half a minute on two cores.
@@ -93,7 +94,7 @@ def style_kept(perceptual: Perceptual, picture: Tensor, layer: str) -> tuple[Ten
 def receptive_field(layer: str) -> int:
     """The sides in pixels of the piece of a picture that one of the layer's features depends on."""
     field, jump = 1, 1
-    for name in LAYERS[: LAYERS.index(layer) + 1]:
+    for name in PERCEPTUAL_LAYERS[: PERCEPTUAL_LAYERS.index(layer) + 1]:
         if name.endswith("_1") and field > 1:
             # Max pooling, by 2.
             field, jump = field + jump, 2 * jump

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from artlives.architecture import GAIN, GREY, Layer
 from artlives.explanation.filmstrip import Frame
@@ -65,17 +65,17 @@ def receptive_fields(steps: tuple[Step, ...]) -> list[int]:
     return [fields[layer] for layer in sorted(fields)]
 
 
-def unevenness(convolution: nn.Module) -> float:
+def unevenness(weight: Tensor, stride: int) -> float:
     """How unevenly a transposed convolution covers its output, 0 for not at all: what it lays over an even area.
 
+    Its weight is (C, O, k, k).
     The output's pixels fall into stride x stride phases, each of which meets weights of its own. It is the standard
     deviation of the phases' sums of weights over these sums, in the root mean square of all pairs of channels.
     """
-    weight, stride = convolution.weight.detach().float(), convolution.stride[0]
     sums = torch.stack(
         [weight[:, :, i::stride, j::stride].sum((2, 3)) for i in range(stride) for j in range(stride)]
     )
-    return (sums.std(0, correction=0).norm() / sums.mean(0).norm().clamp(min=1e-12)).item()
+    return float(sums.std(0, correction=0).norm() / sums.mean(0).norm().clamp(min=1e-12))
 
 
 def built(layer: Layer, frame: Frame) -> list[str]:
@@ -105,9 +105,9 @@ def of_residual(change: float, lost: Loss) -> str:
     )
 
 
-def of_upsampling(frame: Frame, convolution: nn.Module, followed: Likeness | None) -> str:
-    """A sentence on a transposed convolution; the rest is as for `of_convolution`."""
-    uneven = unevenness(convolution)
+def of_upsampling(frame: Frame, weight: Tensor, followed: Likeness | None) -> str:
+    """A sentence on a transposed convolution of that weight; the rest is as for `of_convolution`."""
+    uneven = unevenness(weight, frame.layer.stride)
     grid = (
         "with weights that cover all of them alike, which lays no grid over an even area"
         if uneven < ROUNDING

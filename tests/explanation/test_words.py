@@ -5,7 +5,6 @@ import torch
 from PIL import Image
 
 from artlives.architecture import STYLE_NETWORK, Layer
-from artlives.blocks.transposed_convolution import ConvTranspose2d
 from artlives.engines.network import StyleNetwork
 from artlives.explanation import words
 from artlives.explanation.filmstrip import Frame
@@ -39,22 +38,19 @@ def test_a_grid_is_told_where_weights_are_uneven(even):
     steps = network.steps
     index = next(i for i, step in enumerate(steps) if step.transposed)
     layer, convolution = STYLE_NETWORK[steps[index].layer], network.modules_of_steps()[index].conv
-    uneven = words.unevenness(convolution)
+    weight = convolution.weight.detach()
+    uneven = words.unevenness(weight, layer.stride)
     # An even area stays even, but for the border.
     area = convolution(torch.ones(1, layer.inputs, 12, 12)).detach()[:, :, 8:-8, 8:-8]
     assert (area.std((2, 3)).max() < 1e-4) == even
     assert (uneven < 1e-4) == even
-    assert ("no grid" in words.of_upsampling(frame_of(layer), convolution, None)) == even
+    assert ("no grid" in words.of_upsampling(frame_of(layer), weight, None)) == even
 
 
 def test_unevenness_is_what_lies_over_an_even_area():
-    convolution = ConvTranspose2d(1, 1, 2, 2, bias=False)
-    with torch.no_grad():
-        convolution.weight.copy_(torch.tensor([[1.0, 3.0], [1.0, 3.0]]))
-    assert words.unevenness(convolution) == pytest.approx(0.5)
-    assert "unevenly, by 50%" in words.of_upsampling(
-        frame_of(Layer("upsampling", 1, 1, 2, 2)), convolution, None
-    )
+    weight = torch.tensor([[[[1.0, 3.0], [1.0, 3.0]]]])
+    assert words.unevenness(weight, 2) == pytest.approx(0.5)
+    assert "unevenly, by 50%" in words.of_upsampling(frame_of(Layer("upsampling", 1, 1, 2, 2)), weight, None)
 
 
 def test_what_a_painting_loses():
