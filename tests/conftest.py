@@ -114,6 +114,30 @@ def shipped(models, monkeypatch) -> None:
 
 
 @pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium with a camera that shows a face: one for all tests, since a thread has one loop of Playwright's."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    # Imported here, since it needs the service's libraries.
+    from tests.web import browser as chromium
+
+    if chromium.CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    film = chromium.film(tmp_path_factory.mktemp("camera") / "face.mjpeg")
+    arguments = [
+        # Chromium runs as root, as in a container, with this alone.
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={film}",
+        # A page in a file may look at a film's pixels.
+        "--allow-file-access-from-files",
+    ]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
 def pixels() -> np.ndarray:
     """A picture (40, 56, 3) whose sides, corners and colours can be told apart."""
     y, x = np.mgrid[0:40, 0:56]

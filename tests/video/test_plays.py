@@ -8,9 +8,6 @@ import pytest
 
 from artlives.video import paint
 from tests.video.conftest import scene, write_clip
-from tests.web import browser as chromium
-
-sync_api = pytest.importorskip("playwright.sync_api")
 
 # Plays a film at four times its speed, notes how wide it is, how long, and the colour in its middle at the end.
 PLAY = """
@@ -30,21 +27,6 @@ async () => {
   return [film.videoWidth, film.videoHeight, film.duration, [...data.slice(middle, middle + 3)]];
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if chromium.CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    arguments = [
-        "--no-sandbox",
-        "--autoplay-policy=no-user-gesture-required",
-        "--allow-file-access-from-files",
-    ]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.slow

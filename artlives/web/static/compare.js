@@ -50,6 +50,7 @@ export function build(enlarge) {
 
 /** The handle is drawn over the painting; the slider that it stands for is for the keyboard. */
 function followHandle(handle) {
+  compare.addEventListener("dragstart", (event) => event.preventDefault()); // of the photo under the handle
   handle.addEventListener("pointerdown", ({ pointerId }) => handle.setPointerCapture(pointerId));
   handle.addEventListener("pointermove", ({ clientX, pointerId }) => {
     if (!handle.hasPointerCapture(pointerId)) return;

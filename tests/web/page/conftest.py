@@ -15,24 +15,6 @@ def address():
         yield address
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if chromium.CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    film = chromium.film(tmp_path_factory.mktemp("camera") / "face.mjpeg")
-    arguments = [
-        # Chromium runs as root, as in a container, with this alone.
-        "--no-sandbox",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={film}",
-    ]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def complaints():
     """What went wrong in the page: errors in its console, and requests to other hosts."""

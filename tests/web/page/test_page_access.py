@@ -30,7 +30,6 @@ def test_the_keyboard_alone_is_enough(page):
     assert page.evaluate("document.activeElement.dataset.style") == "udnie"
 
 
-@pytest.mark.skip(reason="it fails now and then on a busy machine: to be made certain")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_view_is_accessible(visit, scheme):
     page = visit(360, 740, color_scheme=scheme, reduced_motion="reduce")
@@ -106,7 +105,6 @@ def test_arrows_go_along_the_strip_of_styles(page):
     assert page.input_value("#strength") == "95"
 
 
-@pytest.mark.skip(reason="it fails now and then on a busy machine: to be made certain")
 def test_a_kiosk_has_no_files_and_starts_again_when_nobody_is_there(visit):
     page = visit(path="/#kiosk")
     page.clock.install()
