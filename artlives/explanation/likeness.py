@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 
 import torch
@@ -72,6 +73,12 @@ def properties(photo: Tensor, height: int, width: int) -> list[Property]:
     return [
         Property(name, F.interpolate(values, (height, width), mode="area")[0, 0]) for name, values in maps
     ]
+
+
+def reduced(picture: Tensor, side: int) -> Tensor:
+    """(N, C, H, W) by `side` in both directions: the means of squares of about so many pixels a side."""
+    size = [ceil(length / side) for length in picture.shape[2:]]
+    return F.interpolate(picture, size, mode="area")
 
 
 def likeness(values: Tensor, known: list[Property]) -> Likeness | None:

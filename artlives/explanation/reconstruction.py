@@ -15,7 +15,7 @@ from torch import Tensor
 
 from artlives import images
 from artlives.explanation.filmstrip import colours
-from artlives.explanation.likeness import correlation, luminance
+from artlives.explanation.likeness import correlation, luminance, reduced
 from artlives.images import Photo
 from artlives.training.losses import content_loss, gram_matrix, style_loss, total_variation
 from artlives.training.perceptual import Perceptual
@@ -152,5 +152,4 @@ def _sentence(of: str, layer: str, picture: Tensor, original: Tensor, distance: 
 
 def _fine(light: Tensor) -> Tensor:
     """What is finer than `FINE` pixels in (N, 1, H, W)."""
-    coarse = F.avg_pool2d(light, FINE, ceil_mode=True, count_include_pad=False)
-    return light - F.interpolate(coarse, light.shape[2:], mode="bilinear")
+    return light - F.interpolate(reduced(light, FINE), light.shape[2:], mode="bilinear")

@@ -7,12 +7,11 @@ from math import ceil
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from artlives.architecture import GAIN, GREY, Layer
 from artlives.explanation.filmstrip import Frame
-from artlives.explanation.likeness import Likeness
+from artlives.explanation.likeness import Likeness, reduced
 from artlives.plan import Step
 
 # Pixels a side: what is larger is a shape, what is smaller a stroke.
@@ -44,9 +43,8 @@ class Loss(NamedTuple):
 def loss(painting: Tensor, other: Tensor) -> Loss:
     """The loss from one painting to another, both (3, H, W)."""
     difference = (painting.clamp(0, 255) - other.clamp(0, 255))[None]
-    coarse = F.avg_pool2d(difference, STROKE, ceil_mode=True, count_include_pad=False)
     whole = difference.square().mean().item()
-    share = coarse.square().mean().item() / whole if whole > 0 else 1.0
+    share = reduced(difference, STROKE).square().mean().item() / whole if whole > 0 else 1.0
     return Loss(difference.abs().mean().item(), max(0.0, 1 - share))
 
 

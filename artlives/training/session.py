@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from artlives.training.photos import Photos
     from artlives.training.trainer import Progress, Trainer
 
 # Photos that the style is measured on in the end, the last by name: enough for two digits, in seconds on a CPU.
@@ -156,24 +157,15 @@ class _Job:
 
         keep_freed_memory()
         with joined(devices.pick(self.device)) as (processes, where):
-            first = processes.rank == 0
             photos = Photos(self.photos or sample_photos(), self.holdout, nested=self.photos is not None)
-            if first and self.photos is None:
-                report.warn(
-                    f"learning on the {len(photos.files)} sample photos alone; name a folder of a thousand with "
-                    "--photos for a style that suits any photo"
-                )
-            elif first and len(photos.files) < FEW:
-                report.warn(
-                    f"{len(photos.files)} photos in {photos.folder} are few: with a thousand the style suits any photo"
-                )
             recipe = recipe_of(self.preset or PRESET_OF[where.type], self.options)
             weights, before = start_of(recipe)
             judge = Perceptual(self.perceptual, where)
             folder = Path("runs") / self.about["name"]
             trainer = Trainer(self.paintings, photos, recipe, judge, folder, where, processes, weights)
             _begin(trainer, resume, overwrite)
-            told = report if first else Report()
+            told = report if processes.rank == 0 else Report()
+            self._warn_of_few(photos, told)
             told.begin(trainer)
             losses = trainer.run(told.step)
             training = {**card(recipe), "photos": len(photos.files), "before": before, "losses": losses}
@@ -181,6 +173,17 @@ class _Job:
                 # A file's path says nothing elsewhere, and may say who trained it.
                 training["start"] = styles.find(recipe.start).name
             return processes.from_first(lambda: self._written(trainer, training, told))
+
+    def _warn_of_few(self, photos: Photos, report: Report) -> None:
+        if self.photos is None:
+            report.warn(
+                f"learning on the {len(photos.files)} sample photos alone; name a folder of a thousand with "
+                "--photos for a style that suits any photo"
+            )
+        elif len(photos.files) < FEW:
+            report.warn(
+                f"{len(photos.files)} photos in {photos.folder} are few: with a thousand the style suits any photo"
+            )
 
     def _written(self, trainer: Trainer, training: dict[str, Any], report: Report) -> Style:
         """The style, measured and written."""
