@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from artlives import plan
-from artlives.memory import MB, free
+from artlives import memory, plan
+from artlives.memory import MB
 
 Array = np.ndarray
 # Called with the part of a call's work that is done, in 0..1. What it raises ends the work.
@@ -85,11 +85,12 @@ class Painter(Protocol):
         ...
 
 
-def choose_way(ways: Mapping[Way, int], memory: int | None, spare: int = 0) -> Way:
-    """The quickest of an engine's `ways` for a picture that `memory` bytes allow.
+def choose_way(ways: Mapping[Way, int], limit: int | None, spare: int = 0) -> Way:
+    """The quickest of an engine's `ways` for a picture that `limit` bytes allow.
 
     By default, two thirds of the memory that is free are allowed, and strips are taken for what needs over `LARGE`.
-    Where that is too little for any way, the one that needs the least may take all that is free.
+    Where that is too little for any way, the one that needs the least may take all that is free, after what is kept for
+    later was released.
 
     Args:
         spare: bytes that the engine has already.
@@ -99,18 +100,16 @@ def choose_way(ways: Mapping[Way, int], memory: int | None, spare: int = 0) -> W
     """
     if not ways:
         return Way.WHOLE
-    if memory is None:
-        most, whole = free() + spare, ways.get(Way.WHOLE, 0)
-        allowed = int(most * SHARE_OF_FREE)
+    allowed = limit
+    if allowed is None:
+        allowed, whole = int((memory.free() + spare) * SHARE_OF_FREE), ways.get(Way.WHOLE, 0)
         if whole > LARGE and len(ways) > 1:
             allowed = min(allowed, whole - 1)
-    else:
-        most = allowed = memory
     for way, needs in ways.items():
         if needs <= allowed:
             return way
     least = min(ways, key=ways.__getitem__)
-    if ways[least] > most:
-        there = "free" if memory is None else "allowed"
-        raise MemoryError(f"{ceil(ways[least] / MB)} MB are needed, {most // MB} MB are {there}")
-    return least
+    if limit is None and (ways[least] <= memory.free() + spare or memory.is_there(ways[least])):
+        return least
+    there = f"{memory.free() // MB} MB are free" if limit is None else f"{limit // MB} MB are allowed"
+    raise MemoryError(f"{ceil(ways[least] / MB)} MB are needed, {there}")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from artlives.engines import painter
 from artlives.engines.buffers import LARGEST, Buffers, Loan
 from artlives.engines.painter import LARGE, Way, choose_way
 from artlives.engines.tensors import TensorMixture, TensorPainter
@@ -32,7 +31,7 @@ def test_the_quickest_way_that_the_memory_allows(memory, expected):
 def test_too_little_memory_is_said(monkeypatch):
     with pytest.raises(MemoryError, match="210 MB are needed, 209 MB are allowed"):
         choose_way(WAYS, (200 << 20) - 1)
-    monkeypatch.setattr(painter, "free", lambda: (200 << 20) - 1)
+    monkeypatch.setattr("artlives.memory.free", lambda: (200 << 20) - 1)
     with pytest.raises(MemoryError, match="210 MB are needed, 209 MB are free"):
         choose_way(WAYS, None)
 
@@ -48,18 +47,30 @@ def test_too_little_memory_is_said(monkeypatch):
     ],
 )
 def test_by_default_two_thirds_of_what_is_free(monkeypatch, free, expected):
-    monkeypatch.setattr(painter, "free", lambda: free)
+    monkeypatch.setattr("artlives.memory.free", lambda: free)
     assert choose_way(WAYS, None) is expected
     assert choose_way({Way.WHOLE: LARGE}, 1 << 40) is Way.WHOLE
 
 
+def test_what_is_kept_for_later_is_released_before_a_picture_is_refused(monkeypatch):
+    there = 100 << 20
+
+    def trim():
+        nonlocal there
+        there = 200 << 20
+
+    monkeypatch.setattr("artlives.memory.free", lambda: there)
+    monkeypatch.setattr("artlives.memory.trim", trim)
+    assert choose_way(WAYS, None) is Way.HALF_STRIPS
+
+
 def test_what_the_engine_has_is_free(monkeypatch):
-    monkeypatch.setattr(painter, "free", lambda: 250 << 20)
+    monkeypatch.setattr("artlives.memory.free", lambda: 250 << 20)
     assert choose_way(WAYS, None, 200 << 20) is Way.STRIPS
 
 
 def test_an_engine_without_strips_paints_whole_what_fits(monkeypatch):
-    monkeypatch.setattr(painter, "free", lambda: 2 * LARGE)
+    monkeypatch.setattr("artlives.memory.free", lambda: 2 * LARGE)
     assert choose_way({Way.WHOLE: 2 * LARGE}, None) is Way.WHOLE
     with pytest.raises(MemoryError):
         choose_way({Way.WHOLE: 2 * LARGE + 1}, None)
