@@ -25,7 +25,7 @@ from typing import IO, Any
 import psutil
 from PIL import AvifImagePlugin, Image
 
-from artlives import images
+from artlives import images, memory
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
 
@@ -108,6 +108,9 @@ def serve() -> None:
             traceback.print_exc()
             answer = None
         send(answer, answers)
+        # The next picture's limit counts what this one leaves behind.
+        del job, answer
+        memory.trim()
 
 
 def _prepare() -> None:
@@ -135,12 +138,12 @@ def decode(job: Job, at_start: int) -> Photo | Refusal:
     too_many = Refusal(
         413, f"the picture has more than {job.max_pixels // 10**6} million pixels: make it smaller first"
     )
-    memory = limits.memory
+    for_header = limits.memory
     if job.data[8:12] == b"WEBP":
         # Its two canvases, of 4 bytes a pixel, are allocated when it is opened.
-        memory += 8 * job.max_pixels
+        for_header += 8 * job.max_pixels
     try:
-        with _within(limits.header_seconds, at_start + memory):
+        with _within(limits.header_seconds, at_start + for_header):
             pixels = _pixels(job.data)
     except MemoryError:
         raise

@@ -108,8 +108,11 @@ def test_memory_is_limited_where_time_is_not(pixels):
         assert refused(decoder, gif_comments()) == (422, SENTENCE)
         # Pixels have their own share.
         for format in ("PNG", "WEBP"):
-            data = picture_bytes(Image.new("RGB", (3000, 3000)), format)
-            assert decoded(decoder, data).pixels.shape == (3000, 3000, 3)
+            data = picture_bytes(Image.new("RGB", (4500, 4500)), format)
+            assert decoded(decoder, data, 4500).pixels.shape == (4500, 4500, 3)
+            # Nothing is left of it that the next picture would pay for.
+            small = picture_bytes(Image.fromarray(pixels), format)
+            assert decoded(decoder, small).pixels.shape == pixels.shape
 
 
 def test_the_deadline_holds_without_other_limits(pixels):
