@@ -9,6 +9,7 @@ The process imports this module, and with it Pillow and NumPy alone: it is there
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import pickle
@@ -91,7 +92,6 @@ def serve() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _prepare()
-    at_start = psutil.Process().memory_info().vms
     send(READY, answers)
     while True:
         try:
@@ -100,7 +100,7 @@ def serve() -> None:
             return
         answer: Photo | Refusal | None
         try:
-            answer = decode(job, at_start)
+            answer = decode(job)
         except MemoryError:
             # What is left of the picture in memory goes with the process.
             sys.exit(1)
@@ -108,7 +108,7 @@ def serve() -> None:
             traceback.print_exc()
             answer = None
         send(answer, answers)
-        # The next picture's limit counts what this one leaves behind.
+        # Else the next picture would find it in memory still.
         del job, answer
         memory.trim()
 
@@ -123,18 +123,15 @@ def _prepare() -> None:
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
-def decode(job: Job, at_start: int) -> Photo | Refusal:
+def decode(job: Job) -> Photo | Refusal:
     """The picture of a job, its longer side reduced.
 
     Its header is looked at first: a picture of too many pixels is never decoded.
 
-    Args:
-        at_start: bytes of address space that the process had before its first picture.
-
     Raises:
         MemoryError: it takes more memory than it may.
     """
-    limits, began = job.limits, time.process_time()
+    limits, began, before = job.limits, time.process_time(), psutil.Process().memory_info().vms
     too_many = Refusal(
         413, f"the picture has more than {job.max_pixels // 10**6} million pixels: make it smaller first"
     )
@@ -143,7 +140,7 @@ def decode(job: Job, at_start: int) -> Photo | Refusal:
         # Its two canvases, of 4 bytes a pixel, are allocated when it is opened.
         for_header += 8 * job.max_pixels
     try:
-        with _within(limits.header_seconds, at_start + for_header):
+        with _within(limits.header_seconds, before + for_header):
             pixels = _pixels(job.data)
     except MemoryError:
         raise
@@ -154,7 +151,7 @@ def decode(job: Job, at_start: int) -> Photo | Refusal:
         return too_many
     try:
         seconds = limits.seconds + limits.seconds_per_megapixel * pixels / 1e6 - (time.process_time() - began)
-        with _within(seconds, at_start + limits.memory + pixels * limits.memory_per_pixel):
+        with _within(seconds, before + limits.memory + pixels * limits.memory_per_pixel):
             photo = images.load(io.BytesIO(job.data), "the file")
     except ArtlivesError as error:
         if isinstance(error.__cause__, MemoryError):

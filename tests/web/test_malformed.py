@@ -137,9 +137,9 @@ def test_pictures_with_too_many_pixels_are_refused_by_their_headers(format):
     data = PHONE.read_bytes() if format == "HEIF" else picture_bytes(noise, format)
     # Of a process that does nothing else: here they would end the tests.
     limits = Limits(header_seconds=PATIENCE, seconds=PATIENCE, memory=1 << 40)
-    photo = decode(Job(data, 16, 10**6, limits), 0)
+    photo = decode(Job(data, 16, 10**6, limits))
     assert isinstance(photo, Photo)
     assert photo.pixels.shape[2] == 3
-    refusal = decode(Job(data, 16, 100, limits), 0)
+    refusal = decode(Job(data, 16, 100, limits))
     assert isinstance(refusal, Refusal)
     assert refusal.status == 413
