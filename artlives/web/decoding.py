@@ -9,7 +9,6 @@ The process imports this module, and with it Pillow and NumPy alone: it is there
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import pickle
