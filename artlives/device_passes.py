@@ -13,7 +13,7 @@ from torch import Tensor
 from artlives import grain, passes
 from artlives.blend import WEIGHTS, tone
 from artlives.engines.painter import Report
-from artlives.engines.tensors import TensorPainter
+from artlives.engines.tensors import TensorPainter, in_memory, on_device
 from artlives.passes import Carry, Size
 
 # Pixels to either side of a point that Lanczos's filter reaches, at the coarser of the two resolutions; as in Pillow.
@@ -45,8 +45,8 @@ def paint(
     painting = None
     for i, size in enumerate(sizes):
         if carry and painting is not None and i == len(sizes) - 1:
-            carried = carry(painting[0].permute(1, 2, 0).contiguous().cpu().numpy())
-            painting = torch.from_numpy(carried).to(photos.device).permute(2, 0, 1)[None]
+            carried = carry(in_memory(painting[0].permute(1, 2, 0)))
+            painting = on_device(carried, photos.device).permute(2, 0, 1)[None]
         picture = mixed(resized(photos, size, quick=True), painting, share, amplitude)
         painting = painter.paint_tensor(picture).clamp(0, 255)
         report(sum(pixels[: i + 1]) / sum(pixels))

@@ -216,10 +216,10 @@ class Stylizer:
     ) -> np.ndarray:
         """The painting of a photo (H, W, 3) in 0..255 of uint8 or fp32; it has the photo's shape and dtype."""
         if self.device != "cpu":
-            import torch
+            from artlives.engines.tensors import in_memory, on_device
 
-            x = torch.tensor(photo, device=self.device).permute(2, 0, 1)[None]
-            return self._on_device(x, report, carry)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            x = on_device(photo, self.device).permute(2, 0, 1)[None]
+            return in_memory(self._on_device(x, report, carry)[0].permute(1, 2, 0))
         if self.settings.strength == 0:
             copy: np.ndarray = photo.copy()
             return copy

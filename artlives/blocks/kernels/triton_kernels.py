@@ -10,16 +10,15 @@ the same pass what surrounds a convolution in a network: while it reads, it norm
 pads; before it writes, it adds the bias and takes the mean and the squared deviations of its tile. `normalization`
 combines those into what the next reader needs. So an activation is written once and read by one kernel.
 
-Products are summed in fp32. Those of fp32 are exact to fp32's rounding, or of TF32 where
-`torch.backends.cuda.matmul.allow_tf32` is set. Nothing is added atomically: results can be repeated bit by bit.
+Products are summed in fp32. Those of fp32 are exact to fp32's rounding, or of TF32 where torch is told to multiply
+matrices so (`torch.backends.cuda.matmul.fp32_precision`). Nothing is added atomically, and tiles depend on the weights
+alone: results can be repeated bit by bit. No kernel is compiled anew for another size of pictures.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
 import triton
@@ -30,22 +29,39 @@ from artlives.blocks.kernels.matmul import Geometry, phases_along
 
 # Of inputs and weights.
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-# Calls of one kind after which all tiles are measured: fewer calls would not repay compiling the kernel for each tile.
-REPAYS = 10
 # Programs that a weight's gradient is divided among, about: a small weight alone has too few tiles to fill a GPU.
 SPLITS = 256
-
-Result = TypeVar("Result")
+# Tiles' statistics that are combined at a time.
+TILES = 1024
 
 
 def supports(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
-    """Whether the three functions take these: half or single precision, one group, and a GPU as `runs_on` asks for."""
-    return geometry.groups == 1 and x.dtype == weight.dtype and x.dtype in DTYPES and runs_on(x.device)
+    """Whether the three functions take these: half or single precision, one group, on a GPU that they run on."""
+    fits = geometry.groups == 1 and x.dtype == weight.dtype and x.dtype in DTYPES
+    return fits and reason_against(x.device) is None
 
 
-def runs_on(device: torch.device) -> bool:
-    """Whether it is a GPU that Triton compiles for, with matrix instructions for fp16, bf16 and TF32."""
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+@cache
+def reason_against(device: torch.device) -> str | None:
+    """Why the kernels do not run on a device; None if they do, which one of them is compiled and launched to find out.
+
+    A GPU needs matrix instructions for fp16, bf16 and TF32, and Triton a C compiler and Python's header files.
+    """
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
+        return "the Triton kernels need an NVIDIA GPU of compute capability 8.0 or more"
+    try:
+        try_kernel(device)
+    # Triton raises what its compilers and the driver raise, of many kinds.
+    except Exception as error:
+        line = next(iter(str(error).splitlines()), type(error).__name__)
+        return f"Triton cannot compile kernels here ({line})"
+    return None
+
+
+def try_kernel(device: torch.device) -> None:
+    """Compile and launch the smallest kernel."""
+    ones = torch.ones(1, 1, 1, device=device)
+    normalization(Statistics(ones, ones, 1, 1, 1), ones[0, 0], ones[0, 0])
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -98,12 +114,13 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
             *dilation,
             CHANNELS=c,
             OUTPUTS=o,
-            PRECISION=_precision(),
+            PRECISION=_precision(x.dtype),
             BLOCK_O=block_o,
             BLOCK_K=block_k,
             BLOCK_P=block_p,
         )
-    return parts.sum(0).permute(0, 3, 1, 2).to(x.dtype)
+    # Dense like the weight: optimizers move weights together whose gradients lie in memory as they do.
+    return parts.sum(0).permute(0, 3, 1, 2).to(x.dtype, memory_format=torch.contiguous_format)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,51 +232,47 @@ def run(
     if not target.numel():
         return None
 
-    def launch(tile: Tile) -> Statistics | None:
-        tiles = triton.cdiv(phase_pixels, tile.pixels) * phases
-        parts = None
-        if statistics:
-            mean, deviation = torch.empty(2, n, o, tiles, dtype=torch.float32, device=target.device)
-            parts = Statistics(mean, deviation, phases, tile.pixels, phase_pixels)
-        with torch.cuda.device_of(target):
-            _convolve[tiles, triton.cdiv(o, tile.outputs), n](
-                reading.source,
-                reading.residual,
-                reading.scale,
-                reading.shift,
-                kernel.weight,
-                kernel.bias,
-                kernel.walks,
-                target,
-                kept,
-                parts and parts.mean,
-                parts and parts.deviation,
-                *reading.source.shape[1:3],
-                height,
-                width,
-                *kernel.weight.shape[1:3],
-                *kernel.stride,
-                *kernel.up,
-                *kernel.input_step,
-                *kernel.kernel_step,
-                reading.reflected,
-                *(gain or (1.0, 0.0)),
-                CHANNELS=c,
-                OUTPUTS=o,
-                RELU=reading.relu,
-                TANH=gain is not None,
-                PRECISION=_precision(),
-                BLOCK_M=tile.pixels,
-                BLOCK_N=tile.outputs,
-                BLOCK_K=tile.values,
-                num_warps=tile.warps,
-                num_stages=tile.stages,
-            )
-        return parts
-
-    flags = reading.relu, reading.residual is None, kept is None, statistics, target.dtype
-    key = (target.device, kernel.weight.dtype, *kernel.weight.shape, kernel.stride, kernel.up, flags)
-    return _fastest((*key, n, phase_pixels), _tiles(kernel.weight), launch)
+    tile = tile_of(kernel.weight)
+    tiles = triton.cdiv(phase_pixels, tile.pixels) * phases
+    parts = None
+    if statistics:
+        mean, deviation = torch.empty(2, n, o, tiles, dtype=torch.float32, device=target.device)
+        parts = Statistics(mean, deviation, phases, tile.pixels, phase_pixels)
+    with torch.cuda.device_of(target):
+        _convolve[tiles, triton.cdiv(o, tile.outputs), n](
+            reading.source,
+            reading.residual,
+            reading.scale,
+            reading.shift,
+            kernel.weight,
+            kernel.bias,
+            kernel.walks,
+            target,
+            kept,
+            parts and parts.mean,
+            parts and parts.deviation,
+            *reading.source.shape[1:3],
+            height,
+            width,
+            *kernel.weight.shape[1:3],
+            *kernel.stride,
+            *kernel.up,
+            *kernel.input_step,
+            *kernel.kernel_step,
+            reading.reflected,
+            *(gain or (1.0, 0.0)),
+            CHANNELS=c,
+            OUTPUTS=o,
+            RELU=reading.relu,
+            TANH=gain is not None,
+            PRECISION=_precision(kernel.weight.dtype),
+            BLOCK_M=tile.pixels,
+            BLOCK_N=tile.outputs,
+            BLOCK_K=tile.values,
+            num_warps=tile.warps,
+            num_stages=tile.stages,
+        )
+    return parts
 
 
 def normalization(parts: Statistics, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
@@ -285,7 +298,7 @@ def normalization(parts: Statistics, gamma: Tensor, beta: Tensor, eps: float = 1
             parts.phase_pixels,
             eps,
             OUTPUTS=o,
-            BLOCK=min(1024, _power(tiles)),
+            BLOCK=TILES,
         )
     return scale, shift
 
@@ -300,20 +313,14 @@ class Tile(NamedTuple):
     stages: int
 
 
-def _tiles(weight: Tensor) -> list[Tile]:
-    """The tiles to choose from, of which the first one suits most; only that one where there is no GPU to try them."""
+def tile_of(weight: Tensor) -> Tile:
+    """The tile for a convolution by `weight` (O, kh, kw, C), by its shape and dtype alone."""
     o, _, _, c = weight.shape
     outputs = min(128, _power(o))
     values = next((size for size in (32, 16) if c % size == 0), 32)
     if weight.dtype == torch.float32:
-        tiles = [Tile(64, min(64, outputs), values, 4, 2), Tile(128, min(64, outputs), values, 8, 2)]
-    else:
-        tiles = [
-            Tile(128, outputs, values, 4 if outputs < 128 else 8, 3),
-            Tile(64, outputs, values, 4, 3),
-            Tile(256, min(64, outputs), values, 8, 2),
-        ]
-    return tiles if weight.is_cuda else tiles[:1]
+        return Tile(64, min(64, outputs), values, 4, 2)
+    return Tile(128, outputs, values, 4 if outputs < 128 else 8, 3)
 
 
 def _power(size: int) -> int:
@@ -321,23 +328,15 @@ def _power(size: int) -> int:
     return max(16, 1 << (size - 1).bit_length())
 
 
-_calls: Counter[Any] = Counter()
-_choices: dict[Any, Tile] = {}
-
-
-def _fastest(key: Any, tiles: Sequence[Tile], launch: Callable[[Tile], Result]) -> Result:
-    """What `launch` returns for the fastest tile; for the first tile, before `REPAYS` calls of this `key`.
-
-    Triton caches compiled kernels on disk, so that the next process measures the tiles in milliseconds.
-    """
-    _calls[key] += 1
-    if _calls[key] == REPAYS and len(tiles) > 1:
-        _choices[key] = min(tiles, key=lambda tile: triton.testing.do_bench(lambda: launch(tile), 5, 20))
-    return launch(_choices.get(key, tiles[0]))
-
-
-def _precision() -> str:
-    return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee"
+def _precision(dtype: torch.dtype) -> str:
+    """In what products of that dtype are computed; torch's switch is about those of fp32 alone."""
+    if dtype != torch.float32:
+        return "ieee"
+    switch = torch.backends.cuda.matmul
+    # torch 2.9 brought it. Where it was used, reading the old one raises an error.
+    if hasattr(switch, "fp32_precision"):
+        return "tf32" if switch.fp32_precision == "tf32" else "ieee"
+    return "tf32" if switch.allow_tf32 else "ieee"
 
 
 def _pixels(x: Tensor) -> Tensor:
@@ -350,7 +349,8 @@ def _table(rows: tuple[tuple[int, ...], ...], device: torch.device) -> Tensor:
     return torch.tensor(rows, dtype=torch.int32, device=device)
 
 
-@triton.jit
+# What differs with the size of a picture: for multiples of 16, Triton would compile a kernel of their own.
+@triton.jit(do_not_specialize=["height", "width", "target_height", "target_width"])
 def _convolve(
     source,
     residual,
@@ -444,6 +444,9 @@ def _convolve(
         sums += tl.load(bias + o, o < OUTPUTS, 0).to(tl.float32)[None, :]
 
     if means is not None:
+        # Of what is stored: where a picture is even, the variance is 0, and a mean that the stored values do not have
+        # would be magnified by 1 / sqrt(eps).
+        sums = sums.to(target.dtype.element_ty).to(tl.float32)
         count = tl.minimum(rows * columns - tile * BLOCK_M, BLOCK_M)
         mean = tl.sum(tl.where(inside[:, None], sums, 0), 0) / count
         centred = tl.where(inside[:, None], sums - mean[None, :], 0)
@@ -475,7 +478,7 @@ def _reflected(i, size, reflected):
     return size - 1 - tl.abs(size - 1 - tl.abs(i)), (i >= -reflected) & (i < size + reflected)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["tiles", "tile_pixels", "phase_pixels"])
 def _normalization(
     means,
     deviations,
@@ -513,7 +516,7 @@ def _normalization(
     tl.store(shift + channel, tl.load(beta + channel % OUTPUTS).to(tl.float32) - mean * factor)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["height", "width", "out_height", "out_width", "pixels", "steps_each"])
 def _correlate(
     inputs,
     outputs,
