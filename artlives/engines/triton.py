@@ -15,7 +15,7 @@ from artlives import plan
 from artlives.architecture import GAIN, GREY, RANGE, SMALLEST
 from artlives.blocks.kernels import triton_kernels
 from artlives.blocks.kernels.matmul import Geometry
-from artlives.blocks.kernels.triton_kernels import Kernel, Reading
+from artlives.blocks.kernels.triton_kernels import Kernel, Reading, packed
 from artlives.blocks.padding import pad
 from artlives.engines.graphs import Graphs
 from artlives.engines.painter import Array, reason_against_activations
@@ -24,6 +24,8 @@ from artlives.engines.tensors import TensorPainter
 
 def reason_against(steps: Sequence[plan.Step], device: torch.device) -> str | None:
     """Why the Triton kernels cannot paint with such a network on `device`; None if they can."""
+    if steps[0].kept or steps[0].transposed or not steps[0].normalized:
+        return "the Triton kernels need a convolution first"
     return reason_against_activations(steps, "the Triton kernels have") or triton_kernels.reason_against(
         device
     )
@@ -71,7 +73,10 @@ class TritonPainter(TensorPainter):
         self.side_by_side = gcd(self.reduction, 4)
         ours = {name: self._value(name, values) for name, values in weights.items()}
         centres = even_outputs(steps, ours)
-        self.steps = [self._prepared(step, ours, centre) for step, centre in zip(steps, centres, strict=True)]
+        self.steps = [
+            self._prepared(step, ours, centre, first=i == 0)
+            for i, (step, centre) in enumerate(zip(steps, centres, strict=True))
+        ]
         self.graphs = Graphs(self._paint)
 
     @torch.inference_mode()
@@ -86,31 +91,34 @@ class TritonPainter(TensorPainter):
 
     def _paint(self, x: Tensor) -> Tensor:
         n, _, h, w = x.shape
-        x = pad(x, (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
-        picture = x.permute(0, 2, 3, 1).contiguous()
-        ones = torch.ones(n, 3, device=x.device)
+        height, width = (side + -side % self.reduction for side in (h, w))
+        first = self.steps[0]
         # In -1..1.
-        value = Reading(picture, ones / RANGE, -GREY / RANGE * ones)
-        painting = torch.empty_like(picture)
+        affine = 1 / RANGE, -GREY / RANGE
+        picture = x.permute(0, 2, 3, 1).contiguous()
+        value = Reading(
+            packed(picture, (height, width), first.plan.reflected, first.kernel, affine, self.dtype)
+        )
         kept: dict[int, Tensor] = {}
-        for i, step in enumerate(self.steps):
-            value = value._replace(reflected=step.plan.reflected)
-            if not step.plan.normalized:
-                together = painting.view(n, picture.shape[1], -1, 3 * self.side_by_side)
-                triton_kernels.run(step.kernel, value, together, gain=(GAIN, GREY))
-                continue
+        for i, step in enumerate(self.steps[:-1]):
             if step.plan.kept:
-                kept[i] = torch.empty_like(value.source, dtype=self.dtype)
-            value = self._normalized(step, value, kept.get(i))
+                kept[i] = torch.empty_like(value.source)
+            value = self._normalized(step, value, (height, width), kept.get(i))
             if step.plan.adds is not None:
                 value = value._replace(residual=kept.pop(step.plan.adds))
+            value = value._replace(reflected=self.steps[i + 1].plan.reflected)
+        painting = torch.empty(n, height, width, 3, dtype=x.dtype, device=self.device)
+        together = painting.view(n, height, -1, 3 * self.side_by_side)
+        triton_kernels.run(self.steps[-1].kernel, value, together, gain=(GAIN, GREY))
         return painting[:, :h, :w].permute(0, 3, 1, 2)
 
-    def _normalized(self, step: Step, value: Reading, kept: Tensor | None) -> Reading:
-        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `kept`."""
-        n, height, width, _ = value.source.shape
-        (sy, sx), (uy, ux) = step.kernel.stride, step.kernel.up
-        shape = n, height // sy * uy, width // sx * ux, step.plan.outputs
+    def _normalized(self, step: Step, value: Reading, size: tuple[int, int], kept: Tensor | None) -> Reading:
+        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `kept`.
+
+        `size` is the picture's, (height, width).
+        """
+        height, width = (int(side / step.plan.scale) for side in size)
+        shape = len(value.source), height, width, step.plan.outputs
         output = torch.empty(shape, dtype=self.dtype, device=self.device)
         statistics = triton_kernels.run(step.kernel, value, output, kept=kept, statistics=True)
         assert statistics is not None
@@ -124,13 +132,16 @@ class TritonPainter(TensorPainter):
         value = torch.as_tensor(values).detach().to(self.device)
         return (value.to(self.dtype) if name.endswith("conv.weight") else value).float()
 
-    def _prepared(self, step: plan.Step, weights: Mapping[str, Tensor], centre: Tensor) -> Step:
+    def _prepared(self, step: plan.Step, weights: Mapping[str, Tensor], centre: Tensor, first: bool) -> Step:
         weight, *others = (weights[name] for name in plan.shapes(step))
         if not step.normalized:
             pixels = self.side_by_side
             geometry = Geometry((1, pixels), (step.reflected,) * 2)
             weight = side_by_side(weight, pixels).to(self.dtype)
             return Step(step, triton_kernels.convolution(weight, others[0].repeat(pixels), geometry))
+        if first:
+            kernel = triton_kernels.packed_convolution(weight.to(self.dtype), -centre, step.stride)
+            return Step(step, kernel, *others)
         padding = step.cropped - step.stride * step.reflected if step.transposed else step.reflected
         prepare = triton_kernels.transposed_convolution if step.transposed else triton_kernels.convolution
         kernel = prepare(weight.to(self.dtype), -centre, Geometry((step.stride,) * 2, (padding,) * 2))

@@ -197,6 +197,22 @@ def test_transposed_convolution_by_phases(shape):
         close(result, functional.instance_norm(expected).cpu(), 1e-5)
 
 
+# (kernel, stride)
+@pytest.mark.parametrize("shape", [(7, 2), (5, 1), (3, 3), (1, 1)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
+def test_packed_pictures(shape, dtype):
+    k, s = shape
+    picture = torch.randint(0, 256, (2, 10, 14, 3), device=DEVICE).to(dtype)
+    size, p, weight = (12, 18), k // 2, random(20, 3, k, k)
+    whole = functional.pad(nchw(picture).double() / 100 - 1, (0, 4, 0, 2), "reflect")
+    expected = functional.conv2d(functional.pad(whole, (p,) * 4, "reflect"), weight.double(), stride=s)
+    kernel = kernels.packed_convolution(weight, None, s)
+    source = kernels.packed(picture, size, p, kernel, (1 / 100, -1.0), torch.float32)
+    target = torch.full_like(nhwc(expected), torch.nan, dtype=torch.float32)
+    kernels.run(kernel, Reading(source), target)
+    close(nchw(target), expected.cpu(), 1e-5)
+
+
 def test_statistics_of_a_large_mean():
     """The variance of 1000 + noise would drown in fp32's rounding, were it the mean of squares less the square."""
     x = 1000 + random(1, 24, 24, 4) / 10

@@ -139,6 +139,9 @@ def test_what_is_left_to_torch(monkeypatch, reason_against):
         reason_against.cache_clear()
         assert (reason() is None) == enough
     assert "no activation swish" in reason("swish")
+    residual_first = plan.lower((Layer("residual", 3, 3, kernel=3), Layer("output", 3, 3, kernel=3)))
+    for steps in (residual_first, residual_first[-1:]):
+        assert "need a convolution first" in triton.reason_against(steps, torch.device("cuda"))
 
 
 def test_a_machine_that_triton_cannot_compile_on_is_left_to_torch(monkeypatch, reason_against):

@@ -17,7 +17,7 @@ alone: results can be repeated bit by bit. No kernel is compiled anew for anothe
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from math import gcd
 from typing import NamedTuple
 
 import torch
@@ -25,7 +25,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from artlives.blocks.kernels.matmul import Geometry, phases_along
+from artlives.blocks.kernels.matmul import Geometry
 
 # Of inputs and weights.
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -33,6 +33,10 @@ DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 SPLITS = 256
 # Tiles' statistics that are combined at a time.
 TILES = 1024
+# Channels of a packed picture, for colours and one of zeros: pixels of fp16 lie at multiples of eight bytes.
+PACKED = 4
+# Pixels that are packed at a time.
+PIXELS = 256
 
 
 def supports(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
@@ -127,55 +131,81 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
 class Kernel:
     """A convolution's weights and how they walk over the picture.
 
-    An output pixel of phase `(row % up, column % up)` belongs to step `(row // up, column // up)`. Along each axis its
-    tap i meets input `step * stride + first + i * input_step` with kernel row (or column) `tap + i * kernel_step`.
+    Output pixel (row, column) is computed at step (row // up, column // up), together with the others of that step.
+    Along each axis tap i meets input step * stride + first + i * input_step.
 
     Attributes:
-        weight: (O, kh, kw, C), dense.
+        weight: (up * up * O, kh, kw, C), dense: the outputs of the pixels of a step, row by row.
         bias: (O,) or None.
-        walks: int32 (phases, 6): for rows, then for columns, how many taps there are, `first` and `tap`.
     """
 
     weight: Tensor
     bias: Tensor | None
-    walks: Tensor
+    first: tuple[int, int] = (0, 0)
     stride: tuple[int, int] = (1, 1)
     up: tuple[int, int] = (1, 1)
     input_step: tuple[int, int] = (1, 1)
-    kernel_step: tuple[int, int] = (1, 1)
 
 
 def convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kernel:
     """The kernel of a convolution by `weight` (O, C, kh, kw)."""
-    (ph, pw), (kh, kw) = geometry.padding, weight.shape[2:]
-    walks = _table(((kh, -ph, 0, kw, -pw, 0),), weight.device)
+    ph, pw = geometry.padding
     weight = weight.permute(0, 2, 3, 1).contiguous()
-    return Kernel(weight, bias, walks, geometry.stride, input_step=geometry.dilation)
+    return Kernel(weight, bias, (-ph, -pw), geometry.stride, input_step=geometry.dilation)
+
+
+def packed_convolution(weight: Tensor, bias: Tensor | None, stride: int) -> Kernel:
+    """The kernel of a convolution by `weight` (O, C, k, k) of a picture of up to `PACKED` channels, as `packed` has it.
+
+    Three channels alone would be gathered value by value. Here a row of the kernel is read as one pixel, of the
+    channels of all pixels that it covers, which lie side by side in memory.
+    """
+    o, c, k, _ = weight.shape
+    wide = weight.new_zeros(o, k, -(-k * PACKED // 16) * 16 // PACKED, PACKED)
+    wide[:, :, :k, :c] = weight.permute(0, 2, 3, 1)
+    return Kernel(wide.reshape(o, k, 1, -1), bias, stride=(stride, stride))
 
 
 def transposed_convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kernel:
-    """The kernel of a transposed convolution by `weight` (C, O, kh, kw): stride * stride phases, each a convolution."""
-    axes = [
-        [*phases_along(s, k, s, p, d)]
-        for s, k, p, d in zip(
-            geometry.stride, weight.shape[2:], geometry.padding, geometry.dilation, strict=True
-        )
-    ]
-    # `phases_along` counts the taps of the flipped kernel.
-    walks = product(
-        *(
-            [(phase.taps, -phase.before, size - 1 - phase.first) for phase in axis]
-            for axis, size in zip(axes, weight.shape[2:], strict=True)
-        )
+    """The kernel of a transposed convolution by `weight` (C, O, kh, kw).
+
+    The stride * stride output pixels of a step see the same inputs, each through taps of its own: one convolution gives
+    them all, with zeros where an input has no tap. So the kernel of 4 x 4 and stride 2 becomes one of 3 x 3 with four
+    times the outputs.
+    """
+    c, o, kh, kw = weight.shape
+    (first_y, step_y, rows), (first_x, step_x, columns) = (
+        _taps(k, s, p, d)
+        for k, s, p, d in zip((kh, kw), geometry.stride, geometry.padding, geometry.dilation, strict=True)
     )
-    used = [next((phase for phase in axis if phase.taps), axis[0]) for axis in axes]
-    return Kernel(
-        weight.permute(1, 2, 3, 0).contiguous(),
-        bias,
-        _table(tuple(rows + columns for rows, columns in walks), weight.device),
-        up=geometry.stride,
-        input_step=(used[0].dilation, used[1].dilation),
-        kernel_step=(-used[0].step, -used[1].step),
+    # Taps beyond the last one are the zeros.
+    wide = weight.new_zeros(c, o, kh + 1, kw + 1)
+    wide[:, :, :kh, :kw] = weight
+    y, x = _table(rows, weight.device).long(), _table(columns, weight.device).long()
+    # (C, O, up, taps, up, taps)
+    parts = wide[:, :, y[:, :, None, None], x]
+    together = parts.permute(2, 4, 1, 3, 5, 0).reshape(-1, y.shape[1], x.shape[1], c).contiguous()
+    return Kernel(together, bias, (first_y, first_x), up=geometry.stride, input_step=(step_y, step_x))
+
+
+def _taps(
+    kernel: int, stride: int, padding: int, dilation: int
+) -> tuple[int, int, tuple[tuple[int, ...], ...]]:
+    """Which inputs the outputs of a step see along an axis of a transposed convolution.
+
+    Returns the first input, relative to the step, the distance to the next one, and (stride, inputs) the tap through
+    which each output sees each of them; `kernel` for none.
+    """
+    seen = [
+        {at // stride: tap for tap in range(kernel) if (at := start + padding - tap * dilation) % stride == 0}
+        for start in range(stride)
+    ]
+    inputs = sorted(set().union(*seen))
+    step = gcd(*(i - inputs[0] for i in inputs)) or 1
+    return (
+        inputs[0],
+        step,
+        tuple(tuple(taps.get(i, kernel) for i in range(inputs[0], inputs[-1] + 1, step)) for taps in seen),
     )
 
 
@@ -184,7 +214,7 @@ class Reading(NamedTuple):
 
     `source` is (N, H, W, C), dense, of any dtype; `residual` is like it. `scale` and `shift` are (N, C) in fp32, or
     None for 1 and 0. Around the picture lie `reflected` pixels of its reflection (its edge is not repeated), then
-    zeros.
+    zeros. The kernel's channels are C, or those of several pixels side by side, as `packed` writes them.
     """
 
     source: Tensor
@@ -195,10 +225,51 @@ class Reading(NamedTuple):
     reflected: int = 0
 
 
+def packed(
+    picture: Tensor,
+    size: tuple[int, int],
+    border: int,
+    kernel: Kernel,
+    affine: tuple[float, float],
+    dtype: torch.dtype,
+) -> Tensor:
+    """A picture as a `packed_convolution` reads it: (N, rows, columns, PACKED) of `dtype`.
+
+    Args:
+        picture: (N, H, W, C), dense, of any dtype.
+        size: height and width that it is enlarged to by its reflection at the bottom and on the right.
+        border: pixels of reflection around that.
+        affine: (factor, offset): factor * x + offset is written instead of x.
+    """
+    (n, height, width, c), (whole_height, whole_width) = picture.shape, size
+    stride, window = kernel.stride[1], kernel.weight.shape[3] // PACKED
+    rows = whole_height + 2 * border
+    # The last window may reach beyond the border, to zeros.
+    columns = max(whole_width + 2 * border, whole_width - stride + window)
+    target = torch.empty(n, rows, columns, PACKED, dtype=dtype, device=picture.device)
+    with torch.cuda.device_of(picture):
+        _pack[triton.cdiv(rows * columns, PIXELS), n](
+            picture,
+            target,
+            height,
+            width,
+            whole_height,
+            whole_width,
+            rows,
+            columns,
+            *affine,
+            BORDER=border,
+            CHANNELS=c,
+            SLOTS=PACKED,
+            BLOCK=PIXELS,
+        )
+    return target
+
+
 class Statistics(NamedTuple):
     """Of each tile of an output: `mean` and sum of squared deviations from it, both fp32 (N, O, tiles).
 
-    Tile t is the (t // phases)-th of its phase; each has `pixels` pixels, the last one what is left of `phase_pixels`.
+    Tile t holds the (t % phases)-th output pixel of `pixels` steps, and the last ones what is left of `phase_pixels`.
     """
 
     mean: Tensor
@@ -226,27 +297,26 @@ def run(
         gain: (factor, offset) to write factor * tanh(x) + offset instead of x.
     """
     n, height, width, o = target.shape
-    c = reading.source.shape[3]
-    phases = len(kernel.walks)
+    outputs, *taps, channels = kernel.weight.shape
+    phases = outputs // o
     phase_pixels = triton.cdiv(height, kernel.up[0]) * triton.cdiv(width, kernel.up[1])
     if not target.numel():
         return None
 
     tile = tile_of(kernel.weight)
-    tiles = triton.cdiv(phase_pixels, tile.pixels) * phases
+    tiles = triton.cdiv(phase_pixels, tile.pixels)
     parts = None
     if statistics:
-        mean, deviation = torch.empty(2, n, o, tiles, dtype=torch.float32, device=target.device)
+        mean, deviation = torch.empty(2, n, o, tiles * phases, dtype=torch.float32, device=target.device)
         parts = Statistics(mean, deviation, phases, tile.pixels, phase_pixels)
     with torch.cuda.device_of(target):
-        _convolve[tiles, triton.cdiv(o, tile.outputs), n](
+        _convolve[tiles, triton.cdiv(outputs, tile.outputs), n](
             reading.source,
             reading.residual,
             reading.scale,
             reading.shift,
             kernel.weight,
             kernel.bias,
-            kernel.walks,
             target,
             kept,
             parts and parts.mean,
@@ -254,15 +324,17 @@ def run(
             *reading.source.shape[1:3],
             height,
             width,
-            *kernel.weight.shape[1:3],
+            *taps,
+            *kernel.first,
             *kernel.stride,
-            *kernel.up,
             *kernel.input_step,
-            *kernel.kernel_step,
             reading.reflected,
             *(gain or (1.0, 0.0)),
-            CHANNELS=c,
+            CHANNELS=channels,
+            PITCH=reading.source.shape[3],
             OUTPUTS=o,
+            UP_Y=kernel.up[0],
+            UP_X=kernel.up[1],
             RELU=reading.relu,
             TANH=gain is not None,
             PRECISION=_precision(kernel.weight.dtype),
@@ -358,7 +430,6 @@ def _convolve(
     shift,
     weight,
     bias,
-    walks,
     target,
     kept,
     means,
@@ -369,19 +440,20 @@ def _convolve(
     target_width,
     kernel_rows,
     kernel_columns,
+    first_y,
+    first_x,
     stride_y,
     stride_x,
-    up_y,
-    up_x,
     input_step_y,
     input_step_x,
-    kernel_step_y,
-    kernel_step_x,
     reflected,
     factor,
     offset,
     CHANNELS: tl.constexpr,
+    PITCH: tl.constexpr,
     OUTPUTS: tl.constexpr,
+    UP_Y: tl.constexpr,
+    UP_X: tl.constexpr,
     RELU: tl.constexpr,
     TANH: tl.constexpr,
     PRECISION: tl.constexpr,
@@ -389,37 +461,34 @@ def _convolve(
     BLOCK_N: tl.constexpr,
     BLOCK_K: tl.constexpr,
 ):
-    """Program (t, b, n): tile t of picture n, output channels b * BLOCK_N and on. See `run`."""
+    """Program (t, b, n): tile t of picture n, rows b * BLOCK_N and on of the weight. See `run`."""
     n = tl.program_id(2).to(tl.int64)
-    # The phases of one tile have successive programs: they read the same pixels, which are in the cache then.
-    phase = tl.program_id(0) % (up_y * up_x)
-    tile = tl.program_id(0) // (up_y * up_x)
-    top, left = phase // up_x, phase % up_x
-    # Of this phase.
-    rows, columns = tl.cdiv(target_height - top, up_y), tl.cdiv(target_width - left, up_x)
-    m = tile * BLOCK_M + tl.arange(0, BLOCK_M)
+    # Of steps; see `Kernel`.
+    rows, columns = tl.cdiv(target_height, UP_Y), tl.cdiv(target_width, UP_X)
+    m = tl.program_id(0) * BLOCK_M + tl.arange(0, BLOCK_M)
     inside = m < rows * columns
-    y, x = (m // tl.maximum(columns, 1))[:, None], (m % tl.maximum(columns, 1))[:, None]
-    o = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
+    y, x = (m // columns)[:, None], (m % columns)[:, None]
+    PHASES: tl.constexpr = UP_Y * UP_X
+    row = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
+    phase, o = row // OUTPUTS, row % OUTPUTS
+    there = row < PHASES * OUTPUTS
 
-    walk = walks + phase * 6
-    taps_y, first_y, tap_y = tl.load(walk), tl.load(walk + 1), tl.load(walk + 2)
-    taps_x, first_x, tap_x = tl.load(walk + 3), tl.load(walk + 4), tl.load(walk + 5)
     # Many channels are rounded up to whole steps, so that a step lies within one tap and finds its pixels just once.
     SLOTS: tl.constexpr = CHANNELS if CHANNELS < 16 else (CHANNELS + BLOCK_K - 1) // BLOCK_K * BLOCK_K
-    picture = n * height * width * CHANNELS
+    taps = kernel_rows * kernel_columns
+    picture = n * height * width * PITCH
     sums = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
-    for k0 in range(0, taps_y * taps_x * SLOTS, BLOCK_K):
+    for k0 in range(0, taps * SLOTS, BLOCK_K):
         # What the pixels of the tile see under BLOCK_K values of the kernel: (BLOCK_M, BLOCK_K).
         tap, c = _tap_and_channel(k0, SLOTS, BLOCK_K)
-        i, j = tap // taps_x, tap % taps_x
+        i, j = tap // kernel_columns, tap % kernel_columns
         at_y = y * stride_y + (first_y + i * input_step_y)[None, :]
         at_x = x * stride_x + (first_x + j * input_step_x)[None, :]
         source_y, within_y = _reflected(at_y, height, reflected)
         source_x, within_x = _reflected(at_x, width, reflected)
-        exists = (tap < taps_y * taps_x) & (c < CHANNELS)
+        exists = (tap < taps) & (c < CHANNELS)
         seen = inside[:, None] & within_y & within_x & exists[None, :]
-        index = picture + (source_y * width + source_x).to(tl.int64) * CHANNELS + c[None, :]
+        index = picture + (source_y * width + source_x).to(tl.int64) * PITCH + c[None, :]
         a = tl.load(source + index, seen, 0).to(tl.float32)
         if scale is not None:
             at_c = n * CHANNELS + c
@@ -436,30 +505,73 @@ def _convolve(
             tl.store(kept + index, a.to(kept.dtype.element_ty), seen & own)
         a = tl.where(seen, a, 0)
         # Times these values of the kernel: (BLOCK_K, BLOCK_N).
-        index = ((tap_y + i * kernel_step_y) * kernel_columns + tap_x + j * kernel_step_x) * CHANNELS + c
-        index = index[:, None] + (o * kernel_rows * kernel_columns * CHANNELS)[None, :]
-        b = tl.load(weight + index, exists[:, None] & (o < OUTPUTS)[None, :], 0)
+        index = (tap * CHANNELS + c)[:, None] + (row * taps * CHANNELS)[None, :]
+        b = tl.load(weight + index, exists[:, None] & there[None, :], 0)
         sums = tl.dot(a.to(b.dtype), b, sums, input_precision=PRECISION)
     if bias is not None:
-        sums += tl.load(bias + o, o < OUTPUTS, 0).to(tl.float32)[None, :]
+        sums += tl.load(bias + o, there, 0).to(tl.float32)[None, :]
 
     if means is not None:
         # Of what is stored: where a picture is even, the variance is 0, and a mean that the stored values do not have
         # would be magnified by 1 / sqrt(eps).
         sums = sums.to(target.dtype.element_ty).to(tl.float32)
-        count = tl.minimum(rows * columns - tile * BLOCK_M, BLOCK_M)
+        count = tl.minimum(rows * columns - tl.program_id(0) * BLOCK_M, BLOCK_M)
         mean = tl.sum(tl.where(inside[:, None], sums, 0), 0) / count
         centred = tl.where(inside[:, None], sums - mean[None, :], 0)
-        part = (n * OUTPUTS + o) * tl.num_programs(0) + tl.program_id(0)
-        tl.store(means + part, mean, o < OUTPUTS)
-        tl.store(deviations + part, tl.sum(centred * centred, 0), o < OUTPUTS)
+        part = ((n * OUTPUTS + o) * tl.num_programs(0) + tl.program_id(0)) * PHASES + phase
+        tl.store(means + part, mean, there)
+        tl.store(deviations + part, tl.sum(centred * centred, 0), there)
     if TANH:
         sums = factor * (1 - 2 / (tl.exp(2 * sums) + 1)) + offset
     if target.dtype.element_ty == tl.uint8:
         sums = tl.floor(tl.minimum(tl.maximum(sums, 0), 255) + 0.5)
-    pixel = n * target_height * target_width + (top + y * up_y) * target_width + left + x * up_x
-    index = pixel * OUTPUTS + o[None, :]
-    tl.store(target + index, sums.to(target.dtype.element_ty), inside[:, None] & (o < OUTPUTS)[None, :])
+    top, left = phase // UP_X, phase % UP_X
+    pixel = n * target_height * target_width + y * UP_Y * target_width + x * UP_X
+    index = pixel * OUTPUTS + ((top * target_width + left) * OUTPUTS + o)[None, :]
+    there = inside[:, None] & there[None, :]
+    # A step's pixels may lie beyond the last row or column.
+    if UP_Y > 1:
+        there = there & (y * UP_Y + top[None, :] < target_height)
+    if UP_X > 1:
+        there = there & (x * UP_X + left[None, :] < target_width)
+    tl.store(target + index, sums.to(target.dtype.element_ty), there)
+
+
+# A picture may begin anywhere in memory, as in a batch.
+@triton.jit(
+    do_not_specialize=["height", "width", "whole_height", "whole_width", "rows", "columns"],
+    do_not_specialize_on_alignment=["source"],
+)
+def _pack(
+    source,
+    target,
+    height,
+    width,
+    whole_height,
+    whole_width,
+    rows,
+    columns,
+    factor,
+    offset,
+    BORDER: tl.constexpr,
+    CHANNELS: tl.constexpr,
+    SLOTS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    """Program (b, n): BLOCK pixels of picture n. See `packed`."""
+    n = tl.program_id(1).to(tl.int64)
+    m = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    c = tl.arange(0, SLOTS)
+    y, _ = _reflected(m // columns - BORDER, whole_height, BORDER)
+    x, within = _reflected(m % columns - BORDER, whole_width, BORDER)
+    y, _ = _reflected(y, height, 0)
+    x, _ = _reflected(x, width, 0)
+    there = (m < rows * columns)[:, None] & (c < SLOTS)[None, :]
+    seen = there & within[:, None] & (c < CHANNELS)[None, :]
+    index = ((n * height + y) * width + x)[:, None] * CHANNELS + c[None, :]
+    value = tl.where(seen, tl.load(source + index, seen, 0).to(tl.float32) * factor + offset, 0)
+    index = (n * rows * columns + m)[:, None] * SLOTS + c[None, :]
+    tl.store(target + index, value.to(target.dtype.element_ty), there)
 
 
 @triton.jit
