@@ -156,6 +156,18 @@ def test_what_the_gpu_has_no_memory_for_is_painted_on_the_cpu(on_device, pixels,
     assert not np.array_equal(stylizer.variant(strength=0.5)(pixels), stylizer(pixels))
 
 
+def test_what_a_picture_needs_is_on_the_device_for_the_next_one_of_its_size(monkeypatch):
+    def paint():
+        picture = device_passes.resized(x, (40, 60), quick=True)
+        return device_passes.resized(device_passes.mixed(x, picture, 26, 6.0), (70, 90))
+
+    x = tensor(photo_of(100, 150))
+    painting = paint()
+    monkeypatch.setattr(torch, "from_numpy", None)
+    monkeypatch.setattr(torch, "sinc", None)
+    assert torch.equal(paint(), painting)
+
+
 def test_other_failures_on_the_gpu_are_told(on_device, pixels, monkeypatch):
     def failing(x):
         raise RuntimeError("illegal memory access")

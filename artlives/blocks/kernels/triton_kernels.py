@@ -31,8 +31,8 @@ from artlives.blocks.kernels.matmul import Geometry
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 # Programs that a weight's gradient is divided among, about: a small weight alone has too few tiles to fill a GPU.
 SPLITS = 256
-# Tiles' statistics that are combined at a time.
-TILES = 1024
+# Tiles' statistics that are combined at a time: of 4K, a channel has some ten thousand, all of which one program reads.
+TILES = 4096
 # Channels of a packed picture, for colours and one of zeros: pixels of fp16 lie at multiples of eight bytes.
 PACKED = 4
 # Pixels that are packed at a time.
@@ -371,6 +371,7 @@ def normalization(parts: Statistics, gamma: Tensor, beta: Tensor, eps: float = 1
             eps,
             OUTPUTS=o,
             BLOCK=TILES,
+            num_warps=8,
         )
     return scale, shift
 
