@@ -54,7 +54,8 @@ class Stylizer:
             learnt, in half a minute or so, and remembered; or a mix, such as {"wave": 0.6, "udnie": 0.4}; see
             `studies.find`.
         settings: how pictures are painted.
-        device: "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda" or "mps".
+        device: "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda" or "mps". A picture that a GPU has no memory for is
+            painted on the CPU, with a warning in the log.
         options: fields of `Settings`, such as `size=1200`, that differ from `settings`.
 
     Attributes:

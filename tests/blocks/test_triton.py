@@ -313,6 +313,9 @@ kernels.normalization(statistics, affine[0, :16], affine[0, :16])
 kernel = kernels.transposed_convolution(weight.half(), affine[0], Geometry((2, 2), (1, 1)))
 picture = torch.zeros(1, 8, 8, 24, dtype=torch.uint8)
 kernels.run(kernel, Reading(y[:, :4, :4].half()), picture, gain=(150.0, 127.5))
+kernel = kernels.packed_convolution(torch.zeros(16, 3, 7, 7, dtype=torch.float16), None, 2)
+packed = kernels.packed(picture[..., :3].contiguous(), (8, 8), 3, kernel, (0.01, -1.0), torch.float16)
+kernels.run(kernel, Reading(packed), torch.empty(1, 4, 4, 16, dtype=torch.float16))
 """
 
 
@@ -335,5 +338,7 @@ def test_the_kernels_compile_for_a_gpu(tmp_path):
         "_convolve True",
         "_correlate True",
         "_normalization False",
+        "_convolve True",
+        "_pack False",
         "_convolve True",
     ]
