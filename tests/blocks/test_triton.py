@@ -333,12 +333,12 @@ def test_the_kernels_compile_for_a_gpu(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.splitlines() == [
-        "_convolve False",
-        "_correlate False",
-        "_convolve True",
-        "_correlate True",
-        "_normalization False",
-        "_convolve True",
-        "_pack False",
-        "_convolve True",
+        "convolve False",
+        "correlate False",
+        "convolve True",
+        "correlate True",
+        "normalize False",
+        "convolve True",
+        "pack False",
+        "convolve True",
     ]
