@@ -11,7 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +51,8 @@ class Row:
     Attributes:
         width, height: pixels.
         precision: what products are computed in.
-        seconds: the median time of the network alone, one pass without grain, array in and array out; torch's alike.
+        seconds: the median time of the network alone, one pass without grain, array in and array out.
+        torch_precision, torch_seconds: torch's alike.
         ratio: the median of the rounds' ratios, ours to torch's; None, as torch's time, where that was not compared.
         painting: the median time of a painting, coarse to fine and with grain, as `Stylizer` paints by default.
         passes: the median of the rounds' ratios, a painting to one pass; None where that was not compared.
@@ -62,6 +63,7 @@ class Row:
     height: int
     precision: str
     seconds: float | None
+    torch_precision: str | None
     torch_seconds: float | None
     ratio: float | None
     painting: float
@@ -81,6 +83,7 @@ class Layer:
     Attributes:
         name, inputs, outputs, kernel, stride: as in `plan.Step`.
         transposed: whether the stride is that of a transposed convolution.
+        instructions, precision: what it was computed by and in, as in `engines.choose.Engine`.
         seconds: the median time.
         share: of the multiply-adds a second that the machine does at most with the same instructions. Winograd's
             algorithm saves some of a convolution's multiply-adds, all of which are counted here.
@@ -92,6 +95,8 @@ class Layer:
     kernel: int
     stride: int
     transposed: bool
+    instructions: str
+    precision: str
     seconds: float
     share: float
 
@@ -153,7 +158,9 @@ def measure(style: Style, device: str, precision: str) -> Iterator[Row]:
     """
     stylizer = Stylizer(style, device=device, precision=precision)
     alone = stylizer.variant(grain=0.0, one_pass=True)
-    by_torch = _by_torch(style, stylizer.device) if find_spec("torch") else None
+    # Where ours is in fp16, on CUDA, so is torch's.
+    precision_of_torch = "fp16" if stylizer.precision == "fp16" else "fp32"
+    by_torch = _by_torch(style, stylizer.device, precision_of_torch) if find_spec("torch") else None
     for width, height in SIZES:
         pixels = _noise(width, height)
         jobs: dict[str, Job] = {"ours": partial(alone, pixels), "painting": partial(stylizer, pixels)}
@@ -165,12 +172,14 @@ def measure(style: Style, device: str, precision: str) -> Iterator[Row]:
         ours, painting = (statistics.median(times[name]) for name in ("ours", "painting"))
         passes = ratio(times["painting"], times["ours"])
         peak = _alone(style, precision, width, height)[1] if stylizer.device == "cpu" else None
-        theirs = statistics.median(times["torch"]) if by_torch else None
-        beside = ratio(times["ours"], times["torch"]) if by_torch else None
-        yield Row(width, height, stylizer.precision, ours, theirs, beside, painting, passes, peak)
+        row = Row(width, height, stylizer.precision, ours, None, None, None, painting, passes, peak)
+        if by_torch:
+            theirs, beside = statistics.median(times["torch"]), ratio(times["ours"], times["torch"])
+            row = replace(row, torch_precision=precision_of_torch, torch_seconds=theirs, ratio=beside)
+        yield row
     if Way.HALF_STRIPS in stylizer.painter.ways(*LARGEST):
         seconds, peak = _alone(style, precision, *LARGEST)
-        yield Row(*LARGEST, stylizer.precision, None, None, None, seconds, None, peak)
+        yield Row(*LARGEST, stylizer.precision, None, None, None, None, seconds, None, peak)
 
 
 def layers(style: Style, precision: str) -> list[Layer]:
@@ -193,7 +202,8 @@ def layers(style: Style, precision: str) -> list[Layer]:
         scale = step.source_scale if step.transposed else step.scale
         products = step.inputs * step.outputs * step.kernel**2 * float(LAYERS_SIDE / scale) ** 2
         shape = step.inputs, step.outputs, step.kernel, step.stride, step.transposed
-        found.append(Layer(step.name, *shape, float(seconds), float(products / seconds / peak)))
+        by = painter.instructions.name.decode(), stylizer.precision
+        found.append(Layer(step.name, *shape, *by, float(seconds), float(products / seconds / peak)))
     return found
 
 
@@ -201,18 +211,21 @@ def _note_time(times: list[float], done: float) -> None:
     times.append(time.perf_counter())
 
 
-def _by_torch(style: Style, device: str) -> Callable[[np.ndarray], None]:
-    """One pass of the same network, made of torch's own operations, over a picture."""
+def _by_torch(style: Style, device: str, precision: str) -> Callable[[np.ndarray], None]:
+    """One pass of the same network, made of torch's own operations, over a picture, array in and array out."""
     import torch
 
+    from artlives.engines.tensors import in_memory, on_device
     from artlives.engines.torch import load
 
-    network = load(style, device, torch_blocks()).to(memory_format=torch.channels_last)
+    dtype = torch.float16 if precision == "fp16" else torch.float32
+    network = load(style, device, torch_blocks()).to(dtype).to(memory_format=torch.channels_last)
 
     def paint(pixels: np.ndarray) -> None:
         with torch.inference_mode():
-            x = torch.from_numpy(pixels).to(device).permute(2, 0, 1)[None].float()
-            network(x.contiguous(memory_format=torch.channels_last)).clamp(0, 255).byte().cpu()
+            x = on_device(pixels, device).permute(2, 0, 1)[None].to(dtype)
+            painting = network(x.contiguous(memory_format=torch.channels_last))
+            in_memory(painting.clamp(0, 255).byte()[0].permute(1, 2, 0))
 
     return paint
 

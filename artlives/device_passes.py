@@ -13,13 +13,14 @@ from torch import Tensor
 from artlives import grain, passes
 from artlives.blend import WEIGHTS, tone
 from artlives.engines.painter import Report
-from artlives.engines.tensors import TensorPainter
+from artlives.engines.tensors import TensorPainter, in_memory, on_device
 from artlives.passes import Carry, Size
 
 # Pixels to either side of a point that Lanczos's filter reaches, at the coarser of the two resolutions; as in Pillow.
 SUPPORT = 3
-# Matrices of either kind that are kept: those of two sizes of pictures, up to 32 MB each for 12 megapixels.
-MATRICES = 16
+# Matrices and tables of a kind that are kept on the device, those of two sizes of pictures: a picture would wait while
+# they are copied there. A matrix takes up to 32 MB for 12 megapixels.
+KEPT = 16
 
 
 def paint(
@@ -45,8 +46,8 @@ def paint(
     painting = None
     for i, size in enumerate(sizes):
         if carry and painting is not None and i == len(sizes) - 1:
-            carried = carry(painting[0].permute(1, 2, 0).contiguous().cpu().numpy())
-            painting = torch.from_numpy(carried).to(photos.device).permute(2, 0, 1)[None]
+            carried = carry(in_memory(painting[0].permute(1, 2, 0)))
+            painting = on_device(carried, photos.device).permute(2, 0, 1)[None]
         picture = mixed(resized(photos, size, quick=True), painting, share, amplitude)
         painting = painter.paint_tensor(picture).clamp(0, 255)
         report(sum(pixels[: i + 1]) / sum(pixels))
@@ -65,7 +66,7 @@ def resized(x: Tensor, size: Size, quick: bool = False) -> Tensor:
     for axis in (3, 2):
         old, new = x.shape[axis], size[axis - 2]
         if old != new:
-            matrix = _lanczos(old, new, spans[axis - 2]).to(x.device)
+            matrix = _lanczos(old, new, spans[axis - 2], x.device)
             values = x.float() @ matrix.T if axis == 3 else matrix @ x.float()
             x = values.round().clamp(0, 255).to(x.dtype) if x.dtype == torch.uint8 else values
     return x if x.dtype == torch.uint8 else x.clamp(0, 255)
@@ -75,7 +76,7 @@ def _reduced(x: Tensor, factors: list[int]) -> Tensor:
     """Bytes reduced by whole numbers (vertical, horizontal): means of cells, of which the last ones may be cut off."""
     if factors == [1, 1]:
         return x
-    down, across = (_cells(x.shape[2 + i], factor).to(x.device) for i, factor in enumerate(factors))
+    down, across = (_cells(x.shape[2 + i], factor, x.device) for i, factor in enumerate(factors))
     # Whole numbers below 2^24, which fp32 holds exactly.
     sums = (down @ x.float() @ across.T).long()
     counts = (down.sum(1)[:, None] * across.sum(1)).long()
@@ -83,22 +84,22 @@ def _reduced(x: Tensor, factors: list[int]) -> Tensor:
     return ((sums + counts // 2) * ((1 << 24) // counts) >> 24).to(torch.uint8)
 
 
-@lru_cache(maxsize=MATRICES)
-def _cells(old: int, factor: int) -> Tensor:
+@lru_cache(maxsize=KEPT)
+def _cells(old: int, factor: int, device: torch.device) -> Tensor:
     """The matrix (cells, old) that sums every `factor` pixels of a line."""
     cell = torch.arange(old) // factor
-    return (cell == torch.arange(ceil(old / factor))[:, None]).float()
+    return (cell == torch.arange(ceil(old / factor))[:, None]).float().to(device)
 
 
-@lru_cache(maxsize=MATRICES)
-def _lanczos(old: int, new: int, span: float) -> Tensor:
+@lru_cache(maxsize=KEPT)
+def _lanczos(old: int, new: int, span: float, device: torch.device) -> Tensor:
     """The matrix (new, old) that resamples the first `span` of a line's `old` pixels to `new`."""
     scale = span / new
     stretch = max(1.0, scale)
     centers = (torch.arange(new, dtype=torch.float64) + 0.5) * scale
     distance = (torch.arange(old) + 0.5 - centers[:, None]) / stretch
     weights = torch.sinc(distance) * torch.sinc(distance / SUPPORT) * (distance.abs() < SUPPORT)
-    return (weights / weights.sum(1, keepdim=True)).float()
+    return (weights / weights.sum(1, keepdim=True)).float().to(device)
 
 
 def mixed(photos: Tensor, painting: Tensor | None, share: int, amplitude: float) -> Tensor:
@@ -116,17 +117,30 @@ def mixed(photos: Tensor, painting: Tensor | None, share: int, amplitude: float)
         part = part * 4096 * (64 - share) + painted * share
         part = (part + (1 << 17)) >> 18 if whole else part / (1 << 18)
     rows, columns = (torch.arange(side, device=photos.device) % grain.PERIOD for side in (height, width))
-    field = torch.from_numpy(grain.tile(amplitude)).to(photos.device)[rows[:, None], columns]
+    field = _grain(amplitude, photos.device)[rows[:, None], columns]
     return (part + field).clamp(0, 255).to(photos.dtype)
 
 
 def _enlarged(x: Tensor, axis: int, side: int) -> Tensor:
     """64 times `x`, bilinearly enlarged along an axis to `side` pixels."""
     small = x.shape[axis]
-    first, part = (torch.from_numpy(values).to(x.device) for values in passes.between(side, small))
+    first, part = _between(side, small, x.device)
     part = part.to(x.dtype).reshape(-1, *[1] * (3 - axis))
     after = x.index_select(axis, (first + 1).clamp(max=small - 1))
     return x.index_select(axis, first) * (64 - part) + after * part
+
+
+@lru_cache(maxsize=KEPT)
+def _between(large: int, small: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """See `passes.between`."""
+    first, part = (torch.from_numpy(values).to(device) for values in passes.between(large, small))
+    return first, part
+
+
+@lru_cache(maxsize=KEPT)
+def _grain(amplitude: float, device: torch.device) -> Tensor:
+    """See `grain.tile`."""
+    return torch.from_numpy(grain.tile(amplitude)).to(device)
 
 
 def blend(photos: Tensor, paintings: Tensor, strength: float, keep_colors: bool) -> Tensor:

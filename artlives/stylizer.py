@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import numpy as np
 from PIL import Image
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 # off is most likely meant for another range.
 LEAST_FLOAT, MOST_FLOAT = -1 / 8, 2
 
+Painted = TypeVar("Painted")
+
+log = logging.getLogger(__name__)
+
 
 class Stylizer:
     """Repaints pictures in a style.
@@ -49,7 +54,8 @@ class Stylizer:
             learnt, in half a minute or so, and remembered; or a mix, such as {"wave": 0.6, "udnie": 0.4}; see
             `studies.find`.
         settings: how pictures are painted.
-        device: "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda" or "mps".
+        device: "auto" (CUDA, else MPS, else the CPU), "cpu", "cuda" or "mps". A picture that a GPU has no memory for is
+            painted on the CPU, with a warning in the log.
         options: fields of `Settings`, such as `size=1200`, that differ from `settings`.
 
     Attributes:
@@ -79,6 +85,13 @@ class Stylizer:
         self.painter, engine = choose(self.style, device, self.settings.precision)
         self.engine, self.device, self.reasons, self.precision, self.instructions = engine
 
+    @cached_property
+    def _on_cpu(self) -> Stylizer:
+        """The same on the CPU."""
+        other = copy(self)
+        other._choose("cpu")
+        return other
+
     def __reduce__(self) -> tuple[partial[Stylizer], tuple[styles.Style, Settings]]:
         """It is pickled and deep-copied as its style and settings; the copy loads the style's file again."""
         return partial(Stylizer, device=self.device), (self.style, self.settings)
@@ -98,6 +111,7 @@ class Stylizer:
             ArtlivesError, TypeError, ValueError: as the constructor does.
         """
         other = copy(self)
+        other.__dict__.pop("_on_cpu", None)
         other.settings = replace(settings or self.settings, **options)
         if other.settings.precision != self.settings.precision:
             other._choose(self.device)
@@ -199,27 +213,40 @@ class Stylizer:
             return x.new_empty((len(x), 3, *size)) if size != own else x
         scale = 1 if x.dtype == torch.uint8 else 255
         values = x.detach() if scale == 1 else x.detach().float() * scale
-        if self.device == "cpu":
-            # (N, H, W, 3)
-            pictures = np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())
-            sized = (passes.resized(picture, size) for picture in pictures)
-            painted = np.stack([self._painted(picture, report, threads) for picture in sized])
-            result = torch.from_numpy(painted).permute(0, 3, 1, 2)
-        else:
+
+        def as_given(paintings: Tensor) -> Tensor:
+            return (paintings if scale == 1 else paintings / scale).to(x.device, x.dtype)
+
+        if self.device != "cpu":
             from artlives import device_passes
 
-            result = self._on_device(device_passes.resized(values.to(self.device), size), report)
-        return (result if scale == 1 else result / scale).to(x.device, x.dtype)
+            return _where_memory_is(
+                lambda: as_given(
+                    self._on_device(device_passes.resized(values.to(self.device), size), report)
+                ),
+                lambda: self._on_cpu._tensor(x, report, threads),
+                size,
+            )
+        # (N, H, W, 3)
+        pictures = np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())
+        sized = (passes.resized(picture, size) for picture in pictures)
+        painted = np.stack([self._painted(picture, report, threads) for picture in sized])
+        return as_given(torch.from_numpy(painted).permute(0, 3, 1, 2))
 
     def _painted(
         self, photo: np.ndarray, report: Report, threads: int, carry: Carry | None = None
     ) -> np.ndarray:
         """The painting of a photo (H, W, 3) in 0..255 of uint8 or fp32; it has the photo's shape and dtype."""
         if self.device != "cpu":
-            import torch
+            from artlives.engines.tensors import in_memory, on_device
 
-            x = torch.tensor(photo, device=self.device).permute(2, 0, 1)[None]
-            return self._on_device(x, report, carry)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            def paint() -> np.ndarray:
+                x = on_device(photo, self.device).permute(2, 0, 1)[None]
+                return in_memory(self._on_device(x, report, carry)[0].permute(1, 2, 0))
+
+            return _where_memory_is(
+                paint, lambda: self._on_cpu._painted(photo, report, threads, carry), photo.shape[:2]
+            )
         if self.settings.strength == 0:
             copy: np.ndarray = photo.copy()
             return copy
@@ -247,17 +274,14 @@ class Stylizer:
 
         if self.settings.strength == 0:
             return photos
-        height, width = photos.shape[2:]
-        with _naming_memory(width, height):
-            sizes, share, amplitude = self._passes(height, width)
-            painter = cast("TensorPainter", self.painter)
-            paintings = device_passes.paint(
-                painter, photos, sizes, share=share, amplitude=amplitude, report=report, carry=carry
-            )
-            if self._blends():
-                paintings = device_passes.blend(
-                    photos, paintings, self.settings.strength, self.settings.keep_colors
-                )
+        sizes, share, amplitude = self._passes(photos.shape[2], photos.shape[3])
+        painter = cast("TensorPainter", self.painter)
+        paintings = device_passes.paint(
+            painter, photos, sizes, share=share, amplitude=amplitude, report=report, carry=carry
+        )
+        if self._blends():
+            strength, keep_colors = self.settings.strength, self.settings.keep_colors
+            paintings = device_passes.blend(photos, paintings, strength, keep_colors)
         return paintings
 
     def _passes(self, height: int, width: int) -> tuple[list[passes.Size], int, float]:
@@ -274,6 +298,22 @@ class Stylizer:
 
     def _blends(self) -> bool:
         return self.settings.keep_colors or self.settings.strength < 1
+
+
+def _where_memory_is(
+    on_device: Callable[[], Painted], on_cpu: Callable[[], Painted], size: passes.Size
+) -> Painted:
+    """What `on_device` returns for pictures of that size, or `on_cpu`, which needs less memory, if there lacks some."""
+    try:
+        return on_device()
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+    # Here, since the exception holds on to what was computed so far.
+    log.warning(
+        "%dx%d pixels need more memory than the GPU has: they are painted on the CPU", size[1], size[0]
+    )
+    return on_cpu()
 
 
 @contextmanager

@@ -132,3 +132,46 @@ def test_pictures_of_a_folder_of_one_size_go_together(on_device, pixels):
 def test_a_photo_that_is_too_small_is_told(on_device):
     with pytest.raises(Exception, match="9x20 pixels are too small"):
         on_device(images.Photo(np.zeros((20, 9, 3), np.uint8)))
+
+
+@pytest.mark.parametrize("kind", ["array", "bytes", "floats"])
+def test_what_the_gpu_has_no_memory_for_is_painted_on_the_cpu(on_device, pixels, monkeypatch, caplog, kind):
+    def lacking(x):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
+
+    x = tensor(pixels)
+    picture = {"array": pixels, "bytes": x, "floats": x / 255}[kind]
+    on_cpu = Stylizer("wave", device="cpu", one_pass=True)
+    expected = on_cpu(picture)
+    stylizer = on_device.variant(one_pass=True)
+    monkeypatch.setattr(on_device.painter, "paint_tensor", lacking)
+    painting = stylizer(picture)
+    assert type(painting) is type(picture)
+    assert painting.dtype == picture.dtype
+    assert (painting == expected).all()
+    assert [record.getMessage() for record in caplog.records] == [
+        "56x40 pixels need more memory than the GPU has: they are painted on the CPU"
+    ]
+    # What it paints there has the settings of the one that was asked.
+    assert not np.array_equal(stylizer.variant(strength=0.5)(pixels), stylizer(pixels))
+
+
+def test_what_a_picture_needs_is_on_the_device_for_the_next_one_of_its_size(monkeypatch):
+    def paint():
+        picture = device_passes.resized(x, (40, 60), quick=True)
+        return device_passes.resized(device_passes.mixed(x, picture, 26, 6.0), (70, 90))
+
+    x = tensor(photo_of(100, 150))
+    painting = paint()
+    monkeypatch.setattr(torch, "from_numpy", None)
+    monkeypatch.setattr(torch, "sinc", None)
+    assert torch.equal(paint(), painting)
+
+
+def test_other_failures_on_the_gpu_are_told(on_device, pixels, monkeypatch):
+    def failing(x):
+        raise RuntimeError("illegal memory access")
+
+    monkeypatch.setattr(on_device.painter, "paint_tensor", failing)
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        on_device(pixels)

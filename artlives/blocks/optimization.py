@@ -1,7 +1,8 @@
 """Optimizers: how the weights follow their gradients, under torch.optim's names and with its arguments.
 
 Each keeps torch.optim.Optimizer's bookkeeping of parameters and state, and can go on from the state that torch's
-optimizer of the same name has saved. In the formulas g is a weight's gradient, and all is done weight by weight.
+optimizer of the same name has saved. In the formulas g is a weight's gradient, and all is done weight by weight; it is
+written for lists of weights (`torch._foreach_*`), which on a GPU go through one kernel together.
 
 Robbins & Monro 1951, "A stochastic approximation method"; Polyak 1964, "Some methods of speeding up the convergence
 of iteration methods"; Hinton 2012, "Neural networks for machine learning", lecture 6e; Duchi et al. 2011, "Adaptive
@@ -17,9 +18,12 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
+State = dict[str, Any]
+Tensors = list[Tensor] | tuple[Tensor, ...]
+
 
 class _Optimizer(Optimizer):
-    """Calls `_update` for each parameter that has a gradient."""
+    """Calls `_update` for the parameters of each group that have a gradient."""
 
     def __init__(self, params: Iterable[Parameter], **defaults: Any) -> None:
         lr = defaults["lr"]
@@ -31,14 +35,35 @@ class _Optimizer(Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Moves every parameter once. `closure` is torch's; none of these optimizers needs one."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    self._update(parameter, parameter.grad, self.state[parameter], group)
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if moved:
+                gradients = [parameter.grad for parameter in moved]
+                self._update(moved, gradients, [self.state[parameter] for parameter in moved], group)
 
     @staticmethod
     @abstractmethod
-    def _update(weight: Tensor, g: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        """Moves `weight` in place; `state` is empty at first and this weight's own, `group` holds the arguments."""
+    def _update(weights: list[Tensor], g: Tensors, states: list[State], group: dict[str, Any]) -> None:
+        """Moves `weights` in place; a weight's state is its own and empty at first, `group` holds the arguments."""
+
+
+def _kept(weights: list[Tensor], states: list[State], name: str) -> list[Tensor]:
+    """What the states hold of that name, like the weights; at first 0."""
+    for weight, state in zip(weights, states, strict=True):
+        if name not in state:
+            state[name] = torch.zeros_like(weight)
+    return [state[name] for state in states]
+
+
+def _fade(means: Tensors, g: Tensors, kept: float) -> None:
+    """Moves recent means of squares on by g²: of themselves they keep `kept`."""
+    torch._foreach_mul_(means, kept)
+    torch._foreach_addcmul_(means, g, g, value=1 - kept)
+
+
+def _root(squares: Tensors, eps: float) -> Tensors:
+    roots = torch._foreach_sqrt(squares)
+    torch._foreach_add_(roots, eps)
+    return roots
 
 
 class SGD(_Optimizer):
@@ -58,14 +83,13 @@ class SGD(_Optimizer):
         super().__init__(params, lr=lr, momentum=momentum)
 
     @staticmethod
-    def _update(weight: Tensor, g: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def _update(weights: list[Tensor], g: Tensors, states: list[State], group: dict[str, Any]) -> None:
         if group["momentum"]:
-            if "momentum_buffer" in state:
-                state["momentum_buffer"].mul_(group["momentum"]).add_(g)
-            else:
-                state["momentum_buffer"] = g.clone()
-            g = state["momentum_buffer"]
-        weight.sub_(group["lr"] * g)
+            velocities = _kept(weights, states, "momentum_buffer")
+            torch._foreach_mul_(velocities, group["momentum"])
+            torch._foreach_add_(velocities, g)
+            g = velocities
+        torch._foreach_sub_(weights, torch._foreach_mul(g, group["lr"]))
 
 
 class Adagrad(_Optimizer):
@@ -81,11 +105,10 @@ class Adagrad(_Optimizer):
         super().__init__(params, lr=lr, eps=eps)
 
     @staticmethod
-    def _update(weight: Tensor, g: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        if not state:
-            state["sum"] = torch.zeros_like(weight)
-        state["sum"].addcmul_(g, g)
-        weight.addcdiv_(g, state["sum"].sqrt().add_(group["eps"]), value=-group["lr"])
+    def _update(weights: list[Tensor], g: Tensors, states: list[State], group: dict[str, Any]) -> None:
+        sums = _kept(weights, states, "sum")
+        torch._foreach_addcmul_(sums, g, g)
+        torch._foreach_addcdiv_(weights, g, _root(sums, group["eps"]), value=-group["lr"])
 
 
 class RMSprop(_Optimizer):
@@ -103,11 +126,10 @@ class RMSprop(_Optimizer):
         super().__init__(params, lr=lr, alpha=alpha, eps=eps)
 
     @staticmethod
-    def _update(weight: Tensor, g: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        if not state:
-            state["square_avg"] = torch.zeros_like(weight)
-        state["square_avg"].mul_(group["alpha"]).addcmul_(g, g, value=1 - group["alpha"])
-        weight.addcdiv_(g, state["square_avg"].sqrt().add_(group["eps"]), value=-group["lr"])
+    def _update(weights: list[Tensor], g: Tensors, states: list[State], group: dict[str, Any]) -> None:
+        squares = _kept(weights, states, "square_avg")
+        _fade(squares, g, group["alpha"])
+        torch._foreach_addcdiv_(weights, g, _root(squares, group["eps"]), value=-group["lr"])
 
 
 class Adadelta(_Optimizer):
@@ -126,14 +148,15 @@ class Adadelta(_Optimizer):
         super().__init__(params, lr=lr, rho=rho, eps=eps)
 
     @staticmethod
-    def _update(weight: Tensor, g: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        if not state:
-            state["square_avg"], state["acc_delta"] = torch.zeros_like(weight), torch.zeros_like(weight)
-        rho, eps = group["rho"], group["eps"]
-        state["square_avg"].mul_(rho).addcmul_(g, g, value=1 - rho)
-        d = g * (state["acc_delta"] + eps).sqrt() / (state["square_avg"] + eps).sqrt()
-        state["acc_delta"].mul_(rho).addcmul_(d, d, value=1 - rho)
-        weight.sub_(group["lr"] * d)
+    def _update(weights: list[Tensor], g: Tensors, states: list[State], group: dict[str, Any]) -> None:
+        squares, moves = (_kept(weights, states, name) for name in ("square_avg", "acc_delta"))
+        _fade(squares, g, group["rho"])
+        numerators, denominators = (torch._foreach_add(means, group["eps"]) for means in (moves, squares))
+        torch._foreach_sqrt_(numerators)
+        torch._foreach_sqrt_(denominators)
+        d = torch._foreach_div(torch._foreach_mul(g, numerators), denominators)
+        _fade(moves, d, group["rho"])
+        torch._foreach_sub_(weights, torch._foreach_mul(d, group["lr"]))
 
 
 class Adam(_Optimizer):
@@ -158,14 +181,14 @@ class Adam(_Optimizer):
         super().__init__(params, lr=lr, betas=betas, eps=eps)
 
     @staticmethod
-    def _update(weight: Tensor, g: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        if not state:
-            state["step"] = 0
-            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
-        # A state that torch saved has it as a tensor of fp32.
-        state["step"] = t = int(state["step"]) + 1
+    def _update(weights: list[Tensor], g: Tensors, states: list[State], group: dict[str, Any]) -> None:
+        for state in states:
+            # A state that torch saved has it as a tensor of fp32.
+            state["step"] = int(state.get("step", 0)) + 1
         beta1, beta2 = group["betas"]
-        state["exp_avg"].lerp_(g, 1 - beta1)
-        state["exp_avg_sq"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        divisor = (state["exp_avg_sq"] / (1 - beta2**t)).sqrt_().add_(group["eps"])
-        weight.addcdiv_(state["exp_avg"], divisor, value=-group["lr"] / (1 - beta1**t))
+        means, squares = (_kept(weights, states, name) for name in ("exp_avg", "exp_avg_sq"))
+        torch._foreach_lerp_(means, g, 1 - beta1)
+        _fade(squares, g, beta2)
+        whole = torch._foreach_div(squares, [1 - beta2 ** state["step"] for state in states])
+        rates = [-group["lr"] / (1 - beta1 ** state["step"]) for state in states]
+        torch._foreach_addcdiv_(weights, means, _root(whole, group["eps"]), scalars=rates)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from artlives.benchmark import Layer, Row
 
 ROW = "{:>13}  {:>11}  {:>6}  {:>7}  {:>11}  {:>6}  {:>8}  {:>5}"
-LAYER = "{:28}  {:>9}  {:>6}  {:>6}  {:>7}  {:>6}"
-LAYER_HEAD = LAYER.format("layer", "channels", "kernel", "stride", "ms", "peak")
+LAYER = "{:28}  {:>9}  {:>6}  {:>6}  {:>12}  {:>9}  {:>7}  {:>6}"
+LAYER_HEAD = LAYER.format("layer", "channels", "kernel", "stride", "instructions", "precision", "ms", "peak")
 HEAD = ROW.format("pixels", "painting ms", "MP/s", "peak MB", "one pass ms", "passes", "torch ms", "ratio")
 
 
@@ -38,9 +38,9 @@ def bench(as_json: bool, plot: Path | None, device: str, precision: str) -> None
     """Measure how fast pictures of several sizes are painted on this machine; takes about two minutes.
 
     A painting goes from coarse to fine; "passes" is the median of its time to that of one pass of the network, which is
-    "one pass ms". "torch ms" is the time of the same network made of torch's own operations, "ratio" the median of ours
-    to theirs: below 1 ours is faster; both need torch. All take turns. "peak MB" is all the memory of a process that
-    paints one picture.
+    "one pass ms". "torch ms" is the time of the same network made of torch's own operations, in fp16 where ours is and
+    else in fp32; "ratio" is the median of ours to theirs: below 1 ours is faster. Both need torch. All take turns.
+    "peak MB" is all the memory of a process that paints one picture.
 
     On the CPU, each layer's time in one pass follows, and the share that it takes of the multiplications which the
     machine does at most with the same instructions.
@@ -106,7 +106,8 @@ def _layer_line(layer: Layer) -> str:
     channels = f"{layer.inputs} -> {layer.outputs}"
     stride = f"1/{layer.stride}" if layer.transposed else str(layer.stride)
     milliseconds = f"{layer.seconds * 1000:.2f}"
-    return LAYER.format(layer.name, channels, layer.kernel, stride, milliseconds, f"{layer.share:.0%}")
+    by = layer.instructions, layer.precision
+    return LAYER.format(layer.name, channels, layer.kernel, stride, *by, milliseconds, f"{layer.share:.0%}")
 
 
 def _line(row: Row) -> str:

@@ -18,7 +18,7 @@ from artlives.batch import local
 from artlives.batch.paint import paint, read
 from artlives.batch.plan import STREAM, Job, NoPictures, Outcome, Plan, plan
 from artlives.batch.watch import arrivals
-from artlives.cli.engine import tell_engine
+from artlives.cli.engine import device_for, tell_engine
 from artlives.cli.study import learnt
 from artlives.errors import ArtlivesError
 from artlives.files import is_folder
@@ -83,13 +83,13 @@ class Here:
             mine = [job for job in jobs if self._styles[job] is style]
             if not mine:
                 continue
-            stylizer = self._stylizer(style, mine)
             if order.several:
+                stylizer = self._stylizer(style, mine, order.device)
                 save = partial(self._files.save, quality=order.quality)
                 yield from paint(stylizer, mine, self._load, save)
                 local.clean_folders(mine)
             else:
-                yield self._paint_one(stylizer, mine[0])
+                yield self._paint_one(style, mine[0])
 
     def watch(self) -> Iterator[Outcome]:
         """Paint what is in the order's folders and what comes into them, without an end."""
@@ -123,22 +123,27 @@ class Here:
             jobs, self._files, self._files, overwrite=order.overwrite, resume=order.several, named=photos
         )
 
-    def _stylizer(self, style: Style, jobs: list[Job]) -> Stylizer:
+    def _stylizer(self, style: Style, jobs: list[Job], device: str) -> Stylizer:
         if style.name not in self._stylizers:
             from artlives.stylizer import Stylizer
 
             order = self.order
             known = learnt(style, [job.source for job in jobs if job.source != STREAM], order.device)
-            first, stylizer = not self._stylizers, Stylizer(known, order.settings, device=order.device)
+            first, stylizer = not self._stylizers, Stylizer(known, order.settings, device=device)
             if first:
                 tell_engine(stylizer.engine, stylizer.precision, stylizer.reasons)
             self._stylizers[style.name] = stylizer
         return self._stylizers[style.name]
 
-    def _paint_one(self, stylizer: Stylizer, job: Job) -> Outcome:
+    def _paint_one(self, style: Style, job: Job) -> Outcome:
         """One photo, under a progress bar if it takes long."""
         try:
             photo = read(job, self._load, self.order.settings.size)
+        except ArtlivesError as error:
+            return Outcome(job, str(error))
+        pixels = sum(picture.pixels[..., 0].size for picture in (photo, *photo.more))
+        stylizer = self._stylizer(style, [job], device_for(self.order.device, pixels))
+        try:
             notes = photo.notes
             height, width = photo.pixels.shape[:2]
             size = self.order.settings.size

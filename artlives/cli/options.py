@@ -131,7 +131,7 @@ device_option = click.option(
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     default="auto",
     show_default=True,
-    help="Where to compute; auto takes a GPU where there is one.",
+    help="Where to compute; auto takes a GPU where there is one, and more to paint than a photo.",
 )
 perceptual_option = click.option(
     "--perceptual",

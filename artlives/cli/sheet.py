@@ -6,7 +6,7 @@ import click
 
 from artlives.batch import local
 from artlives.batch.plan import check_target
-from artlives.cli.engine import tell_engine
+from artlives.cli.engine import device_for, tell_engine
 from artlives.cli.options import brush_option, device_option, precision_option, quality_option
 from artlives.cli.viewer import open_option, show
 from artlives.errors import ArtlivesError
@@ -82,7 +82,8 @@ def sheet(
     for note in small.notes:
         click.echo(f"artlives: {note}", err=True)
     settings = Settings(brush=brush, precision=precision)
-    chosen = [Stylizer(learnt(style, [str(photo)], device), settings, device=device) for style in found]
+    where = device_for(device, len(found) * small.pixels[..., 0].size)
+    chosen = [Stylizer(learnt(style, [str(photo)], device), settings, device=where) for style in found]
     tell_engine(chosen[0].engine, chosen[0].precision, chosen[0].reasons)
     try:
         paintings = [(stylizer.style, stylizer(small)) for stylizer in chosen]

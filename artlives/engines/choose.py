@@ -119,6 +119,9 @@ def _reason_against_triton(steps: Sequence[plan.Step], device: str) -> str | Non
         return "Triton is not installed: pip install 'artlives[gpu]'"
     import torch
 
-    from artlives.engines import triton
-
+    try:
+        from artlives.engines import triton
+    # Such as one that was built for another system library.
+    except (ImportError, OSError) as error:
+        return f"Triton cannot be loaded ({error})"
     return triton.reason_against(steps, torch.device(device))

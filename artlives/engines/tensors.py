@@ -6,10 +6,32 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import groupby
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from artlives.engines.painter import Array, Report, Way
+
+
+def on_device(pixels: Array, device: torch.device | str) -> Tensor:
+    """The values of an array on a device, in memory of their own.
+
+    CUDA copies from pinned memory several times as fast as from other, and while the CPU goes on.
+    """
+    if torch.device(device).type != "cuda":
+        return torch.tensor(pixels, device=device)
+    pinned = torch.empty(pixels.shape, dtype=getattr(torch, pixels.dtype.name), pin_memory=True)
+    np.copyto(pinned.numpy(), pixels)
+    return pinned.to(device, non_blocking=True)
+
+
+def in_memory(x: Tensor) -> Array:
+    """A tensor's values as a dense array; of a tensor on CUDA in pinned memory, which torch gives out again later."""
+    if not x.is_cuda:
+        array: Array = x.contiguous().cpu().numpy()
+        return array
+    pinned = torch.empty(x.shape, dtype=x.dtype, pin_memory=True)
+    return pinned.copy_(x).numpy()
 
 
 class TensorPainter(ABC):
@@ -53,9 +75,9 @@ class TensorPainter(ABC):
         for _, group in groupby(pictures, lambda picture: (picture.shape, picture.dtype)):
             same = list(group)
             for first in range(0, len(same), self.together):
-                batch = torch.stack([torch.from_numpy(p) for p in same[first : first + self.together]])
-                painted = self.paint_tensor(batch.to(self.device).permute(0, 3, 1, 2))
-                paintings.extend(painted.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+                batch = on_device(np.stack(same[first : first + self.together]), self.device)
+                painted = self.paint_tensor(batch.permute(0, 3, 1, 2))
+                paintings.extend(in_memory(painted.permute(0, 2, 3, 1)))
                 report(len(paintings) / len(pictures))
         return paintings
 

@@ -1,16 +1,12 @@
 """The network on CUDA, by the Triton kernels.
 
 Every convolution reads what came before it through the normalization, ReLU, residual addition and reflection that lie
-between, and leaves its output unnormalized, with its statistics. Pictures of a size that comes again are painted by a
-CUDA graph: all kernels in one launch.
+between, and leaves its output unnormalized, with its statistics. `Graphs` launches all kernels together.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
-from threading import Lock
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,23 +15,20 @@ from artlives import plan
 from artlives.architecture import GAIN, GREY, RANGE, SMALLEST
 from artlives.blocks.kernels import triton_kernels
 from artlives.blocks.kernels.matmul import Geometry
-from artlives.blocks.kernels.triton_kernels import Kernel, Reading
+from artlives.blocks.kernels.triton_kernels import Kernel, Reading, packed
 from artlives.blocks.padding import pad
+from artlives.engines.graphs import Graphs
 from artlives.engines.painter import Array, reason_against_activations
 from artlives.engines.tensors import TensorPainter
-
-# Shapes of pictures whose graphs are kept, the latest ones. A graph holds the memory of its pictures' activations.
-GRAPHS = 4
-# Pixels of a batch, all pictures together, up to which a graph is recorded: beyond, the time of launching kernels is
-# small beside theirs.
-LARGEST_GRAPH = 1 << 23
 
 
 def reason_against(steps: Sequence[plan.Step], device: torch.device) -> str | None:
     """Why the Triton kernels cannot paint with such a network on `device`; None if they can."""
-    if not triton_kernels.runs_on(device):
-        return "the Triton kernels need an NVIDIA GPU of compute capability 8.0 or more"
-    return reason_against_activations(steps, "the Triton kernels have")
+    if steps[0].kept or steps[0].transposed or not steps[0].normalized:
+        return "the Triton kernels need a convolution first"
+    return reason_against_activations(steps, "the Triton kernels have") or triton_kernels.reason_against(
+        device
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,65 +69,57 @@ class TritonPainter(TensorPainter):
         self.device, self.dtype = torch.device(device), dtype
         self.reduction = plan.reduction(steps)
         # Pixels side by side that the output layer gives at a time. Three colours alone would leave most of a matrix
-        # instruction idle, and read each pixel once for every column of the kernel.
-        self.side_by_side = gcd(self.reduction, 4)
-        self.steps = [self._prepared(step, weights) for step in steps]
-        self.graphs: OrderedDict[Any, _Graph | None] = OrderedDict()
-        self.lock = Lock()
+        # instruction idle, and read each pixel once for every column of the kernel. With eight, sm_90 takes a quarter
+        # fewer instructions than with four.
+        self.side_by_side = gcd(self.reduction, 8)
+        ours = {name: self._value(name, values) for name, values in weights.items()}
+        centres = even_outputs(steps, ours)
+        self.steps = [
+            self._prepared(step, ours, centre, first=i == 0)
+            for i, (step, centre) in enumerate(zip(steps, centres, strict=True))
+        ]
+        self.graphs = Graphs(self._paint)
 
     @torch.inference_mode()
     def paint_tensor(self, x: Tensor) -> Tensor:
-        """See `tensors.TensorPainter`. The result is channels-last.
-
-        Pictures of a size that comes again are painted by a CUDA graph.
-        """
+        """See `tensors.TensorPainter`. The result is channels-last."""
         if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < SMALLEST:
             raise ValueError(
                 f"expected pictures (N, 3, H, W) of at least {SMALLEST} pixels a side, but got {list(x.shape)}"
             )
         x = x.to(self.device)
-        if self.device.type != "cuda" or x.numel() > 3 * LARGEST_GRAPH:
-            return self._paint(x)
-        key = x.shape, x.dtype
-        with self.lock:
-            if key not in self.graphs:
-                self.graphs[key] = None
-                painting = self._paint(x)
-            else:
-                graph = self.graphs[key] = self.graphs[key] or _Graph(self._paint, x)
-                painting = graph(x)
-            self.graphs.move_to_end(key)
-            while len(self.graphs) > GRAPHS:
-                self.graphs.popitem(last=False)
-        return painting
+        return self.graphs(x) if x.is_cuda else self._paint(x)
 
     def _paint(self, x: Tensor) -> Tensor:
         n, _, h, w = x.shape
-        x = pad(x, (0, -w % self.reduction, 0, -h % self.reduction), "reflect")
-        picture = x.permute(0, 2, 3, 1).contiguous()
-        ones = torch.ones(n, 3, device=x.device)
+        height, width = (side + -side % self.reduction for side in (h, w))
+        first = self.steps[0]
         # In -1..1.
-        value = Reading(picture, ones / RANGE, -GREY / RANGE * ones)
-        painting = torch.empty_like(picture)
+        affine = 1 / RANGE, -GREY / RANGE
+        picture = x.permute(0, 2, 3, 1).contiguous()
+        value = Reading(
+            packed(picture, (height, width), first.plan.reflected, first.kernel, affine, self.dtype)
+        )
         kept: dict[int, Tensor] = {}
-        for i, step in enumerate(self.steps):
-            value = value._replace(reflected=step.plan.reflected)
-            if not step.plan.normalized:
-                together = painting.view(n, picture.shape[1], -1, 3 * self.side_by_side)
-                triton_kernels.run(step.kernel, value, together, gain=(GAIN, GREY))
-                continue
+        for i, step in enumerate(self.steps[:-1]):
             if step.plan.kept:
-                kept[i] = torch.empty_like(value.source, dtype=self.dtype)
-            value = self._normalized(step, value, kept.get(i))
+                kept[i] = torch.empty_like(value.source)
+            value = self._normalized(step, value, (height, width), kept.get(i))
             if step.plan.adds is not None:
                 value = value._replace(residual=kept.pop(step.plan.adds))
+            value = value._replace(reflected=self.steps[i + 1].plan.reflected)
+        painting = torch.empty(n, height, width, 3, dtype=x.dtype, device=self.device)
+        together = painting.view(n, height, -1, 3 * self.side_by_side)
+        triton_kernels.run(self.steps[-1].kernel, value, together, gain=(GAIN, GREY))
         return painting[:, :h, :w].permute(0, 3, 1, 2)
 
-    def _normalized(self, step: Step, value: Reading, kept: Tensor | None) -> Reading:
-        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `kept`."""
-        n, height, width, _ = value.source.shape
-        (sy, sx), (uy, ux) = step.kernel.stride, step.kernel.up
-        shape = n, height // sy * uy, width // sx * ux, step.plan.outputs
+    def _normalized(self, step: Step, value: Reading, size: tuple[int, int], kept: Tensor | None) -> Reading:
+        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `kept`.
+
+        `size` is the picture's, (height, width).
+        """
+        height, width = (int(side / step.plan.scale) for side in size)
+        shape = len(value.source), height, width, step.plan.outputs
         output = torch.empty(shape, dtype=self.dtype, device=self.device)
         statistics = triton_kernels.run(step.kernel, value, output, kept=kept, statistics=True)
         assert statistics is not None
@@ -143,21 +128,46 @@ class TritonPainter(TensorPainter):
         scale, shift = triton_kernels.normalization(statistics, step.gamma, step.beta, plan.EPS)
         return Reading(output, scale, shift, step.plan.activation == "relu")
 
-    def _prepared(self, step: plan.Step, weights: Mapping[str, Array | Tensor]) -> Step:
-        def values(name: str) -> Tensor:
-            return torch.as_tensor(weights[f"{step.name}.{name}"]).detach().to(self.device, torch.float32)
+    def _value(self, name: str, values: Array | Tensor) -> Tensor:
+        """A weight in fp32 on the device; a kernel's are rounded to those that the convolution multiplies with."""
+        value = torch.as_tensor(values).detach().to(self.device)
+        return (value.to(self.dtype) if name.endswith("conv.weight") else value).float()
 
-        weight = values("conv.weight")
+    def _prepared(self, step: plan.Step, weights: Mapping[str, Tensor], centre: Tensor, first: bool) -> Step:
+        weight, *others = (weights[name] for name in plan.shapes(step))
         if not step.normalized:
             pixels = self.side_by_side
-            bias = values("conv.bias").repeat(pixels)
             geometry = Geometry((1, pixels), (step.reflected,) * 2)
             weight = side_by_side(weight, pixels).to(self.dtype)
-            return Step(step, triton_kernels.convolution(weight, bias, geometry))
+            return Step(step, triton_kernels.convolution(weight, others[0].repeat(pixels), geometry))
+        if first:
+            kernel = triton_kernels.packed_convolution(weight.to(self.dtype), -centre, step.stride)
+            return Step(step, kernel, *others)
         padding = step.cropped - step.stride * step.reflected if step.transposed else step.reflected
         prepare = triton_kernels.transposed_convolution if step.transposed else triton_kernels.convolution
-        kernel = prepare(weight.to(self.dtype), None, Geometry((step.stride,) * 2, (padding,) * 2))
-        return Step(step, kernel, values("norm.weight"), values("norm.bias"))
+        kernel = prepare(weight.to(self.dtype), -centre, Geometry((step.stride,) * 2, (padding,) * 2))
+        return Step(step, kernel, *others)
+
+
+def even_outputs(steps: Sequence[plan.Step], weights: Mapping[str, Tensor]) -> list[Tensor]:
+    """What each convolution makes of an even picture, (O,) in fp32: the mean of its output, without a bias.
+
+    It does not depend on the picture's colour, since normalization leaves its shift alone of the first output, which
+    is taken to be 0 here. In half precision, an output is stored without it: else a deviation that is small beside it,
+    as that of a transposed convolution's phases, would be rounded away, and what is left magnified by 1 / sqrt(eps).
+    """
+    value = torch.zeros_like(next(iter(weights.values())).flatten()[:3])
+    inputs, found = [], []
+    for step in steps:
+        inputs.append(value)
+        weight, *others = (weights[name] for name in plan.shapes(step))
+        if step.transposed:
+            # Each output pixel sees one of stride * stride parts of the kernel.
+            weight = weight.transpose(0, 1) / step.stride**2
+        found.append(weight.sum((2, 3)) @ value)
+        value = others[-1].clamp(min=0) if step.activation == "relu" else others[-1]
+        value = value if step.adds is None else value + inputs[step.adds]
+    return found
 
 
 def side_by_side(weight: Tensor, pixels: int) -> Tensor:
@@ -166,30 +176,3 @@ def side_by_side(weight: Tensor, pixels: int) -> Tensor:
     Each position of that kernel gives the outputs of as many pixels in a row, if it walks in steps of `pixels`.
     """
     return torch.cat([pad(weight, (i, pixels - 1 - i, 0, 0)) for i in range(pixels)])
-
-
-class _Graph:
-    """A CUDA graph: the kernels of one shape of pictures, recorded once and launched together.
-
-    Args:
-        paint: (N, 3, H, W) to the same; what is recorded.
-        x: pictures of that shape and dtype.
-    """
-
-    def __init__(self, paint: Callable[[Tensor], Tensor], x: Tensor) -> None:
-        self.x = x.clone()
-        # Tiles cannot be measured while a graph is recorded: the calls that this takes come first, on another stream.
-        stream = torch.cuda.Stream(x.device)
-        stream.wait_stream(torch.cuda.current_stream(x.device))
-        with torch.cuda.stream(stream):
-            for _ in range(triton_kernels.REPAYS):
-                paint(self.x)
-        torch.cuda.current_stream(x.device).wait_stream(stream)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.device(x.device), torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-            self.painting = paint(self.x)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        self.x.copy_(x)
-        self.graph.replay()
-        return self.painting.clone()

@@ -7,10 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from artlives.engines.tensors import on_device
+
 
 def from_pixels(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
     """Pictures (N, H, W, 3), or one of (H, W, 3), as a new tensor (N, 3, H, W) on `device`, fp32 in 0..255."""
-    pictures = torch.tensor(pixels, device=device)
+    pictures = on_device(pixels, device)
     if pictures.ndim == 3:
         pictures = pictures[None]
     return pictures.permute(0, 3, 1, 2).float()

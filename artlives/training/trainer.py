@@ -4,7 +4,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +21,12 @@ from artlives.signals import caught_signals
 from artlives.training import checkpoint, memory
 from artlives.training.batch import SHIFT, Batch, drawn, even
 from artlives.training.choices import OPTIMIZERS, initialize
+from artlives.training.loading import ahead, loaders_for
 from artlives.training.losses import steadiness_loss, total_variation
 from artlives.training.objective import Objective
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
+from artlives.training.precision import quick_products
 from artlives.training.preview import preview
 from artlives.training.processes import Processes
 from artlives.training.recipe import Recipe
@@ -118,6 +120,9 @@ class Trainer:
             except OSError as error:
                 raise ArtlivesError(f"{folder} cannot be made: {error.strerror}") from error
             self.checkpoint, self.record = folder / "checkpoint.pt", Record(folder)
+        # On the device once and for all: to copy them there, the CPU would wait for it in each step.
+        self.loss_weights = torch.tensor(list(recipe.loss_weights.values()), device=self.device)
+        photos.keep(self.device)
         self.step = 0
         self.recent: list[Tensor] = []
         torch.manual_seed(recipe.seed)
@@ -146,21 +151,18 @@ class Trainer:
         self._expect_memory()
         recipe, writes = self.recipe, self.processes.rank == 0 and self.folder is not None
         previews = {round(recipe.steps * part / PREVIEWS) for part in range(1, PREVIEWS + 1)}
-        with ThreadPoolExecutor(1) as executor, caught_signals() as caught:
-            upcoming = executor.submit(self._batch, self.step)
+        threads = loaders_for(self.device)
+        batches = ahead(self._batch, range(self.step, recipe.steps), threads)
+        with closing(batches), quick_products(self.device), caught_signals() as caught:
             started, first = time.perf_counter(), self.step
-            while self.step < recipe.steps:
-                batch = upcoming.result()
-                if self.step + 1 < recipe.steps:
-                    upcoming = executor.submit(self._batch, self.step + 1)
+            for batch in batches:
                 losses = self._train(batch)
                 self.step += 1
                 done = self.step == recipe.steps
                 self.recent = [*self.recent[1 - RECENT :], losses]
                 logged = self.step % LOG_EVERY == 0 or done
                 report(Progress(self.step, losses))
-                # With several processes this waits for the device, as their gradients do.
-                stopped = self.processes.sum(torch.tensor(len(caught), device=self.device)).item() > 0
+                stopped = self._any_caught(caught)
                 if writes and logged:
                     self._log((time.perf_counter() - started) / (self.step - first))
                 if logged:
@@ -204,6 +206,13 @@ class Trainer:
             checkpoint.remove(self.checkpoint)
             self.record.forget_after(0)
 
+    def _any_caught(self, caught: Sequence[int]) -> bool:
+        """Whether any process was told to stop; of several, all have to know it after the same step."""
+        if self.processes.count == 1:
+            return bool(caught)
+        # This waits for the device, as their gradients do.
+        return self.processes.sum(torch.tensor(len(caught), device=self.device)).item() > 0
+
     def _parts(self) -> checkpoint.Parts:
         """What the checkpoint keeps the state of."""
         return {"network": self.network, "average": self.average, "optimizer": self.optimizer}
@@ -227,8 +236,8 @@ class Trainer:
         # `ExponentialMovingAverage` does with `num_updates`: the weights that a training began with are soon out of it.
         kept = min(AVERAGE, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for average, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                average.lerp_(new, 1 - kept)
+            averages, latest = (tuple(network.parameters()) for network in (self.average, self.network))
+            torch._foreach_lerp_(averages, latest, 1 - kept)
         return torch.cat([losses, norm.view(1)])
 
     def _expect_memory(self) -> None:
@@ -253,12 +262,11 @@ class Trainer:
     def _losses_and_gradients(self, batch: Batch) -> Tensor | None:
         """The whole batch's loss and its parts, and the gradients in the network's parameters; None if memory does not
         suffice."""
-        weights = self.recipe.loss_weights
         self.optimizer.zero_grad()
         try:
             found = self._losses(batch)
-            parts = torch.stack([found[part] for part in weights])
-            loss = parts @ torch.tensor(list(weights.values()), device=self.device)
+            parts = torch.stack([found[part] for part in self.recipe.loss_weights])
+            loss = parts @ self.loss_weights
             # Times their number, for the processes' gradients are averaged, not added up.
             torch.autograd.backward(loss * self.processes.count)
         except (MemoryError, RuntimeError) as error:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import optim
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from artlives.blocks import optimization
 
@@ -69,6 +70,29 @@ def test_goes_on_from_its_own_state_and_from_torchs(name, arguments):
         train(resumed, parameters, 5, seed=1)
         for mine, other in zip(whole, parameters, strict=True):
             torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
+
+
+class Counting(TorchDispatchMode):
+    """Counts torch's operations, each of which a GPU would have to be told of."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        self.count += 1
+        return function(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_further_weights_take_no_further_operations(name, arguments):
+    counts = []
+    for copies in (1, 3):
+        parameters = [weight for _ in range(copies) for weight in weights(torch.float32)]
+        optimizer = getattr(optimization, name)(parameters, **arguments)
+        train(optimizer, parameters, 1)
+        with Counting() as counting:
+            optimizer.step()
+        counts.append(counting.count)
+    assert counts[0] == counts[1] > 0
 
 
 @pytest.mark.parametrize(

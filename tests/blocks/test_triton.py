@@ -61,13 +61,12 @@ def ungrouped(name):
     ]
 
 
-def grid(name):
+def few(name):
+    """Some with each dtype, so that over all of them each stride, kernel, dilation and layout comes up.
+
+    All would be a thousand kernels, which take a GPU ten minutes to compile.
+    """
     cases = ungrouped(name)
-    return [(name, case, dtype) for dtype in kernels.DTYPES for case in cases] if GPU else few(name, cases)
-
-
-def few(name, cases):
-    """Some with each dtype, so that over all of them each stride, kernel, dilation and layout comes up."""
     spread = {
         torch.float32: slice(0, None, 9),
         torch.float16: slice(4, None, 27),
@@ -84,7 +83,7 @@ def close(result, truth, tolerance):
 
 
 @pytest.mark.parametrize(
-    ("name", "case", "dtype"), [*grid("conv2d"), *grid("conv_transpose2d")], ids=lambda value: str(value)
+    ("name", "case", "dtype"), [*few("conv2d"), *few("conv_transpose2d")], ids=lambda value: str(value)
 )
 def test_convolution_and_its_adjoints(name, case, dtype):
     exact = {key: value.to(dtype).double() for key, value in draw(case).items()}
@@ -129,6 +128,7 @@ def test_convolution_and_its_adjoints(name, case, dtype):
         y_, y = (t[:, :, : result.shape[2]] for t in (y_, y))
     result = kernels.correlate_weight(x_, y_, g, weight.shape[2:])
     assert result.dtype == dtype
+    assert result.is_contiguous()
     close(result, matmul.correlate_weight(x, y, g, weight.shape[2:]), tolerance.gradient)
 
 
@@ -197,6 +197,22 @@ def test_transposed_convolution_by_phases(shape):
         close(result, functional.instance_norm(expected).cpu(), 1e-5)
 
 
+# (kernel, stride)
+@pytest.mark.parametrize("shape", [(7, 2), (5, 1), (3, 3), (1, 1)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
+def test_packed_pictures(shape, dtype):
+    k, s = shape
+    picture = torch.randint(0, 256, (2, 10, 14, 3), device=DEVICE).to(dtype)
+    size, p, weight = (12, 18), k // 2, random(20, 3, k, k)
+    whole = functional.pad(nchw(picture).double() / 100 - 1, (0, 4, 0, 2), "reflect")
+    expected = functional.conv2d(functional.pad(whole, (p,) * 4, "reflect"), weight.double(), stride=s)
+    kernel = kernels.packed_convolution(weight, None, s)
+    source = kernels.packed(picture, size, p, kernel, (1 / 100, -1.0), torch.float32)
+    target = torch.full_like(nhwc(expected), torch.nan, dtype=torch.float32)
+    kernels.run(kernel, Reading(source), target)
+    close(nchw(target), expected.cpu(), 1e-5)
+
+
 def test_statistics_of_a_large_mean():
     """The variance of 1000 + noise would drown in fp32's rounding, were it the mean of squares less the square."""
     x = 1000 + random(1, 24, 24, 4) / 10
@@ -232,14 +248,30 @@ def test_what_is_left_to_the_matrix_products():
     assert not kernels.supports(x, weight[:, :2], Geometry(groups=2))
 
 
-def test_tiles_are_tried_where_calls_repeat(monkeypatch):
-    tiles = [kernels.Tile(128, 64, 32, 4, 3), kernels.Tile(64, 64, 32, 4, 3), kernels.Tile(256, 64, 32, 8, 2)]
-    launched = []
-    monkeypatch.setattr(triton.testing, "do_bench", lambda call, *times: call().pixels)
-    for _ in range(kernels.REPAYS + 2):
-        kernels._fastest("a test", tiles, lambda tile: launched.append(tile) or tile)
-    first = kernels.REPAYS - 1
-    assert launched == [tiles[0]] * first + tiles + [tiles[1]] * 3
+def test_statistics_are_those_of_the_stored_values():
+    """The variance of an even output is 0: what the mean is off by would be magnified 316 times."""
+    x = torch.full((1, 16, 24, 4), 0.3, device=DEVICE)
+    weight = random(8, 4, 1, 1).half()
+    target = torch.empty(1, 16, 24, 8, dtype=torch.float16, device=DEVICE)
+    statistics = kernels.run(
+        kernels.convolution(weight, None, Geometry()), Reading(x), target, statistics=True
+    )
+    scale, shift = kernels.normalization(statistics, torch.ones(8).to(DEVICE), torch.zeros(8).to(DEVICE))
+    assert (target * scale[:, None, None] + shift[:, None, None]).abs().max() < 0.01
+
+
+@pytest.mark.parametrize(("name", "value"), [("fp32_precision", "tf32"), ("allow_tf32", True)])
+def test_torchs_switch_of_tf32_is_followed(name, value):
+    switch = torch.backends.cuda.matmul
+    if not hasattr(switch, name):
+        pytest.skip("this torch has the old switch alone")
+    assert [kernels._precision(dtype) for dtype in kernels.DTYPES] == ["ieee"] * 3
+    before = getattr(switch, name)
+    try:
+        setattr(switch, name, value)
+        assert [kernels._precision(dtype) for dtype in kernels.DTYPES] == ["tf32", "ieee", "ieee"]
+    finally:
+        setattr(switch, name, before)
 
 
 COMPILE = """
@@ -281,6 +313,9 @@ kernels.normalization(statistics, affine[0, :16], affine[0, :16])
 kernel = kernels.transposed_convolution(weight.half(), affine[0], Geometry((2, 2), (1, 1)))
 picture = torch.zeros(1, 8, 8, 24, dtype=torch.uint8)
 kernels.run(kernel, Reading(y[:, :4, :4].half()), picture, gain=(150.0, 127.5))
+kernel = kernels.packed_convolution(torch.zeros(16, 3, 7, 7, dtype=torch.float16), None, 2)
+packed = kernels.packed(picture[..., :3].contiguous(), (8, 8), 3, kernel, (0.01, -1.0), torch.float16)
+kernels.run(kernel, Reading(packed), torch.empty(1, 4, 4, 16, dtype=torch.float16))
 """
 
 
@@ -298,10 +333,12 @@ def test_the_kernels_compile_for_a_gpu(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.splitlines() == [
-        "_convolve False",
-        "_correlate False",
-        "_convolve True",
-        "_correlate True",
-        "_normalization False",
-        "_convolve True",
+        "convolve False",
+        "correlate False",
+        "convolve True",
+        "correlate True",
+        "normalize False",
+        "convolve True",
+        "pack False",
+        "convolve True",
     ]

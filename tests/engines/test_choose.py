@@ -1,5 +1,7 @@
 """Which engine is chosen, and what is said of the quicker ones."""
 
+import sys
+
 import pytest
 
 from artlives import core, devices, plan, styles
@@ -76,6 +78,17 @@ def test_on_a_gpu_without_triton_torch(without, monkeypatch, device, reasons):
     monkeypatch.setattr(devices, "choose", str)
     without("triton")
     assert quickest(STEPS, device)[:3] == ("torch", device, reasons)
+
+
+def test_on_a_gpu_with_a_triton_that_cannot_be_loaded_torch(monkeypatch):
+    monkeypatch.setattr(devices, "choose", str)
+    monkeypatch.setattr(choice, "find_spec", lambda name: name)
+    # Importing it raises an ImportError.
+    monkeypatch.setitem(sys.modules, "artlives.engines.triton", None)
+    monkeypatch.delattr("artlives.engines.triton", raising=False)
+    name, _, (reason,), *_ = quickest(STEPS, "cuda")
+    assert name == "torch"
+    assert reason.startswith("Triton cannot be loaded (")
 
 
 def test_painters_are_those_of_the_engines(without, style_file):

@@ -3,7 +3,9 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
+from artlives import images
 from artlives.errors import ArtlivesError
 from artlives.training.photos import Photos
 
@@ -43,6 +45,29 @@ def test_an_unreadable_photo_is_skipped_with_one_warning(photos_folder, tmp_path
     with caplog.at_level(logging.WARNING):
         assert crops(Photos(folder), 1).shape == (6, 48, 48, 3)
     assert sum("b.png" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_photos_are_decoded_once_where_a_gpu_would_wait(photos_folder, monkeypatch):
+    decoded = []
+    load = images.load
+    monkeypatch.setattr(images, "load", lambda path: decoded.append(path) or load(path))
+    expected = crops(Photos(photos_folder), 1)
+    for device, room, times in (
+        ("cuda", 1 << 30, 1),
+        ("cuda", 3 * 120 * 90, 2),
+        ("cuda", 100, 2),
+        ("cpu", 1 << 30, 2),
+    ):
+        monkeypatch.setattr("artlives.training.photos.KEPT", room)
+        photos = Photos(photos_folder)
+        photos.keep(torch.device(device))
+        decoded.clear()
+        for _ in range(2):
+            assert np.array_equal(crops(photos, 1), expected)
+        most = max(decoded.count(path) for path in decoded)
+        assert most == 1 if times == 1 else most > 1
+        # One of four fits.
+        assert (decoded.count(photos.files[0]) == 1) == (times == 1) or room == 3 * 120 * 90
 
 
 def test_nothing_but_unreadable_photos_is_an_error(tmp_path):

@@ -68,6 +68,25 @@ def test_an_interrupted_training_goes_on_bit_for_bit(new, signum):
     assert losses_of(again, reports) == whole
 
 
+def test_the_device_is_waited_for_where_losses_are_logged_alone(new, monkeypatch):
+    trainer, asked = new(recipe=replace(RECIPE, steps=12)), []
+    for name in ("item", "tolist", "__bool__"):
+        plain = getattr(torch.Tensor, name)
+
+        def noted(self, *arguments, plain=plain, **options):
+            asked.append(trainer.step)
+            return plain(self, *arguments, **options)
+
+        monkeypatch.setattr(torch.Tensor, name, noted)
+    # Previews and checkpoints are written now and then.
+    monkeypatch.setattr(module, "preview", lambda *arguments: torch.zeros(8, 8, 3).numpy())
+    monkeypatch.setattr(trainer.record, "add_preview", lambda *arguments: None)
+    monkeypatch.setattr(trainer, "save", lambda: None)
+    monkeypatch.setattr(trainer, "_expect_memory", lambda: None)
+    trainer.run(lambda report: None)
+    assert set(asked) == {10, 12}
+
+
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(new, monkeypatch):
     trainer = new()
     trainer.save()

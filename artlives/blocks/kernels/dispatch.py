@@ -5,9 +5,9 @@ core's, too.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -202,8 +202,10 @@ def _scale_and_shift(
 
 @cache
 def _triton() -> Any:
-    """The Triton kernels, where Triton is installed."""
-    return import_module("artlives.blocks.kernels.triton_kernels") if find_spec("triton") else None
+    """The Triton kernels, where Triton is installed and can be loaded."""
+    with suppress(ImportError, OSError):
+        return import_module("artlives.blocks.kernels.triton_kernels")
+    return None
 
 
 def _triton_for(x: Tensor, other: Tensor, geometry: Geometry) -> Any:

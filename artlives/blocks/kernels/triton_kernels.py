@@ -10,42 +10,62 @@ the same pass what surrounds a convolution in a network: while it reads, it norm
 pads; before it writes, it adds the bias and takes the mean and the squared deviations of its tile. `normalization`
 combines those into what the next reader needs. So an activation is written once and read by one kernel.
 
-Products are summed in fp32. Those of fp32 are exact to fp32's rounding, or of TF32 where
-`torch.backends.cuda.matmul.allow_tf32` is set. Nothing is added atomically: results can be repeated bit by bit.
+Products are summed in fp32. Those of fp32 are exact to fp32's rounding, or of TF32 where torch is told to multiply
+matrices so (`torch.backends.cuda.matmul.fp32_precision`). Nothing is added atomically, and tiles depend on the weights
+alone: results can be repeated bit by bit. No kernel is compiled anew for another size of pictures.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from math import gcd
+from typing import NamedTuple
 
 import torch
 import triton
-import triton.language as tl
 from torch import Tensor
 
-from artlives.blocks.kernels.matmul import Geometry, phases_along
+from artlives.blocks.kernels import triton_programs as programs
+from artlives.blocks.kernels.matmul import Geometry
 
 # Of inputs and weights.
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-# Calls of one kind after which all tiles are measured: fewer calls would not repay compiling the kernel for each tile.
-REPAYS = 10
 # Programs that a weight's gradient is divided among, about: a small weight alone has too few tiles to fill a GPU.
 SPLITS = 256
-
-Result = TypeVar("Result")
+# Tiles' statistics that are combined at a time: of 4K, a channel has some ten thousand, all of which one program reads.
+TILES = 4096
+# Channels of a packed picture, for colours and one of zeros: pixels of fp16 lie at multiples of eight bytes.
+PACKED = 4
+# Pixels that are packed at a time.
+PIXELS = 256
 
 
 def supports(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
-    """Whether the three functions take these: half or single precision, one group, and a GPU as `runs_on` asks for."""
-    return geometry.groups == 1 and x.dtype == weight.dtype and x.dtype in DTYPES and runs_on(x.device)
+    """Whether the three functions take these: half or single precision, one group, on a GPU that they run on."""
+    fits = geometry.groups == 1 and x.dtype == weight.dtype and x.dtype in DTYPES
+    return fits and reason_against(x.device) is None
 
 
-def runs_on(device: torch.device) -> bool:
-    """Whether it is a GPU that Triton compiles for, with matrix instructions for fp16, bf16 and TF32."""
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+@cache
+def reason_against(device: torch.device) -> str | None:
+    """Why the kernels do not run on a device; None if they do, which one of them is compiled and launched to find out.
+
+    A GPU needs matrix instructions for fp16, bf16 and TF32, and Triton a C compiler and Python's header files.
+    """
+    if device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0):
+        return "the Triton kernels need an NVIDIA GPU of compute capability 8.0 or more"
+    try:
+        try_kernel(device)
+    # Triton raises what its compilers and the driver raise, of many kinds.
+    except Exception as error:
+        line = next(iter(str(error).splitlines()), type(error).__name__)
+        return f"Triton cannot compile kernels here ({line})"
+    return None
+
+
+def try_kernel(device: torch.device) -> None:
+    """Compile and launch the smallest kernel."""
+    ones = torch.ones(1, 1, 1, device=device)
+    normalization(Statistics(ones, ones, 1, 1, 1), ones[0, 0], ones[0, 0])
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -83,7 +103,7 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
     grid = (*tiles, triton.cdiv(steps, steps_each))
     parts = x.new_empty(grid[2], o, *kernel_size, c, dtype=torch.float32)
     with torch.cuda.device_of(x):
-        _correlate[grid](
+        programs.correlate[grid](
             inputs,
             outputs,
             parts,
@@ -98,67 +118,94 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
             *dilation,
             CHANNELS=c,
             OUTPUTS=o,
-            PRECISION=_precision(),
+            PRECISION=_precision(x.dtype),
             BLOCK_O=block_o,
             BLOCK_K=block_k,
             BLOCK_P=block_p,
         )
-    return parts.sum(0).permute(0, 3, 1, 2).to(x.dtype)
+    # Dense like the weight: optimizers move weights together whose gradients lie in memory as they do.
+    return parts.sum(0).permute(0, 3, 1, 2).to(x.dtype, memory_format=torch.contiguous_format)
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
     """A convolution's weights and how they walk over the picture.
 
-    An output pixel of phase `(row % up, column % up)` belongs to step `(row // up, column // up)`. Along each axis its
-    tap i meets input `step * stride + first + i * input_step` with kernel row (or column) `tap + i * kernel_step`.
+    Output pixel (row, column) is computed at step (row // up, column // up), together with the others of that step.
+    Along each axis tap i meets input step * stride + first + i * input_step.
 
     Attributes:
-        weight: (O, kh, kw, C), dense.
+        weight: (up * up * O, kh, kw, C), dense: the outputs of the pixels of a step, row by row.
         bias: (O,) or None.
-        walks: int32 (phases, 6): for rows, then for columns, how many taps there are, `first` and `tap`.
     """
 
     weight: Tensor
     bias: Tensor | None
-    walks: Tensor
+    first: tuple[int, int] = (0, 0)
     stride: tuple[int, int] = (1, 1)
     up: tuple[int, int] = (1, 1)
     input_step: tuple[int, int] = (1, 1)
-    kernel_step: tuple[int, int] = (1, 1)
 
 
 def convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kernel:
     """The kernel of a convolution by `weight` (O, C, kh, kw)."""
-    (ph, pw), (kh, kw) = geometry.padding, weight.shape[2:]
-    walks = _table(((kh, -ph, 0, kw, -pw, 0),), weight.device)
+    ph, pw = geometry.padding
     weight = weight.permute(0, 2, 3, 1).contiguous()
-    return Kernel(weight, bias, walks, geometry.stride, input_step=geometry.dilation)
+    return Kernel(weight, bias, (-ph, -pw), geometry.stride, input_step=geometry.dilation)
+
+
+def packed_convolution(weight: Tensor, bias: Tensor | None, stride: int) -> Kernel:
+    """The kernel of a convolution by `weight` (O, C, k, k) of a picture of up to `PACKED` channels, as `packed` has it.
+
+    Three channels alone would be gathered value by value. Here a row of the kernel is read as one pixel, of the
+    channels of all pixels that it covers, which lie side by side in memory.
+    """
+    o, c, k, _ = weight.shape
+    wide = weight.new_zeros(o, k, -(-k * PACKED // 16) * 16 // PACKED, PACKED)
+    wide[:, :, :k, :c] = weight.permute(0, 2, 3, 1)
+    return Kernel(wide.reshape(o, k, 1, -1), bias, stride=(stride, stride))
 
 
 def transposed_convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kernel:
-    """The kernel of a transposed convolution by `weight` (C, O, kh, kw): stride * stride phases, each a convolution."""
-    axes = [
-        [*phases_along(s, k, s, p, d)]
-        for s, k, p, d in zip(
-            geometry.stride, weight.shape[2:], geometry.padding, geometry.dilation, strict=True
-        )
-    ]
-    # `phases_along` counts the taps of the flipped kernel.
-    walks = product(
-        *(
-            [(phase.taps, -phase.before, size - 1 - phase.first) for phase in axis]
-            for axis, size in zip(axes, weight.shape[2:], strict=True)
-        )
+    """The kernel of a transposed convolution by `weight` (C, O, kh, kw).
+
+    The stride * stride output pixels of a step see the same inputs, each through taps of its own: one convolution gives
+    them all, with zeros where an input has no tap. So the kernel of 4 x 4 and stride 2 becomes one of 3 x 3 with four
+    times the outputs.
+    """
+    c, o, kh, kw = weight.shape
+    (first_y, step_y, rows), (first_x, step_x, columns) = (
+        _taps(k, s, p, d)
+        for k, s, p, d in zip((kh, kw), geometry.stride, geometry.padding, geometry.dilation, strict=True)
     )
-    used = [next((phase for phase in axis if phase.taps), axis[0]) for axis in axes]
-    return Kernel(
-        weight.permute(1, 2, 3, 0).contiguous(),
-        bias,
-        _table(tuple(rows + columns for rows, columns in walks), weight.device),
-        up=geometry.stride,
-        input_step=(used[0].dilation, used[1].dilation),
-        kernel_step=(-used[0].step, -used[1].step),
+    # Taps beyond the last one are the zeros.
+    wide = weight.new_zeros(c, o, kh + 1, kw + 1)
+    wide[:, :, :kh, :kw] = weight
+    y, x = _table(rows, weight.device).long(), _table(columns, weight.device).long()
+    # (C, O, up, taps, up, taps)
+    parts = wide[:, :, y[:, :, None, None], x]
+    together = parts.permute(2, 4, 1, 3, 5, 0).reshape(-1, y.shape[1], x.shape[1], c).contiguous()
+    return Kernel(together, bias, (first_y, first_x), up=geometry.stride, input_step=(step_y, step_x))
+
+
+def _taps(
+    kernel: int, stride: int, padding: int, dilation: int
+) -> tuple[int, int, tuple[tuple[int, ...], ...]]:
+    """Which inputs the outputs of a step see along an axis of a transposed convolution.
+
+    Returns the first input, relative to the step, the distance to the next one, and (stride, inputs) the tap through
+    which each output sees each of them; `kernel` for none.
+    """
+    seen = [
+        {at // stride: tap for tap in range(kernel) if (at := start + padding - tap * dilation) % stride == 0}
+        for start in range(stride)
+    ]
+    inputs = sorted(set().union(*seen))
+    step = gcd(*(i - inputs[0] for i in inputs)) or 1
+    return (
+        inputs[0],
+        step,
+        tuple(tuple(taps.get(i, kernel) for i in range(inputs[0], inputs[-1] + 1, step)) for taps in seen),
     )
 
 
@@ -167,7 +214,7 @@ class Reading(NamedTuple):
 
     `source` is (N, H, W, C), dense, of any dtype; `residual` is like it. `scale` and `shift` are (N, C) in fp32, or
     None for 1 and 0. Around the picture lie `reflected` pixels of its reflection (its edge is not repeated), then
-    zeros.
+    zeros. The kernel's channels are C, or those of several pixels side by side, as `packed` writes them.
     """
 
     source: Tensor
@@ -178,10 +225,51 @@ class Reading(NamedTuple):
     reflected: int = 0
 
 
+def packed(
+    picture: Tensor,
+    size: tuple[int, int],
+    border: int,
+    kernel: Kernel,
+    affine: tuple[float, float],
+    dtype: torch.dtype,
+) -> Tensor:
+    """A picture as a `packed_convolution` reads it: (N, rows, columns, PACKED) of `dtype`.
+
+    Args:
+        picture: (N, H, W, C), dense, of any dtype.
+        size: height and width that it is enlarged to by its reflection at the bottom and on the right.
+        border: pixels of reflection around that.
+        affine: (factor, offset): factor * x + offset is written instead of x.
+    """
+    (n, height, width, c), (whole_height, whole_width) = picture.shape, size
+    stride, window = kernel.stride[1], kernel.weight.shape[3] // PACKED
+    rows = whole_height + 2 * border
+    # The last window may reach beyond the border, to zeros.
+    columns = max(whole_width + 2 * border, whole_width - stride + window)
+    target = torch.empty(n, rows, columns, PACKED, dtype=dtype, device=picture.device)
+    with torch.cuda.device_of(picture):
+        programs.pack[triton.cdiv(rows * columns, PIXELS), n](
+            picture,
+            target,
+            height,
+            width,
+            whole_height,
+            whole_width,
+            rows,
+            columns,
+            *affine,
+            BORDER=border,
+            CHANNELS=c,
+            SLOTS=PACKED,
+            BLOCK=PIXELS,
+        )
+    return target
+
+
 class Statistics(NamedTuple):
     """Of each tile of an output: `mean` and sum of squared deviations from it, both fp32 (N, O, tiles).
 
-    Tile t is the (t // phases)-th of its phase; each has `pixels` pixels, the last one what is left of `phase_pixels`.
+    Tile t holds the (t % phases)-th output pixel of `pixels` steps, and the last ones what is left of `phase_pixels`.
     """
 
     mean: Tensor
@@ -209,57 +297,54 @@ def run(
         gain: (factor, offset) to write factor * tanh(x) + offset instead of x.
     """
     n, height, width, o = target.shape
-    c = reading.source.shape[3]
-    phases = len(kernel.walks)
+    outputs, *taps, channels = kernel.weight.shape
+    phases = outputs // o
     phase_pixels = triton.cdiv(height, kernel.up[0]) * triton.cdiv(width, kernel.up[1])
     if not target.numel():
         return None
 
-    def launch(tile: Tile) -> Statistics | None:
-        tiles = triton.cdiv(phase_pixels, tile.pixels) * phases
-        parts = None
-        if statistics:
-            mean, deviation = torch.empty(2, n, o, tiles, dtype=torch.float32, device=target.device)
-            parts = Statistics(mean, deviation, phases, tile.pixels, phase_pixels)
-        with torch.cuda.device_of(target):
-            _convolve[tiles, triton.cdiv(o, tile.outputs), n](
-                reading.source,
-                reading.residual,
-                reading.scale,
-                reading.shift,
-                kernel.weight,
-                kernel.bias,
-                kernel.walks,
-                target,
-                kept,
-                parts and parts.mean,
-                parts and parts.deviation,
-                *reading.source.shape[1:3],
-                height,
-                width,
-                *kernel.weight.shape[1:3],
-                *kernel.stride,
-                *kernel.up,
-                *kernel.input_step,
-                *kernel.kernel_step,
-                reading.reflected,
-                *(gain or (1.0, 0.0)),
-                CHANNELS=c,
-                OUTPUTS=o,
-                RELU=reading.relu,
-                TANH=gain is not None,
-                PRECISION=_precision(),
-                BLOCK_M=tile.pixels,
-                BLOCK_N=tile.outputs,
-                BLOCK_K=tile.values,
-                num_warps=tile.warps,
-                num_stages=tile.stages,
-            )
-        return parts
-
-    flags = reading.relu, reading.residual is None, kept is None, statistics, target.dtype
-    key = (target.device, kernel.weight.dtype, *kernel.weight.shape, kernel.stride, kernel.up, flags)
-    return _fastest((*key, n, phase_pixels), _tiles(kernel.weight), launch)
+    tile = tile_of(kernel.weight)
+    tiles = triton.cdiv(phase_pixels, tile.pixels)
+    parts = None
+    if statistics:
+        mean, deviation = torch.empty(2, n, o, tiles * phases, dtype=torch.float32, device=target.device)
+        parts = Statistics(mean, deviation, phases, tile.pixels, phase_pixels)
+    with torch.cuda.device_of(target):
+        programs.convolve[tiles, triton.cdiv(outputs, tile.outputs), n](
+            reading.source,
+            reading.residual,
+            reading.scale,
+            reading.shift,
+            kernel.weight,
+            kernel.bias,
+            target,
+            kept,
+            parts and parts.mean,
+            parts and parts.deviation,
+            *reading.source.shape[1:3],
+            height,
+            width,
+            *taps,
+            *kernel.first,
+            *kernel.stride,
+            *kernel.input_step,
+            reading.reflected,
+            *(gain or (1.0, 0.0)),
+            CHANNELS=channels,
+            PITCH=reading.source.shape[3],
+            OUTPUTS=o,
+            UP_Y=kernel.up[0],
+            UP_X=kernel.up[1],
+            RELU=reading.relu,
+            TANH=gain is not None,
+            PRECISION=_precision(kernel.weight.dtype),
+            BLOCK_M=tile.pixels,
+            BLOCK_N=tile.outputs,
+            BLOCK_K=tile.values,
+            num_warps=tile.warps,
+            num_stages=tile.stages,
+        )
+    return parts
 
 
 def normalization(parts: Statistics, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
@@ -272,7 +357,7 @@ def normalization(parts: Statistics, gamma: Tensor, beta: Tensor, eps: float = 1
     n, o, tiles = parts.mean.shape
     scale, shift = torch.empty(2, n, o, dtype=torch.float32, device=parts.mean.device)
     with torch.cuda.device_of(parts.mean):
-        _normalization[n * o,](
+        programs.normalize[n * o,](
             parts.mean,
             parts.deviation,
             gamma,
@@ -285,7 +370,8 @@ def normalization(parts: Statistics, gamma: Tensor, beta: Tensor, eps: float = 1
             parts.phase_pixels,
             eps,
             OUTPUTS=o,
-            BLOCK=min(1024, _power(tiles)),
+            BLOCK=TILES,
+            num_warps=8,
         )
     return scale, shift
 
@@ -300,20 +386,18 @@ class Tile(NamedTuple):
     stages: int
 
 
-def _tiles(weight: Tensor) -> list[Tile]:
-    """The tiles to choose from, of which the first one suits most; only that one where there is no GPU to try them."""
+def tile_of(weight: Tensor) -> Tile:
+    """The tile for a convolution by `weight` (O, kh, kw, C), by its shape and dtype alone.
+
+    In half precision all outputs lie in one tile, up to 256: else the picture would be gathered again for the others.
+    Chosen by the instructions that sm_90 takes, unmeasured on a GPU.
+    """
     o, _, _, c = weight.shape
-    outputs = min(128, _power(o))
     values = next((size for size in (32, 16) if c % size == 0), 32)
     if weight.dtype == torch.float32:
-        tiles = [Tile(64, min(64, outputs), values, 4, 2), Tile(128, min(64, outputs), values, 8, 2)]
-    else:
-        tiles = [
-            Tile(128, outputs, values, 4 if outputs < 128 else 8, 3),
-            Tile(64, outputs, values, 4, 3),
-            Tile(256, min(64, outputs), values, 8, 2),
-        ]
-    return tiles if weight.is_cuda else tiles[:1]
+        return Tile(64, min(64, _power(o)), values, 4, 2)
+    outputs = min(256, _power(o))
+    return Tile(128, outputs, values, 4 if outputs < 128 else 8, 3)
 
 
 def _power(size: int) -> int:
@@ -321,23 +405,15 @@ def _power(size: int) -> int:
     return max(16, 1 << (size - 1).bit_length())
 
 
-_calls: Counter[Any] = Counter()
-_choices: dict[Any, Tile] = {}
-
-
-def _fastest(key: Any, tiles: Sequence[Tile], launch: Callable[[Tile], Result]) -> Result:
-    """What `launch` returns for the fastest tile; for the first tile, before `REPAYS` calls of this `key`.
-
-    Triton caches compiled kernels on disk, so that the next process measures the tiles in milliseconds.
-    """
-    _calls[key] += 1
-    if _calls[key] == REPAYS and len(tiles) > 1:
-        _choices[key] = min(tiles, key=lambda tile: triton.testing.do_bench(lambda: launch(tile), 5, 20))
-    return launch(_choices.get(key, tiles[0]))
-
-
-def _precision() -> str:
-    return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee"
+def _precision(dtype: torch.dtype) -> str:
+    """In what products of that dtype are computed; torch's switch is about those of fp32 alone."""
+    if dtype != torch.float32:
+        return "ieee"
+    switch = torch.backends.cuda.matmul
+    # torch 2.9 brought it. Where it was used, reading the old one raises an error.
+    if hasattr(switch, "fp32_precision"):
+        return "tf32" if switch.fp32_precision == "tf32" else "ieee"
+    return "tf32" if switch.allow_tf32 else "ieee"
 
 
 def _pixels(x: Tensor) -> Tensor:
@@ -348,218 +424,3 @@ def _pixels(x: Tensor) -> Tensor:
 @cache
 def _table(rows: tuple[tuple[int, ...], ...], device: torch.device) -> Tensor:
     return torch.tensor(rows, dtype=torch.int32, device=device)
-
-
-@triton.jit
-def _convolve(
-    source,
-    residual,
-    scale,
-    shift,
-    weight,
-    bias,
-    walks,
-    target,
-    kept,
-    means,
-    deviations,
-    height,
-    width,
-    target_height,
-    target_width,
-    kernel_rows,
-    kernel_columns,
-    stride_y,
-    stride_x,
-    up_y,
-    up_x,
-    input_step_y,
-    input_step_x,
-    kernel_step_y,
-    kernel_step_x,
-    reflected,
-    factor,
-    offset,
-    CHANNELS: tl.constexpr,
-    OUTPUTS: tl.constexpr,
-    RELU: tl.constexpr,
-    TANH: tl.constexpr,
-    PRECISION: tl.constexpr,
-    BLOCK_M: tl.constexpr,
-    BLOCK_N: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-):
-    """Program (t, b, n): tile t of picture n, output channels b * BLOCK_N and on. See `run`."""
-    n = tl.program_id(2).to(tl.int64)
-    # The phases of one tile have successive programs: they read the same pixels, which are in the cache then.
-    phase = tl.program_id(0) % (up_y * up_x)
-    tile = tl.program_id(0) // (up_y * up_x)
-    top, left = phase // up_x, phase % up_x
-    # Of this phase.
-    rows, columns = tl.cdiv(target_height - top, up_y), tl.cdiv(target_width - left, up_x)
-    m = tile * BLOCK_M + tl.arange(0, BLOCK_M)
-    inside = m < rows * columns
-    y, x = (m // tl.maximum(columns, 1))[:, None], (m % tl.maximum(columns, 1))[:, None]
-    o = tl.program_id(1) * BLOCK_N + tl.arange(0, BLOCK_N)
-
-    walk = walks + phase * 6
-    taps_y, first_y, tap_y = tl.load(walk), tl.load(walk + 1), tl.load(walk + 2)
-    taps_x, first_x, tap_x = tl.load(walk + 3), tl.load(walk + 4), tl.load(walk + 5)
-    # Many channels are rounded up to whole steps, so that a step lies within one tap and finds its pixels just once.
-    SLOTS: tl.constexpr = CHANNELS if CHANNELS < 16 else (CHANNELS + BLOCK_K - 1) // BLOCK_K * BLOCK_K
-    picture = n * height * width * CHANNELS
-    sums = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
-    for k0 in range(0, taps_y * taps_x * SLOTS, BLOCK_K):
-        # What the pixels of the tile see under BLOCK_K values of the kernel: (BLOCK_M, BLOCK_K).
-        tap, c = _tap_and_channel(k0, SLOTS, BLOCK_K)
-        i, j = tap // taps_x, tap % taps_x
-        at_y = y * stride_y + (first_y + i * input_step_y)[None, :]
-        at_x = x * stride_x + (first_x + j * input_step_x)[None, :]
-        source_y, within_y = _reflected(at_y, height, reflected)
-        source_x, within_x = _reflected(at_x, width, reflected)
-        exists = (tap < taps_y * taps_x) & (c < CHANNELS)
-        seen = inside[:, None] & within_y & within_x & exists[None, :]
-        index = picture + (source_y * width + source_x).to(tl.int64) * CHANNELS + c[None, :]
-        a = tl.load(source + index, seen, 0).to(tl.float32)
-        if scale is not None:
-            at_c = n * CHANNELS + c
-            a = (
-                a * tl.load(scale + at_c, c < CHANNELS, 0)[None, :]
-                + tl.load(shift + at_c, c < CHANNELS, 0)[None, :]
-            )
-        if RELU:
-            a = tl.maximum(a, 0)
-        if residual is not None:
-            a += tl.load(residual + index, seen, 0).to(tl.float32)
-        if kept is not None:
-            own = (at_y == y) & (at_x == x) & (tl.program_id(1) == 0)
-            tl.store(kept + index, a.to(kept.dtype.element_ty), seen & own)
-        a = tl.where(seen, a, 0)
-        # Times these values of the kernel: (BLOCK_K, BLOCK_N).
-        index = ((tap_y + i * kernel_step_y) * kernel_columns + tap_x + j * kernel_step_x) * CHANNELS + c
-        index = index[:, None] + (o * kernel_rows * kernel_columns * CHANNELS)[None, :]
-        b = tl.load(weight + index, exists[:, None] & (o < OUTPUTS)[None, :], 0)
-        sums = tl.dot(a.to(b.dtype), b, sums, input_precision=PRECISION)
-    if bias is not None:
-        sums += tl.load(bias + o, o < OUTPUTS, 0).to(tl.float32)[None, :]
-
-    if means is not None:
-        count = tl.minimum(rows * columns - tile * BLOCK_M, BLOCK_M)
-        mean = tl.sum(tl.where(inside[:, None], sums, 0), 0) / count
-        centred = tl.where(inside[:, None], sums - mean[None, :], 0)
-        part = (n * OUTPUTS + o) * tl.num_programs(0) + tl.program_id(0)
-        tl.store(means + part, mean, o < OUTPUTS)
-        tl.store(deviations + part, tl.sum(centred * centred, 0), o < OUTPUTS)
-    if TANH:
-        sums = factor * (1 - 2 / (tl.exp(2 * sums) + 1)) + offset
-    if target.dtype.element_ty == tl.uint8:
-        sums = tl.floor(tl.minimum(tl.maximum(sums, 0), 255) + 0.5)
-    pixel = n * target_height * target_width + (top + y * up_y) * target_width + left + x * up_x
-    index = pixel * OUTPUTS + o[None, :]
-    tl.store(target + index, sums.to(target.dtype.element_ty), inside[:, None] & (o < OUTPUTS)[None, :])
-
-
-@triton.jit
-def _tap_and_channel(k0, SLOTS: tl.constexpr, BLOCK: tl.constexpr):
-    """Tap and channel of values k0 to k0 + BLOCK of a kernel, SLOTS a tap; a single tap where they must share it."""
-    k = k0 + tl.arange(0, BLOCK)
-    if SLOTS % BLOCK == 0:
-        return tl.zeros((1,), tl.int32) + k0 // SLOTS, k % SLOTS
-    else:
-        return k // SLOTS, k % SLOTS
-
-
-@triton.jit
-def _reflected(i, size, reflected):
-    """The row (or column) that position `i` reads, and whether it is within the reflection around the picture."""
-    return size - 1 - tl.abs(size - 1 - tl.abs(i)), (i >= -reflected) & (i < size + reflected)
-
-
-@triton.jit
-def _normalization(
-    means,
-    deviations,
-    gamma,
-    beta,
-    scale,
-    shift,
-    tiles,
-    phases,
-    tile_pixels,
-    phase_pixels,
-    eps,
-    OUTPUTS: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
-    """Program n * OUTPUTS + o: the normalization of that channel of that picture. See `normalization`."""
-    channel = tl.program_id(0)
-    means += channel.to(tl.int64) * tiles
-    deviations += channel.to(tl.int64) * tiles
-    total = tl.zeros((BLOCK,), tl.float32)
-    for t0 in range(0, tiles, BLOCK):
-        t = t0 + tl.arange(0, BLOCK)
-        count = tl.minimum(phase_pixels - t // phases * tile_pixels, tile_pixels)
-        total += tl.load(means + t, t < tiles, 0) * count
-    pixels = (phases * phase_pixels).to(tl.float32)
-    mean = tl.sum(total, 0) / pixels
-    total = tl.zeros((BLOCK,), tl.float32)
-    for t0 in range(0, tiles, BLOCK):
-        t = t0 + tl.arange(0, BLOCK)
-        count = tl.minimum(phase_pixels - t // phases * tile_pixels, tile_pixels)
-        apart = tl.load(means + t, t < tiles, mean) - mean
-        total += tl.load(deviations + t, t < tiles, 0) + apart * apart * count
-    factor = tl.load(gamma + channel % OUTPUTS).to(tl.float32) / tl.sqrt(tl.sum(total, 0) / pixels + eps)
-    tl.store(scale + channel, factor)
-    tl.store(shift + channel, tl.load(beta + channel % OUTPUTS).to(tl.float32) - mean * factor)
-
-
-@triton.jit
-def _correlate(
-    inputs,
-    outputs,
-    parts,
-    height,
-    width,
-    out_height,
-    out_width,
-    pixels,
-    steps_each,
-    kernel_rows,
-    kernel_columns,
-    stride_y,
-    stride_x,
-    padding_y,
-    padding_x,
-    dilation_y,
-    dilation_x,
-    CHANNELS: tl.constexpr,
-    OUTPUTS: tl.constexpr,
-    PRECISION: tl.constexpr,
-    BLOCK_O: tl.constexpr,
-    BLOCK_K: tl.constexpr,
-    BLOCK_P: tl.constexpr,
-):
-    """Program (b, d, s): BLOCK_O output channels by BLOCK_K values of the kernel, summed over part s of all pixels."""
-    o = tl.program_id(0) * BLOCK_O + tl.arange(0, BLOCK_O)
-    k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
-    values = kernel_rows * kernel_columns * CHANNELS
-    tap, c = _tap_and_channel(tl.program_id(1) * BLOCK_K, CHANNELS, BLOCK_K)
-    from_y = (tap // kernel_columns * dilation_y - padding_y)[None, :]
-    from_x = (tap % kernel_columns * dilation_x - padding_x)[None, :]
-    sums = tl.zeros((BLOCK_O, BLOCK_K), tl.float32)
-    first = tl.program_id(2) * steps_each * BLOCK_P
-    for p0 in range(first, tl.minimum(first + steps_each * BLOCK_P, pixels), BLOCK_P):
-        p = p0 + tl.arange(0, BLOCK_P)
-        n, y, x = p // (out_height * out_width), p // out_width % out_height, p % out_width
-        # The inputs that the kernel's values meet at these pixels (BLOCK_P, BLOCK_K), and the outputs there
-        # (BLOCK_P, BLOCK_O).
-        at_y, at_x = y[:, None] * stride_y + from_y, x[:, None] * stride_x + from_x
-        seen = (at_y >= 0) & (at_y < height) & (at_x >= 0) & (at_x < width)
-        seen = seen & (p < pixels)[:, None] & (k < values)[None, :]
-        index = ((n.to(tl.int64) * height)[:, None] + at_y) * width + at_x
-        a = tl.load(inputs + index * CHANNELS + c[None, :], seen, 0)
-        index = p.to(tl.int64)[:, None] * OUTPUTS + o[None, :]
-        b = tl.load(outputs + index, (p < pixels)[:, None] & (o < OUTPUTS)[None, :], 0)
-        sums = tl.dot(tl.trans(b), a, sums, input_precision=PRECISION)
-    index = (tl.program_id(2).to(tl.int64) * OUTPUTS + o)[:, None] * values + k[None, :]
-    tl.store(parts + index, sums, (o < OUTPUTS)[:, None] & (k < values)[None, :])
