@@ -1,0 +1,165 @@
+"""The page as static files, on a plain web server, in a folder of it."""
+
+import base64
+import io
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from artlives import Stylizer
+from artlives.site import folder
+from tests.web.browser import FACE, PATIENCE, until, until_marked
+from tests.web.page.driver import STYLES, choose_file, downloaded, open_stage, picture_in
+
+# Pixels a side.
+SMALL = 128
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(directory):
+    """The address of a web server that knows nothing but files."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=directory))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """What a web server holds: the page lies in a folder of it."""
+    root = tmp_path_factory.mktemp("root")
+    folder.write(root / "art")
+    return root
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "face.png"
+    Image.open(FACE).convert("RGB").resize((SMALL, SMALL * 3 // 4)).save(path)
+    return path
+
+
+@pytest.fixture
+def visit(browser):
+    """Open the page; in the end, nothing may have gone wrong in it, and nothing come from elsewhere."""
+    contexts, complaints = [], []
+
+    def open_page(address):
+        context = browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
+        context.set_default_timeout(PATIENCE * 1000)
+        context.grant_permissions(["camera"], origin=address)
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((f"{address}/art/", f"blob:{address}"))
+                else complaints.append(request.url)
+            ),
+        )
+        page.goto(f"{address}/art/")
+        page.wait_for_selector(".tile[data-style]", state="attached")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def painted(page, file, settings):
+    """What the page's own painter makes of a file, as an array."""
+    encoded = page.evaluate(
+        """async ([file, settings]) => {
+            const { stylize } = await import(new URL("static/api.js", document.baseURI));
+            const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt());
+            const painting = await stylize(new Blob([bytes], { type: "image/png" }), { ...settings, format: "png" });
+            const result = new Uint8Array(await painting.arrayBuffer());
+            return btoa(Array.from(result, (byte) => String.fromCharCode(byte)).join(""));
+        }""",
+        [base64.b64encode(file.read_bytes()).decode(), settings],
+    )
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")).astype(int)
+
+
+@pytest.mark.slow
+def test_a_visit_and_one_without_a_connection(visit, root, photo):
+    with served(root) as address:
+        page = visit(address)
+        choose_file(page, photo)
+        shown = [picture_in(page, f".tile[data-style={style}] img") for style in STYLES]
+        assert all(np.abs(a.astype(int) - b).mean() > 5 for i, a in enumerate(shown) for b in shown[:i])
+        open_stage(page, "wave")
+        name, saved = downloaded(page, "#save-png")
+        assert name == "face-wave.png"
+        assert saved.size == (SMALL, SMALL * 3 // 4)
+        wanted = np.asarray(Stylizer("wave", precision="fp32")(Image.open(photo))).astype(int)
+        assert np.abs(np.asarray(saved.convert("RGB")) - wanted).max() <= 2
+        assert not page.is_visible("#painting ~ label")
+        until(page, "navigator.serviceWorker.controller !== null")
+    page.context.set_offline(True)
+    page.reload()
+    choose_file(page, photo)
+    open_stage(page, "udnie")
+    assert downloaded(page, "#save-jpeg")[0] == "face-udnie.jpg"
+
+
+@pytest.mark.slow
+def test_a_selfie_live(visit, root):
+    with served(root) as address:
+        page = visit(address)
+        page.click("#open-camera")
+        until_marked(page, "strip painted")
+        page.click(".chip:has(input[value=scream])")
+        page.wait_for_selector("#rate:not([hidden])")
+        live = picture_in_canvas(page)
+        assert live.std() > 20
+        page.click("#close-camera")
+        page.wait_for_selector("#start:not([hidden])")
+
+
+def picture_in_canvas(page):
+    data = page.evaluate("document.querySelector('#live').toDataURL('image/png').split(',')[1]")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+
+
+MIX = {"style": "wave:0.6,udnie:0.4"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "same"),
+    [
+        ({"style": "scream", "one_pass": True}, {"one_pass": True}),
+        ({**MIX, "one_pass": True}, {"one_pass": True}),
+        (
+            {"style": "shipwreck", "one_pass": True, "strength": 0.6, "keep_colors": True},
+            {"one_pass": True, "strength": 0.6, "keep_colors": True},
+        ),
+    ],
+)
+def test_pictures_are_those_of_python(visit, root, photo, settings, same):
+    style = {"wave": 0.6, "udnie": 0.4} if settings["style"] == MIX["style"] else settings["style"]
+    with served(root) as address:
+        found = painted(visit(address), photo, settings)
+    wanted = np.asarray(Stylizer(style, precision="fp32", **same)(Image.open(photo))).astype(int)
+    assert np.abs(found - wanted).max() <= 2
