@@ -2,10 +2,6 @@
 
 import base64
 import io
-import threading
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -13,30 +9,11 @@ from PIL import Image
 
 from artlives import Stylizer
 from artlives.site import folder
-from tests.web.browser import FACE, PATIENCE, until, until_marked
+from tests.web.browser import FACE, PATIENCE, files_served, until, until_marked
 from tests.web.page.driver import STYLES, choose_file, downloaded, open_stage, picture_in
 
 # Pixels a side.
 SMALL = 128
-
-
-class Silent(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
-@contextmanager
-def served(directory):
-    """The address of a web server that knows nothing but files."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=directory))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +66,7 @@ def visit(browser):
 
 @pytest.mark.slow
 def test_a_visit_and_one_without_a_connection(visit, root, photo):
-    with served(root) as address:
+    with files_served(root) as address:
         page = visit(address)
         choose_file(page, photo)
         shown = [picture_in(page, f".tile[data-style={style}] img") for style in STYLES]
@@ -110,7 +87,7 @@ def test_a_visit_and_one_without_a_connection(visit, root, photo):
 
 @pytest.mark.slow
 def test_a_selfie_live(visit, root):
-    with served(root) as address:
+    with files_served(root) as address:
         page = visit(address)
         page.click("#open-camera")
         until_marked(page, "strip painted")
