@@ -2,8 +2,8 @@
 
 import { resized } from "./resize.js";
 
-/** Pixels of the longer side of a painting: beyond, a network takes more memory than a phone's browser gives. */
-export const LARGEST = 2560;
+/** Pixels of the longer side of a painting: larger ones take over 500 MB, which not every phone gives a page. */
+export const LARGEST = 2048;
 const COLORS = 3;
 
 /** [width, height] of each pass for a photo of that size, from the coarsest to the finest. */
