@@ -68,6 +68,12 @@ def test_a_page_that_was_written_before_is_renewed(run, tmp_path):
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_an_empty_folder_is_filled(run, tmp_path):
+    (tmp_path / "art").mkdir()
+    assert run("site", tmp_path / "art").exit_code == 0
+    assert (tmp_path / "art" / "index.html").is_file()
+
+
 def test_another_version_has_another_cache(run, tmp_path, monkeypatch):
     run("site", tmp_path / "one")
     monkeypatch.setattr(styles, "shipped", lambda: {"dots": styles.models_folder() / "dots.safetensors"})
