@@ -68,6 +68,9 @@ def visit(browser):
 def test_a_visit_and_one_without_a_connection(visit, root, photo):
     with files_served(root) as address:
         page = visit(address)
+        page.set_input_files("#file", files=[{"name": "a.heic", "mimeType": "image/heic", "buffer": b"none"}])
+        page.wait_for_selector("#notice:not([hidden])")
+        assert "cannot read the picture" in page.inner_text("#notice-text")
         choose_file(page, photo)
         shown = [picture_in(page, f".tile[data-style={style}] img") for style in STYLES]
         assert all(np.abs(a.astype(int) - b).mean() > 5 for i, a in enumerate(shown) for b in shown[:i])

@@ -9,14 +9,14 @@ const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module
 const waiting = new Map(); // by id: what settles the promise
 let latest = 0;
 
-worker.onmessage = ({ data: { id, result, problem } }) => {
+worker.onmessage = ({ data: { id, result, problem, isForPeople } }) => {
   const { resolve, reject } = waiting.get(id) ?? {};
   waiting.delete(id);
-  if (problem) reject?.(new Problem(problem));
+  if (problem) reject?.(isForPeople ? new Problem(problem) : new Error(problem));
   else resolve?.(result);
 };
 worker.onerror = () => {
-  for (const { reject } of waiting.values()) reject(new Problem("This browser cannot paint: it needs WebAssembly."));
+  for (const { reject } of waiting.values()) reject(new Problem("This browser cannot paint: a newer one can."));
   waiting.clear();
 };
 

@@ -1,5 +1,7 @@
 // The styles of this page: what they are called, their weights, and those of mixes.
 
+import { Problem } from "./dom.js";
+
 export class Styles {
   /** `all` are as in styles.json; `get(path)` is a promise of a file's ArrayBuffer. */
   constructor(all, get) {
@@ -9,7 +11,7 @@ export class Styles {
 
   find(name) {
     const style = this.all.get(name);
-    if (!style) throw new Error(`There is no style ${name}.`);
+    if (!style) throw new Problem(`There is no style ${name}.`);
     return style;
   }
 

@@ -1,9 +1,10 @@
 // The painter: it reads pictures, paints them in the order they come, and writes them, off the page's thread.
 //
-// The page sends {id, kind, ...}, or {abort: id}; the answer is {id, result} or {id, problem}.
+// The page sends {id, kind, ...}, or {abort: id}; the answer is {id, result} or {id, problem, isForPeople}.
 
 import { blend } from "./blend.js";
 import { Core } from "./core.js";
+import { Problem } from "./dom.js";
 import { tile } from "./grain.js";
 import { Network } from "./network.js";
 import { LARGEST, paint, rounded, sizes } from "./passes.js";
@@ -20,14 +21,16 @@ const loading = load();
 
 async function load() {
   const [answer, listed] = await Promise.all(["core.wasm", "../styles.json"].map(get));
-  const core = await Core.load(await answer.arrayBuffer());
+  const core = await Core.load(await answer.arrayBuffer()).catch(() => {
+    throw new Problem("This browser cannot paint: it lacks WebAssembly with SIMD. A newer one can.");
+  });
   const site = await listed.json();
   return { core, site, styles: new Styles(site.styles, async (path) => (await get(`../${path}`)).arrayBuffer()) };
 }
 
 async function get(path) {
   const answer = await fetch(new URL(path, import.meta.url)).catch(() => null);
-  if (!answer?.ok) throw new Error("A part of this page did not come. Is there a connection? Load it again.");
+  if (!answer?.ok) throw new Problem("A part of this page did not come. Is there a connection? Load it again.");
   return answer;
 }
 
@@ -62,7 +65,7 @@ const KINDS = {
 /** The picture of a file on a canvas, with a longer side of at most `side` pixels. */
 async function read(file, side = LARGEST) {
   const bitmap = await createImageBitmap(file).catch(() => {
-    throw new Error("This browser cannot read the picture: choose a JPEG, PNG or WebP file.");
+    throw new Problem("This browser cannot read the picture: choose a JPEG, PNG or WebP file.");
   });
   const scale = Math.min(1, Math.min(side, LARGEST) / Math.max(bitmap.width, bitmap.height));
   const canvas = drawn(bitmap, ...[bitmap.width, bitmap.height].map((side) => Math.max(1, rounded(side * scale))));
@@ -104,7 +107,7 @@ async function painted(photo, style, { brush = "default", one_pass: isOnePass = 
     return await paint(core, network, photo, { all, share, grain: tile(styles.grain(style), site.grain) }, between);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new Error("The picture is too large for this browser's memory: make it smaller first.");
+    throw new Problem("The picture is too large for this browser's memory: make it smaller first.");
   }
 }
 
@@ -171,7 +174,7 @@ async function answer(data) {
     const result = await KINDS[data.kind](data, between);
     self.postMessage({ id: data.id, result }, result instanceof ImageBitmap ? [result] : []);
   } catch (error) {
-    if (!job.isAborted) self.postMessage({ id: data.id, problem: error.message });
+    if (!job.isAborted) self.postMessage({ id: data.id, problem: error.message, isForPeople: Boolean(error.forPeople) });
   }
   jobs.delete(data.id);
 }
