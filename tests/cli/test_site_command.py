@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from importlib.resources import files
 
 import pytest
 
@@ -41,6 +42,23 @@ def test_all_that_the_page_asks_for_is_there_and_kept(run, tmp_path):
     assert asked < here
     kept = json.loads(re.search(r"FILES = (\[.*\]);", (out / "service-worker.js").read_text())[1])
     assert set(kept) == here - {"index.html", "service-worker.js"} | {"./"}
+
+
+def test_both_painters_have_every_verb_that_the_page_imports(run, tmp_path):
+    run("site", tmp_path / "art")
+    scripts = [path.read_text() for path in (tmp_path / "art" / "static").glob("*.js")]
+    imported = {
+        name.strip()
+        for text in scripts
+        for names in re.findall(r'import \{([^}]*)\} from "\./api\.js"', text)
+        for name in names.split(",")
+    }
+    assert "stylize" in imported
+    for folder in ("site", "web"):
+        text = (files(f"artlives.{folder}") / "static" / "api.js").read_text()
+        exported = set(re.findall(r"export (?:async )?(?:function|class|const) (\w+)", text))
+        exported |= set(re.findall(r"export \{ (\w+) \}", text))
+        assert imported <= exported, folder
 
 
 def test_no_address_is_absolute(run, tmp_path):

@@ -186,6 +186,10 @@ def test_photo_and_painting_are_blended_as_in_python(script, site, strength, kee
     assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
+def test_it_takes_less_than_8_megabytes(tmp_path):
+    assert folder.write(tmp_path / "art") < 8_000_000
+
+
 def test_the_core_was_compiled_from_these_sources():
     """`scripts/wasm` compiles it anew."""
     sources = ROOT / "artlives/core/csrc"
