@@ -37,9 +37,8 @@ def encoded(style: styles.Style) -> tuple[dict[str, Any], bytes]:
     for planned in style.steps:
         step = prepared(planned, weights, INSTRUCTIONS)
         taps = _taps(step, weights[f"{planned.name}.conv.weight"])
-        vectors = [step.gamma, step.beta] if planned.normalized else [weights[f"{planned.name}.conv.bias"]]
-        if not planned.normalized:
-            vectors = [step.kernel.bias[: step.kernel.outputs]]
+        bias = step.kernel.bias[: step.kernel.outputs]
+        vectors = [step.gamma, step.beta] if planned.normalized else [bias]
         parts += [*taps, *(values for values in vectors if values is not None)]
         steps.append(_described(step, taps))
     data = np.concatenate([part.ravel() for part in parts]).astype("<f2").tobytes()
