@@ -18,6 +18,8 @@ Array = np.ndarray
 PERIOD = 512
 # Pixels a side that one random number of each octave is spread over, by bilinear interpolation.
 OCTAVES = (1, 2, 4, 8, 16)
+# Of NumPy's generator PCG64, which keeps its stream the same for good, unlike what `Generator` makes of it.
+SEED = 1893
 # The sum of eight bytes has this standard deviation: sqrt(8 * (256² - 1) / 12).
 DEVIATION = 209.0
 
@@ -54,8 +56,7 @@ def added(photo: Array, amplitude: float, top: int = 0, left: int = 0) -> Array:
 @cache
 def _octaves() -> Array:
     """The sum of the octaves, int32 (PERIOD, PERIOD), each in units of 1 / DEVIATION."""
-    # NumPy keeps a bit generator's stream the same for good, unlike what `Generator` makes of it.
-    source = np.random.PCG64(1893)
+    source = np.random.PCG64(SEED)
     octaves = [_enlarged(_noise(source, PERIOD // octave), octave) for octave in OCTAVES]
     total: Array = np.sum(octaves, 0)
     return total

@@ -28,6 +28,7 @@ COMMANDS = {
     "sheet": "Show a photo in all styles side by side.",
     "selfie": "Open the page that paints you, live.",
     "serve": "Serve that page and its API, without a browser.",
+    "site": "Write that page as files for any web server.",
     "styles": "List the styles there are.",
     "train": "Train a style on a painting of your own.",
     "evaluate": "Measure how good a style's pictures are.",

@@ -16,7 +16,15 @@ from artlives.core.gradient import weight_gradient
 from artlives.core.memory import aligned, aligned_part
 from artlives.core.mixing import mix
 from artlives.core.normalization import Normalization, moments, normalize
-from artlives.core.packing import Kernel, convolution, output_convolution, to_bf16, transposed_convolution
+from artlives.core.packing import (
+    Kernel,
+    block_edges,
+    convolution,
+    output_convolution,
+    packed,
+    to_bf16,
+    transposed_convolution,
+)
 from artlives.core.threads import default_threads, set_team
 from artlives.core.throughput import peak
 from artlives.core.unit import Reading, materialize, padding_table, run
@@ -32,6 +40,7 @@ __all__ = [
     "aligned_part",
     "best_instructions",
     "bf16_instruction_sets",
+    "block_edges",
     "convolution",
     "default_threads",
     "instruction_sets",
@@ -40,6 +49,7 @@ __all__ = [
     "moments",
     "normalize",
     "output_convolution",
+    "packed",
     "padding_table",
     "peak",
     "run",

@@ -103,10 +103,10 @@ def convolution(
     padded_bias = _bias(bias, outputs, instructions)
     winograd = weight.dtype != BF16 and outputs >= WINOGRAD_FROM
     if winograd and (kh, kw, stride) == (3, 3, (1, 1)) and channels % instructions.lanes == 0:
-        phase = Phase(0, 0, 4, 4, 0, 0, _packed(_transformed(weight), instructions))
+        phase = Phase(0, 0, 4, 4, 0, 0, packed(_transformed(weight), instructions))
         return Kernel(instructions, [phase], padded_bias, channels, outputs, (2, 2), (2, 2), winograd=True)
     taps = weight.transpose(2, 3, 1, 0).reshape(kh, -1, outputs)
-    phase = Phase(0, 0, kh, kw, 0, 0, _packed(taps, instructions))
+    phase = Phase(0, 0, kh, kw, 0, 0, packed(taps, instructions))
     return Kernel(instructions, [phase], padded_bias, channels, outputs, stride)
 
 
@@ -154,9 +154,9 @@ def transposed_convolution(
     for top, left in product(range(stride[0]), range(stride[1])):
         tap_rows, tap_columns = axes[0][top], axes[1][left]
         taps = weight[:, :, tap_rows][:, :, :, tap_columns].transpose(2, 3, 0, 1)
-        packed = _packed(taps.reshape(len(tap_rows), -1, outputs), instructions)
+        ordered = packed(taps.reshape(len(tap_rows), -1, outputs), instructions)
         row, column = starts[0][top] + margins[0], starts[1][left] + margins[1]
-        phases.append(Phase(row, column, len(tap_rows), len(tap_columns), top, left, packed))
+        phases.append(Phase(row, column, len(tap_rows), len(tap_columns), top, left, ordered))
     bias = _bias(bias, outputs, instructions)
     return Kernel(instructions, phases, bias, channels, outputs, up=stride), margins
 
@@ -181,7 +181,7 @@ def output_convolution(weight: Array, bias: Array, instructions: Instructions | 
     expect("weight", np.ascontiguousarray(weight), (instructions.dtype,), (COLORS, channels, kh, kw))
     expect("bias", bias, (FLOAT32,), (outputs,))
     taps = weight.transpose(2, 1, 3, 0).reshape(kh, -1, kw * outputs)
-    phase = Phase(0, 0, kh, 1, 0, 0, _packed(taps, instructions))
+    phase = Phase(0, 0, kh, 1, 0, 0, packed(taps, instructions))
     # Each pixel's sum over the columns takes the bias once.
     first = np.concatenate([bias, np.zeros((kw - 1) * outputs, np.float32)])
     bias = _bias(first, kw * outputs, instructions)
@@ -222,7 +222,14 @@ def _transformed(weight: Array) -> Array:
     return taps.reshape(16, *taps.shape[2:])
 
 
-def _packed(taps: Array, instructions: Instructions) -> Array:
+def block_edges(outputs: int, instructions: Instructions) -> list[int]:
+    """The output channels, padded to whole vectors, that blocks of weights begin with, and where the last one ends."""
+    vectors = whole_vectors(outputs, instructions) // instructions.lanes
+    count = -(-vectors // instructions.vectors)
+    return [vectors * b // count * instructions.lanes for b in range(count + 1)]
+
+
+def packed(taps: Array, instructions: Instructions) -> Array:
     """`taps` (rows, columns * C, O) as the core reads them: block by block of at most `vectors` vectors.
 
     With bf16, values of two input channels lie side by side.
@@ -236,8 +243,6 @@ def _packed(taps: Array, instructions: Instructions) -> Array:
     padded[:, :depth, :outputs] = taps
     # (rows, depth / pair, O, pair)
     pairs = padded.reshape(rows, -1, pair, vectors * lanes).swapaxes(2, 3)
-    count = -(-vectors // instructions.vectors)
-    edges = [vectors * b // count * lanes for b in range(count + 1)]
-    blocks = [pairs[:, :, a:b].ravel() for a, b in pairwise(edges)]
-    packed: Array = aligned(padded.nbytes // 4).view(taps.dtype)
-    return np.concatenate(blocks, out=packed)
+    blocks = [pairs[:, :, a:b].ravel() for a, b in pairwise(block_edges(outputs, instructions))]
+    ordered: Array = aligned(padded.nbytes // 4).view(taps.dtype)
+    return np.concatenate(blocks, out=ordered)

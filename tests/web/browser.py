@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,25 @@ def service(**options):
         finally:
             server.should_exit = True
             thread.join(PATIENCE)
+
+
+class Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def files_served(directory):
+    """The address of a web server that knows nothing but files."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=directory))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(PATIENCE)
 
 
 def film(path, size=(640, 480), frames=30):

@@ -6,25 +6,25 @@ INLINE void NAME(correlate)(const int vectors, const int taps, const float *in, 
                             int64_t width, int64_t count, float *sums)
 {
     vec acc[TILE][VECTORS];
-#pragma GCC unroll 8
+UNROLL(8)
     for (int t = 0; t < taps; t++)
-#pragma GCC unroll 8
+UNROLL(8)
         for (int v = 0; v < vectors; v++)
             acc[t][v] = *(const vec *)(sums + t * width + v * LANES);
     for (int64_t x = 0; x < count; x++, in += pitch, gradient += width) {
         vec g[VECTORS];
-#pragma GCC unroll 8
+UNROLL(8)
         for (int v = 0; v < vectors; v++)
             g[v] = *(const vec *)(gradient + v * LANES);
-#pragma GCC unroll 8
+UNROLL(8)
         for (int t = 0; t < taps; t++)
-#pragma GCC unroll 8
+UNROLL(8)
             for (int v = 0; v < vectors; v++)
                 acc[t][v] += in[t] * g[v];
     }
-#pragma GCC unroll 8
+UNROLL(8)
     for (int t = 0; t < taps; t++)
-#pragma GCC unroll 8
+UNROLL(8)
         for (int v = 0; v < vectors; v++)
             *(vec *)(sums + t * width + v * LANES) = acc[t][v];
 }

@@ -28,6 +28,8 @@
 #endif
 #elif defined(__aarch64__)
 #include "isa/neon.h"
+#elif defined(__wasm__)
+#include "isa/wasm.h"
 #else
 #include "isa/plain.h"
 #endif
@@ -43,6 +45,8 @@ const Instructions *artlives_instructions(int64_t index)
     const Instructions *all[] = {has_avx512 ? &set_avx512 : NULL, has_avx2 ? &set_avx2 : NULL, &set_plain};
 #elif defined(__aarch64__)
     const Instructions *all[] = {&set_neon};
+#elif defined(__wasm__)
+    const Instructions *all[] = {&set_wasm};
 #else
     const Instructions *all[] = {&set_plain};
 #endif

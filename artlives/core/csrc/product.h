@@ -10,30 +10,30 @@ INLINE void NAME(product)(const int vectors, const int pixels, const element *co
                           int64_t out_pitch)
 {
     vec acc[2 * TILE][VECTORS];
-#pragma GCC unroll 16
+UNROLL(16)
     for (int p = 0; p < pixels; p++)
-#pragma GCC unroll 8
+UNROLL(8)
         for (int v = 0; v < vectors; v++)
             acc[p][v] = *(const vec *)(bias ? bias + v * LANES : out + p * out_pitch + v * LANES);
     for (int64_t r = 0; r < row_count; r++) {
         const element *in = rows[r];
         for (int64_t t = 0; t < length; t += GROUP, weight += vectors * LANES * GROUP) {
             vec k[VECTORS];
-#pragma GCC unroll 8
+UNROLL(8)
             for (int v = 0; v < vectors; v++)
                 k[v] = *(const vec *)(weight + v * LANES * GROUP);
-#pragma GCC unroll 16
+UNROLL(16)
             for (int p = 0; p < pixels; p++) {
                 operand x = *(const operand *)(in + p * pitch + t);
-#pragma GCC unroll 8
+UNROLL(8)
                 for (int v = 0; v < vectors; v++)
                     acc[p][v] = ADD_PRODUCT(acc[p][v], x, k[v]);
             }
         }
     }
-#pragma GCC unroll 16
+UNROLL(16)
     for (int p = 0; p < pixels; p++)
-#pragma GCC unroll 8
+UNROLL(8)
         for (int v = 0; v < vectors; v++)
             *(vec *)(out + p * out_pitch + v * LANES) = acc[p][v];
 }

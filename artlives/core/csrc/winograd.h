@@ -28,11 +28,11 @@ TARGET static void NAME(transform_input)(const Unit *u, const Workspace *w, int6
             COLUMN(2, 2 * x + 2)
             COLUMN(3, 2 * x + 3)
             float *to = w->transformed + x * c + k;
-#pragma GCC unroll 8
+UNROLL(8)
             for (int i = 0; i < 4; i++) {
                 vec row[4];
                 NAME(transform)(column[0][i], column[1][i], column[2][i], column[3][i], row);
-#pragma GCC unroll 8
+UNROLL(8)
                 for (int j = 0; j < 4; j++)
                     *(vec *)(to + (4 * i + j) * w->transformed_plane) = row[j];
                 /* The next square begins with this one's last two columns. */
@@ -62,10 +62,10 @@ TARGET static void NAME(convolve_winograd)(const Unit *u, const Workspace *w, in
                 const float *in = w->products + (x * vectors + v) * LANES;
                 float *out = w->output + 2 * x * width + (first + v) * LANES;
                 vec upper[4], lower[4], bias = *(const vec *)(u->bias + (first + v) * LANES);
-#pragma GCC unroll 8
+UNROLL(8)
                 for (int j = 0; j < 4; j++) {
                     vec m[4];
-#pragma GCC unroll 8
+UNROLL(8)
                     for (int i = 0; i < 4; i++)
                         m[i] = *(const vec *)(in + (4 * i + j) * w->product_plane);
                     upper[j] = m[0] + m[1] + m[2], lower[j] = m[1] - m[2] - m[3];

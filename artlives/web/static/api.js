@@ -1,8 +1,16 @@
 // The service, as the page sees it: styles, paintings, sheets.
 
 import { Problem } from "./dom.js";
+import { toBlob } from "./picture.js";
 
+export const canLearn = true; // a painting, as a style of its own
+export const LARGEST = 4096; // pixels of the longer side of a painting; the service reduces what is larger
 const RETRIES = 5;
+const QUALITY = 0.85; // of a stream's pictures
+const FULL = 1013; // the close code of a service that has no room
+
+/** Whether no picture leaves this computer. */
+export const isPrivate = () => ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
 /** The styles there are: [{name, painting, painter, year, licence}]. */
 export async function listStyles() {
@@ -17,6 +25,45 @@ export async function stylize(picture, settings, signal) {
 /** A picture in every style on one sheet, as a Blob. Settings: size, columns. */
 export async function sheet(picture, settings, signal) {
   return paint("/api/sheet", picture, settings, signal);
+}
+
+/** A stream of pictures to paint, in the style that was settled last. */
+export class Stream {
+  /**
+   * The listeners are `opened()`; `painted(bitmap)` with a promise; `refused(detail)`; and `closed(reason, isFull)`, not
+   * after `close`.
+   */
+  constructor({ opened, painted, refused, closed }) {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.socket = new WebSocket(`${scheme}://${location.host}/api/live`);
+    this.socket.binaryType = "blob";
+    this.socket.onopen = opened;
+    this.socket.onmessage = ({ data }) => {
+      if (typeof data === "string") refused(JSON.parse(data).detail);
+      else painted(createImageBitmap(data));
+    };
+    this.socket.onclose = ({ code, reason }) => closed(reason, code === FULL);
+  }
+
+  get isOpen() {
+    return this.socket.readyState === WebSocket.OPEN;
+  }
+
+  settle(style) {
+    if (this.isOpen) this.socket.send(JSON.stringify({ style }));
+  }
+
+  /** Send what is on a canvas; whether it was. */
+  async send(canvas) {
+    const frame = await toBlob(canvas, "image/jpeg", QUALITY);
+    if (this.isOpen) this.socket.send(frame);
+    return this.isOpen;
+  }
+
+  close() {
+    this.socket.onclose = null;
+    this.socket.close();
+  }
 }
 
 /** Have a painting learnt as a style, for this visit: {name, painting, place, state}. */

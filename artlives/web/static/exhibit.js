@@ -119,7 +119,7 @@ function painting(sample, style, size, signal) {
 }
 
 async function paint(sample, style, size, signal) {
-  if (!photos.has(sample)) photos.set(sample, fetch(`/samples/${sample}.jpg`).then((answer) => answer.blob()));
+  if (!photos.has(sample)) photos.set(sample, fetch(`samples/${sample}.jpg`).then((answer) => answer.blob()));
   const settings = { style: style.name, size, one_pass: size === THUMB_SIDE };
   return URL.createObjectURL(await stylize(await photos.get(sample), settings, signal));
 }

@@ -1,17 +1,15 @@
-// Live mode: the camera's frames go to the service over a WebSocket and come back painted.
+// Live mode: the camera's frames go to the painter and come back painted.
 
+import { Stream } from "./api.js";
 import { grab } from "./camera.js";
 import { enlarge } from "./detail.js";
 import { announce, complain, element, forgive, Problem } from "./dom.js";
 import { Pace } from "./pace.js";
-import { toBlob } from "./picture.js";
 
 const DETAIL = 3; // times as large as it was painted a frame is shown
 const IN_FLIGHT = 2; // frames: one is painted while the next one comes
 const HEAD_START = 100; // milliseconds; two frames at once would replace each other
-const QUALITY = 0.85;
 const RETRIES = [500, 1000, 2000, 4000]; // milliseconds before each try to connect again
-const FULL = 1013; // the close code of a service that has no room: asking again at once does not help
 const GONE = "The painter does not answer. Is artlives still running in its terminal?";
 
 const screen = element("live");
@@ -45,12 +43,12 @@ class Session {
   }
 
   connect() {
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    this.socket = new WebSocket(`${scheme}://${location.host}/api/live`);
-    this.socket.binaryType = "blob";
-    this.socket.onopen = () => this.begin();
-    this.socket.onmessage = (event) => this.receive(event.data);
-    this.socket.onclose = (event) => this.lost(event);
+    this.stream = new Stream({
+      opened: () => this.begin(),
+      painted: (painting) => this.receive(painting),
+      refused: (detail) => this.end(detail),
+      closed: (reason, isFull) => this.lost(reason, isFull),
+    });
   }
 
   begin() {
@@ -65,7 +63,7 @@ class Session {
 
   settle(style) {
     this.style = style;
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ style }));
+    this.stream.settle(style);
   }
 
   async send() {
@@ -77,9 +75,7 @@ class Session {
     try {
       const picture = grab(width);
       const small = reduced(picture, this.pace.side / Math.max(picture.width, picture.height));
-      const frame = await toBlob(small, "image/jpeg", QUALITY);
-      if (this.socket.readyState !== WebSocket.OPEN) return;
-      this.socket.send(frame);
+      if (!(await this.stream.send(small))) return;
       this.sent.push({ picture, small, at: performance.now() });
       if (this.sent.length > IN_FLIGHT) this.sent.shift(); // the service dropped one
     } catch (error) {
@@ -87,13 +83,12 @@ class Session {
     }
   }
 
-  async receive(data) {
-    if (typeof data === "string") return this.end(JSON.parse(data).detail);
+  async receive(painted) {
     this.tries = 0;
     this.send();
     const { picture, small, at } = this.sent.shift();
     const took = performance.now() - at;
-    const painting = await createImageBitmap(data);
+    const painting = await painted;
     if (session !== this) return;
     enlarge(screen, painting, picture, small);
     painting.close();
@@ -112,9 +107,10 @@ class Session {
     element("rate").title = `${rate.toFixed(1)} frames a second at ${painted.width} × ${painted.height}`;
   }
 
-  lost({ code, reason }) {
+  lost(reason, isFull) {
     if (session !== this) return;
-    if (code === FULL || this.tries === RETRIES.length) return this.end(reason || GONE);
+    // Asking again at once does not help where there is no room.
+    if (isFull || this.tries === RETRIES.length) return this.end(reason || GONE);
     screen.hidden = true; // the mirror, meanwhile
     complain(new Problem("The connection to the painter is lost. Trying again …"));
     this.timer = setTimeout(() => this.connect(), RETRIES[this.tries++]);
@@ -128,8 +124,7 @@ class Session {
 
   close() {
     clearTimeout(this.timer);
-    this.socket.onclose = null;
-    this.socket.close();
+    this.stream.close();
   }
 }
 

@@ -1,5 +1,6 @@
 // The page: where a picture comes from, and where it goes.
 
+import { canLearn, isPrivate } from "./api.js";
 import * as booth from "./booth.js";
 import * as camera from "./camera.js";
 import * as compare from "./compare.js";
@@ -115,16 +116,13 @@ function follow(style, isNewStage) {
 }
 
 async function sample(name) {
-  const response = await fetch(`/samples/${name}.jpg`);
+  const response = await fetch(`samples/${name}.jpg`);
   return new File([await response.blob()], `${name}.jpg`, { type: "image/jpeg" });
 }
 
-function isThisComputer() {
-  return ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-}
-
 function adapt() {
-  if (!isThisComputer()) {
+  document.documentElement.classList.toggle("unlearning", !canLearn);
+  if (!isPrivate()) {
     element("privacy").textContent = "Your picture goes to the computer that runs artlives, and no further.";
     document.documentElement.classList.add("elsewhere"); // styles are kept on that computer alone
   }
@@ -180,7 +178,7 @@ async function begin() {
   styles.watch(offer);
   studies.watch(follow);
   if (!kiosk.isKiosk) {
-    sources.follow({ onPhoto: take, onPainting: learn, isOpen: () => views.current() === "gallery" });
+    sources.follow({ onPhoto: take, onPainting: learn, isOpen: () => canLearn && views.current() === "gallery" });
   }
   views.watch("start", { entered: exhibit.open, left: exhibit.close });
   views.watch("camera", { left: booth.close });

@@ -1,12 +1,11 @@
 // The person's picture: the file itself, and smaller copies of it to paint quickly.
 
-import { stylize } from "./api.js";
+import { LARGEST, stylize } from "./api.js";
 import { Problem } from "./dom.js";
 
 const UPRIGHT = new Set(["image/jpeg", "image/png"]); // shown as the service reads them, in every browser
 const MAX_BYTES = 25e6; // the service's limits
 const MAX_PIXELS = 50e6;
-const MAX_SIDE = 4096; // pixels of the longer side; the service reduces what is larger
 const MIN_SIDE = 16; // pixels of the shorter side
 const QUALITY = 0.92;
 const HEIF = /hei[cf]/i; // photos of phones, which have no transparency
@@ -49,7 +48,7 @@ export class Picture {
     } catch (error) {
       if (!bitmap) throw error;
       // What the service refuses, it gets as the browser reads it.
-      const drawn = await draw(bitmap, MAX_SIDE, opaque);
+      const drawn = await draw(bitmap, LARGEST, opaque);
       return new Picture(drawn, drawn, bitmap, stem);
     }
   }
@@ -58,9 +57,9 @@ export class Picture {
     return this.bitmap.width / this.bitmap.height;
   }
 
-  /** [width, height] of a painting at the picture's full size, as far as the service goes. */
+  /** [width, height] of a painting at the picture's full size, as far as that is painted. */
   get fullSize() {
-    return fitted(this.bitmap, MAX_SIDE);
+    return fitted(this.bitmap, LARGEST);
   }
 
   /** The format to be shown in: one that keeps what is transparent. */
