@@ -185,7 +185,8 @@ def video(
     if not several:
         # At once, before anything heavy is imported.
         local.Folder().check_readable(videos[0])
-    from artlives.video.painting import STEADY, check_target
+    from artlives.video.painting import check_target
+    from artlives.video.pipeline import STEADY
     from artlives.video.source import Selection
 
     planned = [job for job in jobs if not (several and not (overwrite or resume) and job[1].exists())]

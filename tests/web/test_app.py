@@ -62,7 +62,7 @@ def test_brush_and_one_pass_reach_the_stylizer(fake_stylizer, client, png):
         assert post(client, png, style="dots", brush=brush, one_pass=True).status_code == 200
     assert post(client, png, style="dots").status_code == 200
     assert client.post("/api/sheet", data={"brush": "finer"}, files={"file": png}).status_code == 200
-    asked = [(settings.brush, settings.one_pass) for settings in fake_stylizer.settings]
+    asked = [(settings.brush, settings.one_pass) for settings in fake_stylizer.asked]
     assert asked == [
         *((brush, True) for brush in passes.BRUSHES),
         ("default", False),
