@@ -5,6 +5,7 @@ ending of the file's name. NumPy is imported when pixels are made, so that askin
 """
 
 from artlives.images.formats import READ, SUFFIXES, WRITTEN, format_of
+from artlives.images.loops import loop_options, loops_of
 from artlives.images.metadata import Metadata
 from artlives.images.needs import bytes_to_paint
 from artlives.images.opening import opened
@@ -34,6 +35,8 @@ __all__ = [
     "is_animated",
     "is_painting",
     "load",
+    "loop_options",
+    "loops_of",
     "on_white",
     "opened",
     "save",

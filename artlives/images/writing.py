@@ -23,6 +23,7 @@ from artlives.images.formats import (
     format_for_stream,
     format_of,
 )
+from artlives.images.loops import loop_options
 from artlives.images.photo import Photo, on_white, to_pil
 
 # Of zlib, in PNG files: level 6, the default, takes three times as long and saves little on brush strokes.
@@ -179,12 +180,7 @@ def _animated(photo: Photo, format: str) -> dict[str, Any]:
     if format == "GIF":
         # Each picture replaces the one before, which would show through where it is transparent.
         options["disposal"] = 2
-        if loops != 1:
-            # How often it is repeated; 0: without end.
-            options["loop"] = max(0, loops - 1)
-    elif format != "AVIF":
-        options["loop"] = loops
-    return options
+    return options | loop_options(format, loops)
 
 
 def _encode_pages(photo: Photo, file: IO[bytes]) -> None:
