@@ -16,8 +16,8 @@ from PIL import Image, ImageFile, ImageOps
 from artlives import memory
 from artlives.errors import ArtlivesError
 from artlives.images import colors, deep, metadata, needs, profiles, tiff
+from artlives.images.animations import loops_of
 from artlives.images.formats import ANIMATED, DEEP, PAGED, format_for_stream
-from artlives.images.loops import loops_of
 from artlives.images.opening import opened
 from artlives.images.photo import Animation, Photo
 

@@ -86,7 +86,7 @@ def save(frames: list[Frame], target: str | Path, loops: int, quality: int) -> N
     """
     format = FORMATS[Path(target).suffix.lower()]
     transparent = any(frame.photo.alpha is not None for frame in frames)
-    options: dict[str, Any] = {"save_all": True, "duration": _durations(frames, 10 if format == "GIF" else 1)}
+    options: dict[str, Any] = {"duration": _durations(frames, 10 if format == "GIF" else 1)}
     if format == "GIF":
         pictures = _with_one_palette([frame.photo for frame in frames])
         options |= {"optimize": False, "disposal": 2 if transparent else 1}
@@ -94,9 +94,8 @@ def save(frames: list[Frame], target: str | Path, loops: int, quality: int) -> N
     else:
         pictures = [images.to_pil(_opaque_too(frame.photo, transparent)) for frame in frames]
         options |= {"quality": quality} if format == "WEBP" else {"compress_level": 3}
-    options |= images.loop_options(format, loops)
     with replacing(target) as temporary, temporary.open("wb") as file:
-        pictures[0].save(file, format, append_images=pictures[1:], **options)
+        images.write_animation(pictures, file, format, loops, **options)
 
 
 def _duration(image: Image.Image, i: int) -> int:
