@@ -17,8 +17,7 @@ from artlives.files import sample_photos
 from artlives.images import Photo
 from artlives.video import animation
 from artlives.video.frame import Frame
-from artlives.video.painting import STEADY
-from artlives.video.pipeline import Pipeline
+from artlives.video.pipeline import STEADY, Pipeline
 
 TARGET = Path(__file__).parents[1] / "images" / "readme" / "moving.webp"
 # Height and width in pixels, frames, and seconds that each is shown: three seconds in half a megabyte.

@@ -21,8 +21,7 @@ from PIL import Image
 from artlives import Stylizer, styles
 from artlives.images import Photo
 from artlives.video.frame import Frame
-from artlives.video.painting import STEADY
-from artlives.video.pipeline import Pipeline
+from artlives.video.pipeline import STEADY, Pipeline
 from artlives.video.steady import fetched
 from tests.video import motion
 

@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 
 from artlives import styles
-from artlives.architecture import STYLE_NETWORK
+from artlives.architecture import STYLE_NETWORK, Layer
 from artlives.core import memory
 from artlives.engines.buffers import Buffers
 from artlives.engines.network import StyleNetwork
+from artlives.stylizer import Stylizer
 
 # Triton decides when it is imported whether kernels are compiled or interpreted.
 if not torch.cuda.is_available():
@@ -105,6 +106,25 @@ def models(tmp_path_factory, network, metadata) -> Path:
 @pytest.fixture(scope="session")
 def style_file(models) -> Path:
     return models / "dots.safetensors"
+
+
+@pytest.fixture(scope="session")
+def quick_style(tmp_path_factory, metadata) -> Path:
+    """A style of a tiny network that nobody trained: it paints a frame of 900 pixels in some milliseconds."""
+    layers = (
+        Layer("convolution", 3, 8, kernel=3, stride=2),
+        Layer("residual", 8, 8, kernel=3),
+        Layer("upsampling", 8, 8, kernel=4, stride=2),
+        Layer("output", 8, 3, kernel=3),
+    )
+    path = tmp_path_factory.mktemp("styles") / "quick.safetensors"
+    styles.save(path, StyleNetwork(layers).file_weights(), name="quick", **{**metadata, "layers": layers})
+    return path
+
+
+@pytest.fixture(scope="session")
+def quick(quick_style) -> Stylizer:
+    return Stylizer(quick_style, device="cpu")
 
 
 @pytest.fixture

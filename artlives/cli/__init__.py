@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "stylize": "Repaint photos in a style.",
     "video": "Repaint videos and animations.",
+    "webcam": "Wear a style in a call, by a virtual camera.",
     "sheet": "Show a photo in all styles side by side.",
     "selfie": "Open the page that paints you, live.",
     "serve": "Serve that page and its API, without a browser.",

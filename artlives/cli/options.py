@@ -147,6 +147,11 @@ size_option = click.option(
     help="Reduce the longer side to this first: the picture comes out at that size. A smaller one "
     "keeps its own. [default: the photo's own]",
 )
+steady_option = click.option(
+    "--steady",
+    type=Share(),
+    help="How firmly strokes stay on what they were painted on: 0 paints each frame by itself. [default: 0.9]",
+)
 strength_option = click.option(
     "--strength",
     type=Share(),

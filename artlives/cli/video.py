@@ -16,7 +16,6 @@ from artlives import studies
 from artlives.batch import local
 from artlives.cli.engine import tell_engine
 from artlives.cli.options import (
-    Share,
     brush_option,
     device_option,
     keep_colors_option,
@@ -24,6 +23,7 @@ from artlives.cli.options import (
     precision_option,
     quality_option,
     size_option,
+    steady_option,
     strength_option,
     style_option,
     with_options,
@@ -103,11 +103,7 @@ _options = with_options(
         "--overwrite", is_flag=True, help="Replace files that are there already; never a video itself."
     ),
     click.option("--resume", is_flag=True, help="Go on where the same command was stopped or killed."),
-    click.option(
-        "--steady",
-        type=Share(),
-        help="How firmly strokes stay on what they were painted on: 0 paints each frame by itself. [default: 0.9]",
-    ),
+    steady_option,
     click.option("--start", metavar="TIME", type=Seconds(), help="Begin there: 83.5 or 1:23.5."),
     click.option("--end", metavar="TIME", type=Seconds(), help="End there."),
     click.option("--fps", metavar="RATE", type=Rate(), help="Frames a second. [default: the video's own]"),
@@ -185,7 +181,8 @@ def video(
     if not several:
         # At once, before anything heavy is imported.
         local.Folder().check_readable(videos[0])
-    from artlives.video.painting import STEADY, check_target
+    from artlives.video.painting import check_target
+    from artlives.video.pipeline import STEADY
     from artlives.video.source import Selection
 
     planned = [job for job in jobs if not (several and not (overwrite or resume) and job[1].exists())]

@@ -4,6 +4,7 @@ Reading ends in a `Photo`: sRGB, upright, its transparency and metadata beside i
 ending of the file's name. NumPy is imported when pixels are made, so that asking what can be written costs nothing.
 """
 
+from artlives.images.animations import loops_of, write_animation
 from artlives.images.formats import READ, SUFFIXES, WRITTEN, format_of
 from artlives.images.metadata import Metadata
 from artlives.images.needs import bytes_to_paint
@@ -34,8 +35,10 @@ __all__ = [
     "is_animated",
     "is_painting",
     "load",
+    "loops_of",
     "on_white",
     "opened",
     "save",
     "to_pil",
+    "write_animation",
 ]

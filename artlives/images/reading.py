@@ -16,6 +16,7 @@ from PIL import Image, ImageFile, ImageOps
 from artlives import memory
 from artlives.errors import ArtlivesError
 from artlives.images import colors, deep, metadata, needs, profiles, tiff
+from artlives.images.animations import loops_of
 from artlives.images.formats import ANIMATED, DEEP, PAGED, format_for_stream
 from artlives.images.opening import opened
 from artlives.images.photo import Animation, Photo
@@ -174,7 +175,7 @@ def _pictures(
             _check_memory(image, len(numbers) - i, target)
             photos.append(_photo(image, file, name, target, reading))
             durations.append(image.info.get("duration", 0))
-    animation = None if paged or len(photos) < 2 else Animation(tuple(durations), _loops(image))
+    animation = None if paged or len(photos) < 2 else Animation(tuple(durations), loops_of(image))
     notes += tuple(dict.fromkeys(note for photo in photos for note in photo.notes))
     return replace(photos[0], more=tuple(photos[1:]), notes=notes, animation=animation)
 
@@ -185,15 +186,6 @@ def _counts(image: ImageFile.ImageFile, number: int) -> bool:
         image.seek(number)
         return tiff.is_page(image)
     return number > 0 or not image.info.get("default_image")
-
-
-def _loops(image: Image.Image) -> int:
-    """How often an animation is shown; 0 is without end."""
-    if image.format == "GIF":
-        # GIF says how often it is repeated, if it is.
-        repeated = image.info.get("loop")
-        return 1 if repeated is None else repeated and repeated + 1
-    return int(image.info.get("loop", 0))
 
 
 def _check_memory(image: Image.Image, count: int, target: str | None) -> None:

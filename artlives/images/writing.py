@@ -14,6 +14,7 @@ from artlives import memory
 from artlives.errors import ArtlivesError
 from artlives.files import replacing
 from artlives.images import deep, metadata, needs, profiles
+from artlives.images.animations import write_animation
 from artlives.images.formats import (
     ANIMATED,
     DEEP,
@@ -23,7 +24,7 @@ from artlives.images.formats import (
     format_for_stream,
     format_of,
 )
-from artlives.images.photo import Photo, on_white, to_pil
+from artlives.images.photo import Animation, Photo, on_white, to_pil
 
 # Of zlib, in PNG files: level 6, the default, takes three times as long and saves little on brush strokes.
 COMPRESS_LEVEL = 3
@@ -95,8 +96,11 @@ def _encode(photo: Photo, file: IO[bytes], format: str, quality: int) -> None:
             image = _image(photo, format)
             options = _options(photo, format, quality)
             if photo.animation and format in ANIMATED:
-                options |= _animated(photo, format)
-            image.save(file, format, **options)
+                pictures = [image, *(_image(other, format) for other in photo.more)]
+                options |= _durations(photo.animation, format)
+                write_animation(pictures, file, format, photo.animation.loops, **options)
+            else:
+                image.save(file, format, **options)
     except ValueError as error:
         raise ArtlivesError(f"the picture cannot be written as {format}: {error}") from error
 
@@ -167,24 +171,11 @@ def _tags(known: metadata.Metadata) -> dict[int, bytes]:
     return {tag: value for tag, value in found.items() if value}
 
 
-def _animated(photo: Photo, format: str) -> dict[str, Any]:
-    """What makes an animation of the first picture."""
-    assert photo.animation
-    durations, loops = photo.animation.durations, photo.animation.loops
-    options: dict[str, Any] = {
-        "save_all": True,
-        "append_images": [_image(other, format) for other in photo.more],
-        "duration": [round(duration) for duration in durations],
-    }
-    if format == "GIF":
-        # Each picture replaces the one before, which would show through where it is transparent.
-        options["disposal"] = 2
-        if loops != 1:
-            # How often it is repeated; 0: without end.
-            options["loop"] = max(0, loops - 1)
-    elif format != "AVIF":
-        options["loop"] = loops
-    return options
+def _durations(animation: Animation, format: str) -> dict[str, Any]:
+    """How long the pictures of an animation are shown, and what becomes of them then."""
+    options: dict[str, Any] = {"duration": [round(duration) for duration in animation.durations]}
+    # Each picture of a GIF replaces the one before, which would show through where it is transparent.
+    return options | {"disposal": 2} if format == "GIF" else options
 
 
 def _encode_pages(photo: Photo, file: IO[bytes]) -> None:

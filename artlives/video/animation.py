@@ -44,7 +44,7 @@ def look(path: str | Path) -> Clip:
             if count < 2:
                 raise ArtlivesError(f"{path} is a single picture: `artlives stylize` paints it")
             width, height = image.size
-            loops = _plays(image)
+            loops = images.loops_of(image)
             length = sum(_duration(image, i) for i in range(count))
     except OSError as error:
         raise ArtlivesError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -86,28 +86,16 @@ def save(frames: list[Frame], target: str | Path, loops: int, quality: int) -> N
     """
     format = FORMATS[Path(target).suffix.lower()]
     transparent = any(frame.photo.alpha is not None for frame in frames)
-    options: dict[str, Any] = {"save_all": True, "duration": _durations(frames, 10 if format == "GIF" else 1)}
+    options: dict[str, Any] = {"duration": _durations(frames, 10 if format == "GIF" else 1)}
     if format == "GIF":
         pictures = _with_one_palette([frame.photo for frame in frames])
         options |= {"optimize": False, "disposal": 2 if transparent else 1}
         options |= {"transparency": COLORS} if transparent else {}
-        # A GIF that does not say is played once; one that says n is played n times more.
-        options |= {} if loops == 1 else {"loop": max(0, loops - 1)}
     else:
         pictures = [images.to_pil(_opaque_too(frame.photo, transparent)) for frame in frames]
-        options["loop"] = loops
         options |= {"quality": quality} if format == "WEBP" else {"compress_level": 3}
     with replacing(target) as temporary, temporary.open("wb") as file:
-        pictures[0].save(file, format, append_images=pictures[1:], **options)
-
-
-def _plays(image: Image.Image) -> int:
-    loop = image.info.get("loop")
-    if image.format != "GIF":
-        return int(loop or 0)
-    if loop is None:
-        return 1
-    return int(loop) + 1 if loop else 0
+        images.write_animation(pictures, file, format, loops, **options)
 
 
 def _duration(image: Image.Image, i: int) -> int:

@@ -15,12 +15,10 @@ from artlives.styles import Style
 from artlives.stylizer import Stylizer
 from artlives.video import animation, pipeline
 from artlives.video.frame import Frame
-from artlives.video.pipeline import Painted, Pipeline
+from artlives.video.pipeline import STEADY, Painted, Pipeline
 from artlives.video.source import ALL, Selection, Source
 from artlives.video.targets import NUMBER, AnimationTarget, PicturesTarget, Target, VideoTarget, check_name
 
-# How steady paintings are by default, in 0..1.
-STEADY = 0.9
 # Painted frames that wait to be encoded.
 PAINTED = 4
 

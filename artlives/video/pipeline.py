@@ -17,6 +17,7 @@ import numpy as np
 
 from artlives.blend import blend
 from artlives.core import default_threads
+from artlives.engines.painter import Report
 from artlives.images import Photo
 from artlives.stylizer import Stylizer
 from artlives.video.frame import Frame
@@ -24,6 +25,8 @@ from artlives.video.steady import Array, Motion, Moved, between, motion
 
 T = TypeVar("T")
 
+# How steady paintings are by default, in 0..1.
+STEADY = 0.9
 # Pixels. Smaller frames are painted several at a time, each by one thread, which takes four fifths of the time of all
 # threads at one after the other; as `batch.paint` does.
 MEGAPIXEL = 1 << 20
@@ -204,7 +207,29 @@ class Pipeline:
             return coarse if steps is None else steps.carried(coarse, self.steady)
 
         painting = self.stylizer(photo, threads=threads, carry=carry).pixels
-        moved = steps.moved.result() if steps else None
+        return self._mixed(photo, painting, steps.moved.result() if steps else None)
+
+    def follow(self, photo: Photo, before: Last | None, report: Report = lambda done: None) -> Last:
+        """Paint one frame at once.
+
+        Args:
+            photo: of uint8.
+            before: the painted frame before, of the same size; None for the first one.
+            report: as the stylizer takes it.
+
+        Raises:
+            ArtlivesError: as the stylizer does.
+        """
+        way = motion(photo.pixels, before.photo) if before and self.steady else None
+        moved = Moved(way.moved(before.painting), way.trust) if before and way else None
+
+        def carry(coarse: Array) -> Array:
+            return coarse if moved is None else moved.carried(coarse, self.steady)
+
+        return self._mixed(photo, self.stylizer(photo, report, carry=carry).pixels, moved)
+
+    def _mixed(self, photo: Photo, painting: Array, moved: Moved | None) -> Last:
+        """A frame's painting by the network, with what was moved along of the painting before."""
         if moved is not None:
             last = moved.mixed(painting, self.steady)
             painting = last.round().astype(np.uint8)

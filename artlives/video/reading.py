@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -41,6 +41,8 @@ HDR = {16: "PQ", 18: "HLG"}
 EXACTLY = 0x4 | 0x2000 | 0x40000
 # Of the names that FFmpeg has for formats of single pictures.
 PICTURES = ("_pipe", "image2")
+# Formats that are lists of other files, which FFmpeg would read: a file from somebody else could name any.
+LISTS = {"concat", "dash", "hls", "imf", "rtsp", "sap", "sdp", "webm_dash_manifest"}
 # Where the file does not tell.
 FALLBACK_RATE = Fraction(25)
 
@@ -54,8 +56,9 @@ def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             in the body.
     """
     try:
+        formats = {"format_whitelist": ",".join(av.formats_available - LISTS)}
         # Names and titles in other encodings than UTF-8 are no reason to fail.
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path), options=formats, metadata_errors="replace") as container:
             if container.format.name.endswith(PICTURES):
                 raise ArtlivesError(f"{path} is a single picture: `artlives stylize` paints it")
             streams = [one for one in container.streams.video if not _is_cover(one)]
@@ -65,7 +68,7 @@ def opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                 raise ArtlivesError(f"{path} is damaged or cut short")
             streams[0].thread_type = "AUTO"
             yield container, streams[0]
-    except av.error.InvalidDataError as error:
+    except (av.error.InvalidDataError, av.error.ArgumentError) as error:
         if not Path(path).stat().st_size:
             raise ArtlivesError(f"{path} is empty") from error
         raise ArtlivesError(f"{path} is not a video, or is damaged or cut short") from error
@@ -101,7 +104,7 @@ def look(path: str | Path) -> Clip:
             height,
             step,
             stream.average_rate or stream.guessed_rate or FALLBACK_RATE,
-            _duration(container, stream),
+            _duration(container, stream) or _measured(container, stream) - start,
             start,
             aspect,
             color,
@@ -207,3 +210,13 @@ def _duration(container: InputContainer, stream: VideoStream) -> Fraction:
     if stream.duration:
         return stream.duration * (stream.time_base or Fraction(1, 1000))
     return Fraction(container.duration or 0, av.time_base)
+
+
+def _measured(container: InputContainer, stream: VideoStream) -> Fraction:
+    """The end of the last frame of those that were not read yet, as of what a browser records; 0 for none."""
+    step, last = stream.time_base or Fraction(1, 1000), Fraction(0)
+    with suppress(av.error.FFmpegError):
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                last = max(last, (packet.pts + (packet.duration or 0)) * step)
+    return last

@@ -121,7 +121,7 @@ def motion(now: Array, other: Array) -> Motion | None:
     trust *= cv2.inRange(place, (0, 0), (w - 1, h - 1)) > 0
     if trust.mean() < LEAST_TRUST:
         return None
-    trust[np.abs(flow).max(-1) > STANDING] *= MOVING
+    trust[_longest(flow) > STANDING] *= MOVING
     if scale < 1:
         flow = cv2.resize(flow * np.array([width / w, height / h], np.float32), (width, height))
         trust = cv2.resize(trust, (width, height))
@@ -206,7 +206,7 @@ def _camera(flow: Array, gray: Array) -> Array:
         return flow
     grid = _grid(height, width)
     made = (grid @ affine[:, :2].T.astype(np.float32) + affine[:, 2].astype(np.float32)) - grid
-    return np.zeros_like(flow) if np.abs(made).max() < STANDING else made
+    return np.zeros_like(flow) if _longest(made).max() < STANDING else made
 
 
 def _trust(difference: Array, flow: Array) -> Array:
@@ -220,6 +220,12 @@ def _trust(difference: Array, flow: Array) -> Array:
     wide = cv2.dilate(edges.astype(np.uint8), np.ones((EDGE_WIDTH, EDGE_WIDTH), np.uint8))
     trusted: Array = trust * (1 - cv2.blur(wide.astype(np.float32), (WINDOW, WINDOW)))
     return trusted
+
+
+def _longest(vectors: Array) -> Array:
+    """(h, w): the longer one of the sides x and y of vectors (h, w, 2)."""
+    x, y = cv2.split(vectors)
+    return np.maximum(np.abs(x), np.abs(y))
 
 
 def _squared(vectors: Array) -> Array:

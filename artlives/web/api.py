@@ -19,6 +19,7 @@ from artlives.styles import Style
 from artlives.web import problems, uploads
 from artlives.web.learning import Learning, StyleInfo
 from artlives.web.live import Live
+from artlives.web.moving import Moving
 from artlives.web.requests import SheetSettings, StylizeSettings, describe
 from artlives.web.studio import Job, Studio, catalogue
 
@@ -45,6 +46,7 @@ class Api:
         self.studio = studio
         self.live = Live(studio)
         self.learning = Learning(studio)
+        self.moving = Moving(studio)
 
     def router(self) -> APIRouter:
         """The routes; the methods' docstrings are what OpenAPI says of them."""
@@ -69,6 +71,7 @@ class Api:
             openapi_extra=describe(SheetSettings),
             response_class=Response,
         )
+        self.moving.add_routes(router)
         router.add_api_websocket_route("/api/live", self.live_frames)
         router.add_api_route("/healthz", self.healthz, tags=["service"], summary="Ask whether it answers")
         return router

@@ -28,6 +28,7 @@ SAMPLES = ("astronaut", "chelsea", "coffee")
 # The groups of operations in the API's description.
 TAGS = {
     "pictures": "Photos, repainted.",
+    "clips": "Short moving pictures, repainted.",
     "styles": "The styles there are, and paintings that are learnt to become styles.",
     "service": "The service itself.",
 }

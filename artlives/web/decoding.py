@@ -12,13 +12,10 @@ from __future__ import annotations
 import io
 import os
 import pickle
-import signal
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -28,10 +25,7 @@ from PIL import AvifImagePlugin, Image
 from artlives import images, memory
 from artlives.errors import ArtlivesError
 from artlives.images import Photo
-
-if sys.platform != "win32":
-    import resource
-
+from artlives.web.bounds import within, within_seconds
 
 # What a process sends as soon as it waits for jobs.
 READY = "ready"
@@ -139,7 +133,7 @@ def decode(job: Job) -> Photo | Refusal:
         # Its two canvases, of 4 bytes a pixel, are allocated when it is opened.
         for_header += 8 * job.max_pixels
     try:
-        with _within(limits.header_seconds, before + for_header):
+        with within_seconds(limits.header_seconds), within({"RLIMIT_AS": before + for_header}):
             pixels = _pixels(job.data)
     except MemoryError:
         raise
@@ -150,7 +144,8 @@ def decode(job: Job) -> Photo | Refusal:
         return too_many
     try:
         seconds = limits.seconds + limits.seconds_per_megapixel * pixels / 1e6 - (time.process_time() - began)
-        with _within(seconds, before + limits.memory + pixels * limits.memory_per_pixel):
+        address_space = before + limits.memory + pixels * limits.memory_per_pixel
+        with within_seconds(seconds), within({"RLIMIT_AS": address_space}):
             photo = images.load(io.BytesIO(job.data), "the file")
     except ArtlivesError as error:
         if isinstance(error.__cause__, MemoryError):
@@ -165,25 +160,6 @@ def _pixels(data: bytes) -> int:
         warnings.simplefilter("ignore")
         image = images.opened(io.BytesIO(data))
     return image.width * image.height
-
-
-@contextmanager
-def _within(seconds: float, address_space: int) -> Iterator[None]:
-    """End the process when the body has taken so many seconds; beyond the address space, MemoryError is raised."""
-    if sys.platform == "linux":
-        usual, most = resource.getrlimit(resource.RLIMIT_AS)
-        lowest = min(limit for limit in (address_space, usual) if limit != resource.RLIM_INFINITY)
-        resource.setrlimit(resource.RLIMIT_AS, (lowest, most))
-    if sys.platform != "win32":
-        # Its signal, SIGPROF, has no handler: the system ends the process.
-        signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        if sys.platform != "win32":
-            signal.setitimer(signal.ITIMER_PROF, 0)
-        if sys.platform == "linux":
-            resource.setrlimit(resource.RLIMIT_AS, (usual, most))
 
 
 def send(value: object, pipe: IO[bytes]) -> None:

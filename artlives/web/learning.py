@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from artlives import images, studies, styles
 from artlives.errors import ArtlivesError
-from artlives.training.recipe import STUDY
 from artlives.web import uploads
 from artlives.web.guard import is_loopback
 from artlives.web.problems import Problem, of_picture
@@ -25,8 +21,6 @@ from artlives.web.requests import describe_json, describe_upload, described_erro
 from artlives.web.studies import SIDE, Study
 from artlives.web.studio import Studio
 
-# Seconds between two lines of a stream in which nothing happens: proxies close what is silent for a minute.
-HEARTBEAT = 15
 # Characters of a painting's name that are kept.
 MOST_OF_NAME = 80
 
@@ -132,11 +126,15 @@ class Learning:
             )
         pixels = np.asarray(await self.studio.in_file_pool(images.on_white, photo))
         painting = re.sub(r"\s+", " ", Path(file_name).name).strip()[:MOST_OF_NAME] or "a painting"
-        return self._told(self.studio.studies.start(pixels, painting))
+        study = self.studio.studies.start(pixels, painting)
+        place = self.studio.studies.place(study)
+        return StudyInfo(name=study.name, painting=painting, state="waiting", place=place)
 
     async def follow_painting(self, name: str) -> StreamingResponse:
         """How far a painting is learnt, as server-sent events: waiting, learning, learnt, failed."""
-        return StreamingResponse(self._events(self._found(name)), media_type="text/event-stream")
+        return StreamingResponse(
+            self.studio.studies.events(self._found(name)), media_type="text/event-stream"
+        )
 
     async def keep_style(self, name: str, request: Request) -> StyleInfo:
         """Keep a painting that is learnt as one of the user's styles; from the same machine alone."""
@@ -173,48 +171,3 @@ class Learning:
         if study is None:
             raise Problem(404, "There is no such painting; it may have been forgotten.")
         return study
-
-    def _told(self, study: Study) -> StudyInfo:
-        return StudyInfo(
-            name=study.name,
-            painting=study.painting,
-            state=study.state,
-            place=self.studio.studies.place(study),
-        )
-
-    async def _events(self, study: Study) -> AsyncIterator[str]:
-        """Its state whenever that changes, until it is over."""
-        study.listeners += 1
-        last = ""
-        try:
-            while True:
-                changed = study.changed
-                event = self._event(study)
-                if event != last:
-                    last = event
-                    yield event
-                if study.is_over:
-                    return
-                # The place of one that waits depends on others.
-                patience = HEARTBEAT if study.state == "learning" else 1
-                try:
-                    await asyncio.wait_for(changed.wait(), patience)
-                except asyncio.TimeoutError:
-                    yield ": \n\n"
-        finally:
-            study.listeners -= 1
-            self.studio.studies.find(study.name)
-
-    def _event(self, study: Study) -> str:
-        data: dict[str, dict[str, object]] = {
-            "waiting": {"place": self.studio.studies.place(study)},
-            "learning": {
-                "step": study.step,
-                "steps": STUDY.steps,
-                "seconds_left": study.seconds_left and round(study.seconds_left, 1),
-                "version": study.version,
-            },
-            "learnt": {"version": study.version},
-            "failed": {"detail": study.detail},
-        }
-        return f"event: {study.state}\ndata: {json.dumps(data[study.state])}\n\n"

@@ -11,16 +11,20 @@ import asyncio
 import json
 from collections.abc import Awaitable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import anyio
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from artlives import styles
-from artlives.errors import ArtlivesError
+from artlives.errors import ArtlivesError, MissingPackage, needs
 from artlives.web import uploads
 from artlives.web.problems import Problem, of_picture
 from artlives.web.requests import LiveSettings, json_object, parse
 from artlives.web.studio import Job, Studio
+
+if TYPE_CHECKING:
+    from artlives.video.stream import Stream
 
 # Sessions at a time. Each has one frame in the studio's queue at most, so this bounds how long a frame waits there.
 MAX_SESSIONS = 8
@@ -70,6 +74,7 @@ class Session:
         chosen: the style and the settings that frames are painted with; None before the client sent any.
         frame: the newest one, encoded, that is not painted yet.
         arrived: set when there is one.
+        stream: steadies the frames; None where OpenCV is missing.
     """
 
     def __init__(self, socket: WebSocket, studio: Studio) -> None:
@@ -79,6 +84,7 @@ class Session:
         # The newest that is not painted yet.
         self.frame: bytes | None = None
         self.arrived = asyncio.Event()
+        self.stream = _stream()
 
     async def run(self) -> None:
         """Serve until the client disconnects, sends nothing for `IDLE_SECONDS` or reads nothing for `SEND_SECONDS`."""
@@ -135,7 +141,7 @@ class Session:
             raise Problem(413, f"A frame may have {MAX_FRAME_BYTES // 1000} kB.")
         style, settings = self.chosen
         photo = await self.studio.decode(frame, FRAME_SIDE, MAX_FRAME_PIXELS)
-        job = Job(photo, style, settings.of_painting())
+        job = Job(photo, style, settings.of_painting(), self.stream)
         try:
             painting = await self.studio.paint(job)
         except ArtlivesError as error:
@@ -158,3 +164,13 @@ class Session:
         except (TimeoutError, RuntimeError):
             # Starlette raises RuntimeError where this end has closed it.
             raise WebSocketDisconnect from None
+
+
+def _stream() -> Stream | None:
+    try:
+        needs("a steady picture", "video", "cv2")
+    except MissingPackage:
+        return None
+    from artlives.video.stream import Stream
+
+    return Stream()

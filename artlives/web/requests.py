@@ -67,6 +67,20 @@ class StylizeSettings(LiveSettings):
         )
 
 
+class ClipSettings(LiveSettings):
+    """How a clip is painted and answered."""
+
+    size: Annotated[int, Field(ge=64, le=1280, description="Pixels of the longer side of its frames.")] = 640
+    brush: Brush = "default"
+    format: Annotated[Literal["mp4", "gif"], Field(description="What it becomes.")] = "mp4"
+
+    def of_painting(self) -> Settings:
+        """As clips take them."""
+        return Settings(
+            size=self.size, strength=self.strength, keep_colors=self.keep_colors, brush=self.brush
+        )
+
+
 class SheetSettings(BaseModel):
     """How a sheet of all styles is made."""
 
@@ -141,13 +155,35 @@ def described_errors(errors: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 def describe(model: type[BaseModel]) -> dict[str, Any]:
     """OpenAPI of a request with a picture: settings in the query or in the form, the picture as file or body."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        **_described_request(model, "file", ("image/jpeg", "image/png")),
+        "responses": {
+            "200": {
+                "description": "The picture; its steps' times are in the header Server-Timing.",
+                "content": {f"image/{kind}": binary for kind in ("jpeg", "png", "webp")},
+            },
+            **described_errors(ERRORS),
+        },
+    }
+
+
+def describe_clip(model: type[BaseModel]) -> dict[str, Any]:
+    """OpenAPI of a request with a clip, likewise, as clip or body."""
+    return {
+        **_described_request(model, "clip", ("video/mp4", "video/webm", "image/gif")),
+        "responses": described_errors([*ERRORS, ("501", "What decodes clips is not installed.")]),
+    }
+
+
+def _described_request(model: type[BaseModel], field: str, types: Iterable[str]) -> dict[str, Any]:
     schema = model.model_json_schema()
     properties, required = schema["properties"], schema.get("required", [])
     binary = {"schema": {"type": "string", "format": "binary"}}
     form = {
         "type": "object",
-        "properties": {"file": {"type": "string", "format": "binary"}, **properties},
-        "required": ["file", *required],
+        "properties": {field: {"type": "string", "format": "binary"}, **properties},
+        "required": [field, *required],
     }
     return {
         "parameters": [
@@ -156,14 +192,7 @@ def describe(model: type[BaseModel]) -> dict[str, Any]:
         ],
         "requestBody": {
             "required": True,
-            "content": {"multipart/form-data": {"schema": form}, "image/jpeg": binary, "image/png": binary},
-        },
-        "responses": {
-            "200": {
-                "description": "The picture; its steps' times are in the header Server-Timing.",
-                "content": {f"image/{kind}": binary for kind in ("jpeg", "png", "webp")},
-            },
-            **described_errors(ERRORS),
+            "content": {"multipart/form-data": {"schema": form}, **dict.fromkeys(types, binary)},
         },
     }
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from artlives import mixing, styles
 from artlives.architecture import SMALLEST
@@ -17,9 +17,13 @@ from artlives.errors import ArtlivesError
 from artlives.images import Photo
 from artlives.settings import Settings
 from artlives.stylizer import Stylizer
+from artlives.web.clips import Clips
 from artlives.web.decoder import Decoder
 from artlives.web.problems import Problem, of_picture
 from artlives.web.studies import Studies
+
+if TYPE_CHECKING:
+    from artlives.video.stream import Stream
 
 # Requests that are in work or waiting, at most. Each may hold a decoded picture in memory, so this bounds what a crowd
 # of clients can take.
@@ -54,12 +58,14 @@ class Job:
     Attributes:
         photo: the picture at the size that its painting has.
         style, settings: how it is painted.
+        stream: what frames of a camera are steadied with; None paints it by itself.
         started, ended: when it was painted, in seconds of `time.perf_counter`.
     """
 
     photo: Photo
     style: styles.Style
     settings: Settings
+    stream: Stream | None = None
     done: asyncio.Future[Photo] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     started: float = 0
     ended: float = 0
@@ -109,6 +115,7 @@ class Studio:
         in_flight: how many are.
         free_bytes: that uploads may still take.
         studies: the paintings that are learnt.
+        clips: the clips that are painted.
     """
 
     def __init__(self, device: str = "auto", slots: int = SLOTS) -> None:
@@ -117,6 +124,7 @@ class Studio:
         self.in_flight = 0
         self.free_bytes = UPLOADS
         self.studies = Studies(device)
+        self.clips = Clips(device)
         self._decoder = Decoder()
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._stylizers: OrderedDict[Hashable, Stylizer] = OrderedDict()
@@ -130,7 +138,7 @@ class Studio:
         self._painter.submit(self._load_all)
         work = asyncio.create_task(self._work())
         try:
-            async with self.studies.open():
+            async with self.studies.open(), self.clips.open():
                 with self._decoder.open():
                     yield
         finally:
@@ -196,7 +204,10 @@ class Studio:
 
         job.started = time.perf_counter()
         try:
-            return self._stylizer(job.style).variant(job.settings)(job.photo, report)
+            stylizer = self._stylizer(job.style).variant(job.settings)
+            if job.stream is None:
+                return stylizer(job.photo, report)
+            return job.stream.paint(stylizer, job.photo, report)
         except asyncio.CancelledError:
             return None
         except Exception as error:

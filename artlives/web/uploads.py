@@ -1,4 +1,4 @@
-"""A request's picture and settings: read into memory, never to disk, and refused before it can cost anything."""
+"""A request's file and settings: read into memory, never to disk, and refused before it can cost anything."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ MAX_SETTINGS = 10_000
 ABANDONED_BYTES = 4 * MAX_BYTES
 # Seconds for the whole upload.
 SECONDS = 60
+# What a file is called, by the form's field that it is in.
+NOUNS = {"file": "picture", "painting": "painting", "clip": "clip"}
 
 
 class InMemoryParser(MultiPartParser):
@@ -36,13 +38,13 @@ class InMemoryParser(MultiPartParser):
 async def read(
     request: Request, slot: Slot, model: type[AnySettings], field: str = "file"
 ) -> tuple[bytes, AnySettings, str]:
-    """The bytes of a request's picture, its settings of the kind `model`, and the name of the picture's file.
+    """The bytes of a request's file, its settings of the kind `model`, and the file's name.
 
-    A multipart form has the picture in `field` and settings in the other fields; any other body is the picture, without
-    a name. Settings may stand in the query in both. The request holds its bytes while they come, and then the slot.
+    A multipart form has the file in `field` and settings in the other fields; any other body is the file, without a
+    name. Settings may stand in the query in both. The request holds its bytes while they come, and then the slot.
 
     Raises:
-        Problem: the body is too large or too slow, holds no picture, or a setting is wrong.
+        Problem: the body is too large or too slow, holds no file, or a setting is wrong.
         Full: there is no memory for it, or no slot.
     """
     given = {name: value for name, value in request.query_params.items() if name != "token"}
@@ -53,11 +55,13 @@ async def read(
                 data, fields, file_name = await _form(request, slot, field)
                 given |= fields
             else:
-                data = b"".join([chunk async for chunk in _limited(request.stream(), slot)])
+                data = b"".join([chunk async for chunk in _limited(request.stream(), slot, field)])
     except TimeoutError:
         raise Problem(408, f"The upload took longer than {SECONDS} seconds.") from None
     if not data:
-        raise Problem(422, f"There is no picture: send it in the form's field {field!r}, or as the body.")
+        raise Problem(
+            422, f"There is no {NOUNS[field]}: send it in the form's field {field!r}, or as the body."
+        )
     settings = parse(model, given)
     slot.take()
     return data, settings, file_name
@@ -82,7 +86,9 @@ async def read_settings(request: Request, model: type[AnySettings]) -> AnySettin
 
 
 async def _form(request: Request, slot: Slot, field: str) -> tuple[bytes, dict[str, str], str]:
-    parser = InMemoryParser(request.headers, _limited(request.stream(), slot), max_files=1, max_fields=20)
+    parser = InMemoryParser(
+        request.headers, _limited(request.stream(), slot, field), max_files=1, max_fields=20
+    )
     try:
         form = await parser.parse()
     except MultiPartException as error:
@@ -97,7 +103,7 @@ async def _form(request: Request, slot: Slot, field: str) -> tuple[bytes, dict[s
         await form.close()
 
 
-async def _limited(stream: AsyncIterator[bytes], slot: Slot) -> AsyncGenerator[bytes, None]:
+async def _limited(stream: AsyncIterator[bytes], slot: Slot, field: str) -> AsyncGenerator[bytes, None]:
     """The chunks of a body. Of one that is too large, the rest is read and dropped, up to `ABANDONED_BYTES`.
 
     Raises:
@@ -113,7 +119,9 @@ async def _limited(stream: AsyncIterator[bytes], slot: Slot) -> AsyncGenerator[b
         if fits:
             yield chunk
     if length > MAX_BYTES:
-        raise Problem(413, f"The picture is larger than {MAX_BYTES // 10**6} MB: make it smaller first.")
+        raise Problem(
+            413, f"The {NOUNS[field]} is larger than {MAX_BYTES // 10**6} MB: make it smaller first."
+        )
     if not fits:
         raise Full()
 

@@ -64,6 +64,7 @@ SERVICE = {
 USAGE = {
     "stylize": FOLDERS,
     "video": FOLDERS,
+    "webcam": FOLDERS,
     "sheet": FOLDERS,
     "styles": STYLES,
     "train": STYLES,

@@ -8,10 +8,10 @@ from PIL import Image
 
 from artlives.cli.video import Seconds
 from artlives.video import reading
-from tests.video.conftest import clip, decoded, quick, quick_style, scene, write_clip
+from tests.video.conftest import clip, decoded, scene, write_clip
 
 # Fixtures.
-__all__ = ["clip", "quick", "quick_style"]
+__all__ = ["clip"]
 
 
 def test_a_video_is_painted_beside_itself(run, clip, quick_style):

@@ -1,6 +1,7 @@
 """Several pictures in a file: animations, and the pages of documents."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -203,3 +204,15 @@ def test_every_picture_is_reduced(style_file, pixels):
     stylizer = Stylizer(style_file, device="cpu", size=28)
     painting = stylizer(Photo(pixels, more=(Photo(pixels),)))
     assert [photo.pixels.shape for photo in (painting, *painting.more)] == [(20, 28, 3)] * 2
+
+
+def test_transparent_borders_of_webp_stay_transparent(tmp_path):
+    alpha = np.zeros((48, 64), np.uint8)
+    alpha[:, :44] = 255
+    photos = [Photo(np.full((48, 64, 3), 40 + 3 * i, np.uint8), alpha) for i in range(3)]
+    path = tmp_path / "border.webp"
+    images.save(replace(photos[0], more=tuple(photos[1:]), animation=Animation((100.0,) * 3, 0)), path)
+    with Image.open(path) as image:
+        for i in range(3):
+            image.seek(i)
+            assert np.array_equal(np.array(image.convert("RGBA"))[..., 3], alpha)

@@ -6,11 +6,6 @@ import av
 import numpy as np
 import pytest
 
-from artlives import styles
-from artlives.architecture import Layer
-from artlives.engines.network import StyleNetwork
-from artlives.stylizer import Stylizer
-
 # (height, width) of the clips, small enough to be painted in milliseconds.
 SIZE = 48, 64
 
@@ -105,22 +100,3 @@ def packets(path, kind="audio"):
 def clip(tmp_path) -> Path:
     """A second of video at 25 frames a second, with sound."""
     return write_clip(tmp_path / "clip.mp4", [scene(i) for i in range(25)], sound="aac")
-
-
-@pytest.fixture(scope="session")
-def quick_style(tmp_path_factory, metadata) -> Path:
-    """A style of a tiny network that nobody trained: it paints a frame of 900 pixels in some milliseconds."""
-    layers = (
-        Layer("convolution", 3, 8, kernel=3, stride=2),
-        Layer("residual", 8, 8, kernel=3),
-        Layer("upsampling", 8, 8, kernel=4, stride=2),
-        Layer("output", 8, 3, kernel=3),
-    )
-    path = tmp_path_factory.mktemp("styles") / "quick.safetensors"
-    styles.save(path, StyleNetwork(layers).file_weights(), name="quick", **{**metadata, "layers": layers})
-    return path
-
-
-@pytest.fixture(scope="session")
-def quick(quick_style) -> Stylizer:
-    return Stylizer(quick_style, device="cpu")

@@ -153,3 +153,32 @@ def test_what_is_no_video_is_said_in_one_line(tmp_path, make, message):
         reading.look(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile clip.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n",
+    ],
+)
+def test_a_list_of_other_files_is_no_video(clip, text):
+    path = clip.with_name("list.mp4")
+    path.write_text(text)
+    with pytest.raises(ArtlivesError, match="is not a video, or is damaged or cut short"):
+        reading.look(path)
+
+
+def test_the_duration_of_a_file_that_does_not_tell_is_measured(tmp_path):
+    known = write_clip(tmp_path / "clip.webm", [scene(i) for i in range(10)], codec="libvpx-vp9")
+    path = tmp_path / "recorded.webm"
+    with av.open(str(known)) as source, av.open(str(path), "w", options={"live": "1"}) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    with av.open(str(path)) as container:
+        assert container.duration is None
+    # A recorder does not tell how long the last frame is shown.
+    assert reading.look(path).duration in (Fraction(9, 25), Fraction(10, 25))

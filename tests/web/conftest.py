@@ -46,13 +46,19 @@ class FakeStylizer:
     def __init__(self):
         self.go = threading.Event()
         self.started = threading.Semaphore(0)
-        self.settings, self.painted, self.finished = [], [], []
+        self.asked, self.painted, self.finished = [], [], []
+        self.painter = None
 
-    def variant(self, settings):
-        self.settings.append(settings)
+    @property
+    def settings(self):
+        return self.asked[-1]
+
+    def variant(self, settings=None, **options):
+        if settings:
+            self.asked.append(settings)
         return self
 
-    def __call__(self, photo, report):
+    def __call__(self, photo, report, carry=None):
         self.painted.append(photo.pixels.shape)
         self.started.release()
         assert self.go.wait(20)

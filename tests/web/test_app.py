@@ -62,7 +62,7 @@ def test_brush_and_one_pass_reach_the_stylizer(fake_stylizer, client, png):
         assert post(client, png, style="dots", brush=brush, one_pass=True).status_code == 200
     assert post(client, png, style="dots").status_code == 200
     assert client.post("/api/sheet", data={"brush": "finer"}, files={"file": png}).status_code == 200
-    asked = [(settings.brush, settings.one_pass) for settings in fake_stylizer.settings]
+    asked = [(settings.brush, settings.one_pass) for settings in fake_stylizer.asked]
     assert asked == [
         *((brush, True) for brush in passes.BRUSHES),
         ("default", False),
@@ -230,12 +230,15 @@ def test_no_upload_touches_the_disk(client, monkeypatch):
 
 def test_the_description_names_every_setting(client):
     paths = client.get("/openapi.json").json()["paths"]
-    study = "/api/styles/{name}"
+    study, clip = "/api/styles/{name}", "/api/clips/{name}"
     assert set(paths) == {
         "/api/styles",
         study,
         f"{study}/events",
         f"{study}/keep",
+        "/api/clips",
+        clip,
+        f"{clip}/events",
         "/api/stylize",
         "/api/sheet",
         "/healthz",
@@ -246,6 +249,8 @@ def test_the_description_names_every_setting(client):
     form = stylize["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert set(form["properties"]) == names | {"file"}
     assert form["required"] == ["file", "style"]
+    form = paths["/api/clips"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(form["properties"]) == {"clip", "style", "strength", "keep_colors", "size", "brush", "format"}
 
 
 def test_operations_are_grouped_and_said_in_words(client):

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import time
+from dataclasses import replace
 from threading import Thread
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from artlives import Stylizer, mixing, styles
 from artlives.errors import ArtlivesError
 from artlives.training.recipe import STUDY
-from artlives.web import studies, studio
+from artlives.web import studies, studio, tasks
 from artlives.web.app import create_app
 from tests.web.bombs import gif_comments
 from tests.web.connection import connect, picture_bytes
@@ -42,6 +43,13 @@ def painting():
 def learns(monkeypatch):
     """Lets studies' processes do something else."""
     return lambda function: monkeypatch.setattr(studies, "_study", function)
+
+
+@pytest.fixture
+def limit(monkeypatch):
+    """Sets limits of studies."""
+    limits = studies.Studies.limits
+    return lambda **others: monkeypatch.setattr(studies.Studies, "limits", replace(limits, **others))
 
 
 def show(client, data, name="sun flowers.png"):
@@ -149,25 +157,23 @@ def test_a_study_that_fails(client, painting, learns, function, detail):
     assert events(client, show(client, painting).json()["name"])[-1][0] == "learnt"
 
 
-def test_a_study_that_nobody_follows_is_given_up(client, painting, learns, monkeypatch):
-    monkeypatch.setattr(studies, "PATIENCE", 0.1)
-    monkeypatch.setattr(studies, "TICK", 0.05)
+def test_a_study_that_nobody_follows_is_given_up(client, painting, learns, limit):
+    limit(patience=0.1, tick=0.05)
     learns(one_stage)
     name = show(client, painting).json()["name"]
     time.sleep(0.5)
     until(lambda: client.get(f"/api/styles/{name}/events").status_code == 404)
 
 
-def test_a_study_that_takes_too_long(client, painting, learns, monkeypatch):
-    monkeypatch.setattr(studies, "SECONDS", 0)
-    monkeypatch.setattr(studies, "TICK", 0.05)
+def test_a_study_that_takes_too_long(client, painting, learns, limit):
+    limit(seconds=0, tick=0.05)
     learns(one_stage)
     name = show(client, painting).json()["name"]
     assert events(client, name)[-1] == ("failed", {"detail": "It took too long."})
 
 
-def test_no_more_than_are_held(client, painting, learns, monkeypatch):
-    monkeypatch.setattr(studies, "MOST", 2)
+def test_no_more_than_are_held(client, painting, learns, limit):
+    limit(most=2)
     learns(three_stages)
     first, second = (show(client, painting).json()["name"] for _ in range(2))
     for name in (first, second):
@@ -209,7 +215,7 @@ def test_without_torch(client, painting, monkeypatch):
     def missing(what, extra, *packages):
         raise ArtlivesError(f"{what} needs torch: pip install 'artlives[{extra}]'")
 
-    monkeypatch.setattr(studies, "needs", missing)
+    monkeypatch.setattr(tasks, "needs", missing)
     answer = show(client, painting)
     assert answer.status_code == 501
     assert answer.json()["detail"] == "A painting as a style needs torch: pip install 'artlives[train]'."

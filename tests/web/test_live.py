@@ -8,6 +8,8 @@ from PIL import Image
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from artlives import Stylizer, images, styles
+from artlives.errors import MissingPackage
+from artlives.web import live as live_sessions
 from artlives.web.live import CLOSED_FULL, CLOSED_IDLE, MAX_FRAME_BYTES, MAX_SESSIONS, Live
 from artlives.web.studio import Studio
 from tests.web.connection import live, picture_bytes, run
@@ -40,7 +42,7 @@ def test_frames_are_painted_in_one_pass(fake_stylizer, client, jpeg):
         socket.send_text(settings())
         socket.send_bytes(jpeg)
         socket.receive_bytes()
-    assert fake_stylizer.settings[0].one_pass is True
+    assert fake_stylizer.asked[0].one_pass is True
 
 
 def test_styles_are_read_when_settings_come_not_for_each_frame(client, jpeg, monkeypatch):
@@ -189,3 +191,41 @@ def test_leaving_while_a_frame_is_painted_harms_nobody(fake_stylizer, client, jp
         assert fake_stylizer.started.acquire(timeout=20)
     fake_stylizer.go.set()
     assert client.post("/api/stylize?style=dots", content=jpeg).status_code == 200
+
+
+def noisy(i):
+    """A scene that stands still, seen by a sensor with noise."""
+    rng = np.random.default_rng(i)
+    y, x = np.mgrid[0:96, 0:128]
+    scene = np.stack([x * 2, y * 2, 90 + 40 * ((x // 16 + y // 16) % 2)], -1)
+    noise = rng.normal(0, 4, scene.shape)
+    return picture_bytes(Image.fromarray((scene + noise).clip(0, 255).astype(np.uint8)), "PNG")
+
+
+def unsteadiness(client, frames):
+    """The mean difference of successive paintings, in grey levels."""
+    paintings = []
+    with live(client) as socket:
+        socket.send_text(settings())
+        for data in frames:
+            socket.send_bytes(data)
+            paintings.append(np.asarray(Image.open(io.BytesIO(socket.receive_bytes()))).astype(int))
+    return np.abs(np.diff(paintings, axis=0)).mean()
+
+
+def test_frames_are_steadied_as_films_are(client, monkeypatch):
+    frames = [noisy(i) for i in range(4)]
+    steadied = unsteadiness(client, frames)
+    monkeypatch.setattr(live_sessions, "_stream", lambda: None)
+    assert steadied < 0.5 * unsteadiness(client, frames)
+
+
+def test_frames_are_painted_by_themselves_without_opencv(client, jpeg, monkeypatch):
+    def missing(what, extra, *packages):
+        raise MissingPackage
+
+    monkeypatch.setattr(live_sessions, "needs", missing)
+    with live(client) as socket:
+        socket.send_text(settings())
+        socket.send_bytes(jpeg)
+        socket.receive_bytes()

@@ -81,12 +81,17 @@ function ask(request, signal, transferred = []) {
   });
 }
 
-// What this page cannot do without a service: it never asks for it, since `canLearn` is false.
+// What this page cannot do without a service: it never asks for it.
 const needsService = () => Promise.reject(new Problem("A painting is learnt by artlives on a computer: see its README."));
 export const startStudy = needsService;
 export const keepStudy = needsService;
 export const followStudy = () => () => {};
 export const forgetStudy = () => {};
+export const clipLimits = () => Promise.resolve({ missing: "Clips are painted by artlives on a computer: see its README." });
+export const startClip = needsService;
+export const followClip = () => () => {};
+export const fetchClip = needsService;
+export const forgetClip = () => {};
 
 // From the second visit on, the page needs no connection.
 navigator.serviceWorker?.register("service-worker.js").catch(console.warn);

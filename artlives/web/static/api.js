@@ -1,4 +1,4 @@
-// The service, as the page sees it: styles, paintings, sheets.
+// The service, as the page sees it: styles, paintings, sheets, clips.
 
 import { Problem } from "./dom.js";
 import { toBlob } from "./picture.js";
@@ -74,8 +74,31 @@ export async function startStudy(painting) {
 }
 
 /** Call the listeners `waiting`, `learning`, `learnt` and `failed` with what they are told of a study; what ends that. */
-export function followStudy(name, listeners) {
-  const events = new EventSource(`${studyPath(name)}/events`);
+export const followStudy = (name, listeners) => follow(studyPath(name), listeners);
+
+/** What clips are painted: {seconds, bytes, recorded, missing}; `missing` says why none are. */
+export async function clipLimits() {
+  return (await ask("/api/clips")).json();
+}
+
+/** Have a clip painted: {name, place, state}. Settings: style, format ("mp4" or "gif"). */
+export async function startClip(clip, settings, signal) {
+  return (await ask("/api/clips", { method: "POST", body: form("clip", clip, settings), signal })).json();
+}
+
+/** Call the listeners `waiting`, `painting`, `painted` and `failed` with what they are told of a clip; what ends that. */
+export const followClip = (name, listeners) => follow(clipPath(name), listeners);
+
+/** A painted clip, as a Blob. */
+export async function fetchClip(name, signal) {
+  return (await ask(clipPath(name), { signal })).blob();
+}
+
+/** Let the service forget a clip. */
+export const forgetClip = (name) => forget(clipPath(name));
+
+function follow(path, listeners) {
+  const events = new EventSource(`${path}/events`);
   let tries = 0;
   for (const [kind, listener] of Object.entries(listeners)) {
     events.addEventListener(kind, ({ data }) => {
@@ -91,9 +114,12 @@ export function followStudy(name, listeners) {
   return () => events.close();
 }
 
-/** Let the service forget a study; this works while the page goes away, too. */
-export function forgetStudy(name) {
-  fetch(studyPath(name), { method: "DELETE", keepalive: true }).catch(() => {});
+/** Let the service forget a study. */
+export const forgetStudy = (name) => forget(studyPath(name));
+
+/** This works while the page goes away, too. */
+function forget(path) {
+  fetch(path, { method: "DELETE", keepalive: true }).catch(() => {});
 }
 
 /** Keep a learnt style in the user's style folder under that name; the style. */
@@ -104,12 +130,17 @@ export async function keepStudy(name, as) {
 }
 
 const studyPath = (name) => `/api/styles/${encodeURIComponent(name)}`;
+const clipPath = (name) => `/api/clips/${encodeURIComponent(name)}`;
 
 async function paint(path, picture, settings, signal) {
+  return (await ask(path, { method: "POST", body: form("file", picture, settings), signal })).blob();
+}
+
+function form(field, file, settings) {
   const body = new FormData();
-  body.append("file", picture, "picture");
+  body.append(field, file, field);
   for (const [name, value] of Object.entries(settings)) body.append(name, value);
-  return (await ask(path, { method: "POST", body, signal })).blob();
+  return body;
 }
 
 async function ask(path, options = {}) {

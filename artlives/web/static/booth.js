@@ -62,19 +62,24 @@ export function close() {
   camera.close();
 }
 
-/** Take a picture, or four in a row, and give them to `use(files, mix)`. */
-async function shoot(count, use) {
+/** Give what the camera `takes(signal)` to `use(taken, mix)`. */
+async function shoot(takes, use) {
   if (isShooting) return;
   isShooting = true;
-  const { signal } = visit;
   try {
-    const files = [await camera.shoot(signal)];
-    while (files.length < count) files.push(await camera.shoot(signal, BETWEEN));
-    await use(files, mix);
+    await use(await takes(visit.signal), mix);
   } finally {
     isShooting = false;
   }
 }
+
+async function four(signal) {
+  const files = [await camera.shoot(signal)];
+  while (files.length < FOUR) files.push(await camera.shoot(signal, BETWEEN));
+  return files;
+}
+
+const clip = (signal) => camera.record(Number(element("record").dataset.seconds), signal);
 
 /** Paint live in a mix of styles, or show the mirror. */
 function paint(newMix) {
@@ -115,10 +120,14 @@ async function photograph(signal) {
   performance.mark("strip painted");
 }
 
-/** Follow the buttons. `onPicture(file, mix)` gets a picture and what it was painted with, `onFour(files, mix)` four. */
-export function build(onPicture, onFour) {
-  onClick(element("shoot"), () => shoot(1, ([file], shownIn) => onPicture(file, shownIn)));
-  onClick(element("burst"), () => shoot(FOUR, onFour));
+/**
+ * Follow the buttons. `onPicture(file, mix)` gets a picture and what it was painted with, `onFour(files, mix)` four, and
+ * `onClip(file, mix)` a clip.
+ */
+export function build(onPicture, onFour, onClip) {
+  onClick(element("shoot"), () => shoot((signal) => camera.shoot(signal), onPicture));
+  onClick(element("burst"), () => shoot(four, onFour));
+  onClick(element("record"), () => shoot(clip, onClip));
   onClick(element("close-camera"), () => history.back());
   onClick(element("switch-camera"), async () => {
     await camera.change();

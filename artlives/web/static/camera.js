@@ -7,12 +7,17 @@ const WANTED = { width: { ideal: 1280 }, height: { ideal: 960 } };
 const SECOND = 1000; // milliseconds
 const QUALITY = 0.95;
 const FLASH = 150; // milliseconds
+const RECORDED_SIDE = 960; // pixels of the longer side of what is recorded
+const RECORDED_RATE = 25; // frames a second
 const video = element("video");
 let stream = null;
 let chosen = ""; // the id of the camera that was chosen on this visit
 
 /** Whether the browser gives this page a camera: it does on this machine and over https. */
 export const isPossible = () => Boolean(navigator.mediaDevices?.getUserMedia);
+
+/** Whether the browser records what the mirror shows. */
+export const isRecordable = () => isPossible() && Boolean(window.MediaRecorder);
 
 /** Start the camera, which asks for permission. */
 export async function open() {
@@ -74,6 +79,33 @@ export async function shoot(signal, from = 3) {
   setTimeout(() => element("mirror").classList.remove("flash"), FLASH);
   const picture = await toBlob(grab(video.videoWidth), "image/jpeg", QUALITY);
   return new File([picture], "selfie.jpg", { type: "image/jpeg" });
+}
+
+/** Record what the mirror shows for so many seconds, as a file. `signal` ends it. */
+export async function record(seconds, signal) {
+  const { videoWidth, videoHeight } = video;
+  const width = videoWidth * Math.min(1, RECORDED_SIDE / Math.max(videoWidth, videoHeight));
+  const canvas = grab(width);
+  const recorder = new MediaRecorder(canvas.captureStream(RECORDED_RATE));
+  const parts = [];
+  recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
+  const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve));
+  const timer = setInterval(() => grab(width, canvas), SECOND / RECORDED_RATE);
+  const count = element("count");
+  recorder.start();
+  try {
+    for (let left = seconds; left > 0; left--) {
+      count.textContent = left;
+      await pause(SECOND, signal);
+    }
+  } finally {
+    count.textContent = "";
+    clearInterval(timer);
+    recorder.stop();
+  }
+  await stopped;
+  const [type] = recorder.mimeType.split(";");
+  return new File(parts, `selfie.${type.replace("video/", "")}`, { type });
 }
 
 /** What the mirror shows now, on a canvas of that width. */

@@ -22,6 +22,7 @@ function actionOf(key, target) {
     if (key === "s") return () => element("save-jpeg").click();
     if (key === "f") return () => element("enlarge").click();
   }
+  if (current() === "clip" && key === "Escape") return () => element("close-clip").click();
   if (current() === "strip" && key === "Escape") return () => element("close-strip").click();
 }
 

@@ -3,6 +3,7 @@
 import { canLearn, isPrivate } from "./api.js";
 import * as booth from "./booth.js";
 import * as camera from "./camera.js";
+import * as clips from "./clips.js";
 import * as compare from "./compare.js";
 import { attempt, complain, element, forgive, onClick, Problem } from "./dom.js";
 import * as exhibit from "./exhibit.js";
@@ -169,7 +170,7 @@ async function begin() {
   stage.build(tray.update);
   save.build();
   viewer.build();
-  booth.build(take, takeFour);
+  booth.build(take, takeFour, clips.take);
   four.build();
   keys.build();
   tray.build((chosen) => present(chosen, chosen.mix), forgetAll);
@@ -178,7 +179,13 @@ async function begin() {
   styles.watch(offer);
   studies.watch(follow);
   if (!kiosk.isKiosk) {
-    sources.follow({ onPhoto: take, onPainting: learn, isOpen: () => canLearn && views.current() === "gallery" });
+    sources.follow({
+      onPhoto: take,
+      onPainting: learn,
+      onClip: (file) => clips.take(file),
+      isOpen: () => canLearn && views.current() === "gallery",
+    });
+    attempt(clips.build);
   }
   views.watch("start", { entered: exhibit.open, left: exhibit.close });
   views.watch("camera", { left: booth.close });

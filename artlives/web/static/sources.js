@@ -1,18 +1,22 @@
 // Where files come from: chosen, dropped or pasted. Once there is a picture, one may be a photo or a painting.
 
+import { isClip } from "./clips.js";
 import { attempt, element } from "./dom.js";
 
 let photo = null;
 let painting = null;
+let clip = null;
 let mayBePainting = () => false;
 
-/** Call `onPhoto(file)` or `onPainting(file)` with each file; `isOpen()` says whether paintings are taken now. */
-export function follow({ onPhoto, onPainting, isOpen }) {
+/** Call `onPhoto`, `onPainting` or `onClip` with each file; `isOpen()` says whether paintings are taken now. */
+export function follow({ onPhoto, onPainting, onClip, isOpen }) {
   photo = onPhoto;
   painting = onPainting;
+  clip = onClip;
   mayBePainting = isOpen;
   for (const id of ["file", "snapshot"]) chooseFrom(element(id), photo);
   chooseFrom(element("painting"), painting);
+  chooseFrom(element("clip-file"), clip);
   acceptDrops();
   window.addEventListener("paste", (event) => {
     const [file] = event.clipboardData.files;
@@ -30,6 +34,7 @@ function chooseFrom(input, action) {
 
 /** Ask what a file is, if it may be either. */
 async function take(file) {
+  if (isClip(file)) return clip(file);
   if (!mayBePainting()) return photo(file);
   const dialog = element("which");
   dialog.returnValue = "";
@@ -59,7 +64,7 @@ function acceptDrops() {
     zones.hidden = true;
     const [file] = event.dataTransfer.files;
     const zone = event.target.closest?.(".zone");
-    if (zone) attempt(() => (zone.id === "drop-painting" ? painting : photo)(file));
+    if (zone && !isClip(file)) attempt(() => (zone.id === "drop-painting" ? painting : photo)(file));
     else attempt(() => take(file));
   });
 }

@@ -1,8 +1,8 @@
-// The page's views - start, camera, gallery, strip - of which one is shown; the browser's Back goes between them.
+// The page's views - start, camera, gallery, strip, clip - of which one is shown; the browser's Back goes between them.
 
 import { element, forgive } from "./dom.js";
 
-const VIEWS = ["start", "camera", "gallery", "strip"];
+const VIEWS = ["start", "camera", "gallery", "strip", "clip"];
 const entering = {};
 const leaving = {};
 let shown = "start";
