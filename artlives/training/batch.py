@@ -11,8 +11,6 @@ from artlives.training.recipe import Recipe
 
 # Pixels, at most, between the two windows that have to be painted alike: three cells of the network's grid of 8.
 SHIFT = 24
-# Grey level of the crops that stand for photos where only their number and size matter: the middle of 0..255.
-EVEN = 128
 
 
 class Batch(NamedTuple):
@@ -47,7 +45,10 @@ def drawn(photos: Photos, recipe: Recipe, step: int, share: slice) -> Batch:
     return Batch(crops, np.stack(grainy), recipe.batch_size, (down, right))
 
 
-def even(count: int, size: int) -> Batch:
-    """`count` crops of one grey, which need as much memory as those of photos do."""
-    crops = np.full((count, size + SHIFT, size + SHIFT, 3), EVEN, np.uint8)
+def noisy(count: int, size: int) -> Batch:
+    """`count` crops of noise, which need as much memory as those of photos do.
+
+    Of even ones, whose variance is 0, gradients might not be finite.
+    """
+    crops = np.random.default_rng(0).integers(0, 256, (count, size + SHIFT, size + SHIFT, 3), np.uint8)
     return Batch(crops, crops, count, (0, 0))

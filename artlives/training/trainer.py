@@ -19,7 +19,7 @@ from artlives.engines.network import StyleNetwork
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.signals import caught_signals
 from artlives.training import checkpoint, memory
-from artlives.training.batch import SHIFT, Batch, drawn, even
+from artlives.training.batch import SHIFT, Batch, drawn, noisy
 from artlives.training.choices import OPTIMIZERS, initialize
 from artlives.training.loading import ahead, loaders_for
 from artlives.training.losses import steadiness_loss, total_variation
@@ -257,7 +257,7 @@ class Trainer:
 
     def _fits(self, batch_size: int) -> bool:
         """Whether memory suffices for a step of so many crops."""
-        return self._losses_and_gradients(even(batch_size, self.recipe.size)) is not None
+        return self._losses_and_gradients(noisy(batch_size, self.recipe.size)) is not None
 
     def _losses_and_gradients(self, batch: Batch) -> Tensor | None:
         """The whole batch's loss and its parts, and the gradients in the network's parameters; None if memory does not

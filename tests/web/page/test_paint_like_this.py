@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from artlives import styles
-from artlives.web import learning, studies
+from artlives.web import studies
 from tests.web.browser import FACE, until, until_marked
 from tests.web.page.driver import (
     STYLES,
@@ -63,8 +63,7 @@ def stages(page, selector, is_over):
 def test_a_dropped_painting_is_learnt_before_ones_eyes_chosen_mixed_and_saved(
     page, tmp_path, learns, monkeypatch
 ):
-    for module in (studies, learning):
-        monkeypatch.setattr(module, "STUDY", QUICK)
+    monkeypatch.setattr(studies, "STUDY", QUICK)
     learns(quick)
     page.set_default_timeout(120_000)
     painting = tmp_path / "Sun Flowers.jpg"
