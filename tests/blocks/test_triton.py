@@ -15,6 +15,7 @@ from artlives.blocks.arguments import pair
 from artlives.blocks.kernels import matmul
 from artlives.blocks.kernels.matmul import Geometry
 from artlives.validation import BLOCKS, TOLERANCES, arrange, draw
+from tests.fake_gpu import FAKE_GPU
 
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 kernels = pytest.importorskip("artlives.blocks.kernels.triton_kernels")
@@ -274,24 +275,16 @@ def test_torchs_switch_of_tf32_is_followed(name, value):
         setattr(switch, name, before)
 
 
-COMPILE = """
+COMPILE = (
+    FAKE_GPU
+    + """
 import torch
-from triton.backends.compiler import GPUTarget
-from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
 from artlives.blocks.kernels import triton_kernels as kernels
 from artlives.blocks.kernels.matmul import Geometry
 from artlives.blocks.kernels.triton_kernels import Reading
 
-
-class Gpu:
-    get_current_target = staticmethod(lambda: GPUTarget("cuda", 90, 32))
-    get_current_device = staticmethod(lambda: 0)
-    get_current_stream = staticmethod(lambda device: 0)
-
-
-driver.set_active(Gpu())
 plain = JITFunction.run
 
 
@@ -317,6 +310,7 @@ kernel = kernels.packed_convolution(torch.zeros(16, 3, 7, 7, dtype=torch.float16
 packed = kernels.packed(picture[..., :3].contiguous(), (8, 8), 3, kernel, (0.01, -1.0), torch.float16)
 kernels.run(kernel, Reading(packed), torch.empty(1, 4, 4, 16, dtype=torch.float16))
 """
+)
 
 
 @pytest.mark.slow

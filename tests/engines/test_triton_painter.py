@@ -14,6 +14,7 @@ from artlives.architecture import STYLE_NETWORK, Layer, activated
 from artlives.engines.choose import quickest
 from artlives.engines.network import StyleNetwork
 from artlives.engines.torch import load
+from tests.fake_gpu import FAKE_GPU
 
 pytest.importorskip("triton", reason="Triton is not installed")
 triton = pytest.importorskip("artlives.engines.triton")
@@ -251,12 +252,12 @@ def test_a_new_size_compiles_nothing(networks):
     assert compiled() == before > 0
 
 
-KEYS = """
+KEYS = (
+    FAKE_GPU
+    + """
 import random
 
 import torch
-from triton.backends.compiler import GPUTarget
-from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
 from artlives import plan
@@ -264,14 +265,6 @@ from artlives.architecture import STYLE_NETWORK
 from artlives.engines.network import StyleNetwork
 from artlives.engines.triton import TritonPainter
 
-
-class Gpu:
-    get_current_target = staticmethod(lambda: GPUTarget("cuda", 90, 32))
-    get_current_device = staticmethod(lambda: 0)
-    get_current_stream = staticmethod(lambda device: 0)
-
-
-driver.set_active(Gpu())
 keys = set()
 JITFunction._do_compile = lambda self, key, *rest: keys.add((self.__name__, key))
 painter = TritonPainter(plan.lower(STYLE_NETWORK), StyleNetwork().file_weights(), "cpu")
@@ -281,6 +274,7 @@ for size in sizes:
     painter.paint_tensor(torch.zeros(1, 3, *size, dtype=torch.uint8))
     print(len(keys))
 """
+)
 
 
 @pytest.mark.skipif(GPU, reason="another test counts what is compiled")
