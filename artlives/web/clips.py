@@ -125,6 +125,7 @@ class Clips(Tasks[Clip]):
     NEEDS = "a painted clip", "video", "av", "cv2"
     FULL = "Too many clips are being painted: try again later."
     DIED = "The clip takes too much time or memory to paint, or is damaged: make it shorter or smaller first."
+    UNKNOWN = "There is no such clip; it may have been forgotten."
 
     def __init__(self, device: str = "auto") -> None:
         super().__init__()

@@ -18,7 +18,7 @@ from artlives.web import uploads
 from artlives.web.guard import is_loopback
 from artlives.web.problems import Problem, of_picture
 from artlives.web.requests import describe_json, describe_upload, described_errors
-from artlives.web.studies import SIDE, Study
+from artlives.web.studies import SIDE
 from artlives.web.studio import Studio
 
 # Characters of a painting's name that are kept.
@@ -133,7 +133,7 @@ class Learning:
     async def follow_painting(self, name: str) -> StreamingResponse:
         """How far a painting is learnt, as server-sent events: waiting, learning, learnt, failed."""
         return StreamingResponse(
-            self.studio.studies.events(self._found(name)), media_type="text/event-stream"
+            self.studio.studies.events(self.studio.studies.found(name)), media_type="text/event-stream"
         )
 
     async def keep_style(self, name: str, request: Request) -> StyleInfo:
@@ -141,7 +141,7 @@ class Learning:
         if request.client and not is_loopback(request.client.host):
             raise Problem(403, "Styles are kept by who sits at the machine that runs artlives.")
         settings = await uploads.read_settings(request, KeepSettings)
-        study = self._found(name)
+        study = self.studio.studies.found(name)
         if study.state != "learnt" or study.style is None:
             raise Problem(409, "The painting is not learnt yet.")
         if settings.name in styles.files():
@@ -162,12 +162,6 @@ class Learning:
 
     async def forget_painting(self, name: str) -> Response:
         """Forget a painting; one that is being learnt is stopped."""
-        self._found(name)
+        self.studio.studies.found(name)
         self.studio.studies.remove(name)
         return Response(status_code=204)
-
-    def _found(self, name: str) -> Study:
-        study = self.studio.studies.find(name)
-        if study is None:
-            raise Problem(404, "There is no such painting; it may have been forgotten.")
-        return study

@@ -9,7 +9,6 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
 from artlives.web import clips, uploads
-from artlives.web.clips import Clip
 from artlives.web.problems import Problem
 from artlives.web.requests import ClipSettings, describe_clip, described_errors
 from artlives.web.studio import Studio
@@ -114,24 +113,18 @@ class Moving:
 
     async def follow_clip(self, name: str) -> StreamingResponse:
         """How far a clip is painted, as server-sent events: waiting, painting, painted, failed."""
-        events = self.studio.clips.events(self._found(name))
+        events = self.studio.clips.events(self.studio.clips.found(name))
         return StreamingResponse(events, media_type="text/event-stream")
 
     async def fetch_clip(self, name: str) -> Response:
         """A painted clip's file."""
-        clip = self._found(name)
+        clip = self.studio.clips.found(name)
         if clip.state != "painted":
             raise Problem(409, "The clip is not painted yet.")
         return Response(clip.painted, media_type=MEDIA_TYPES[clip.format])
 
     async def forget_clip(self, name: str) -> Response:
         """Forget a clip; one that is being painted is stopped."""
-        self._found(name)
+        self.studio.clips.found(name)
         self.studio.clips.remove(name)
         return Response(status_code=204)
-
-    def _found(self, name: str) -> Clip:
-        clip = self.studio.clips.find(name)
-        if clip is None:
-            raise Problem(404, "There is no such clip; it may have been forgotten.")
-        return clip

@@ -71,6 +71,7 @@ class Studies(Tasks[Study]):
     NEEDS = "a painting as a style", "train", "torch"
     FULL = "Too many paintings are being learnt: try again later."
     DIED = "The painting could not be learnt; the terminal may say why."
+    UNKNOWN = "There is no such painting; it may have been forgotten."
 
     def __init__(self, device: str = "auto") -> None:
         super().__init__()

@@ -95,13 +95,15 @@ class Tasks(ABC, Generic[AnyTask]):
     Attributes:
         limits: what visitors may ask.
         NEEDS: as `errors.needs` takes it.
-        FULL, DIED: the sentences for one task too many, and for a process that ended without a word.
+        FULL, DIED, UNKNOWN: the sentences for one task too many, for a process that ended without a word, and for a
+            name that no task has.
     """
 
     limits: Limits
     NEEDS: ClassVar[tuple[str, ...]]
     FULL: ClassVar[str]
     DIED: ClassVar[str]
+    UNKNOWN: ClassVar[str]
 
     def __init__(self) -> None:
         self._known: dict[str, AnyTask] = {}
@@ -160,6 +162,17 @@ class Tasks(ABC, Generic[AnyTask]):
         task = self._known.get(name)
         if task:
             task.used = time.monotonic()
+        return task
+
+    def found(self, name: str) -> AnyTask:
+        """The task of that name.
+
+        Raises:
+            Problem: there is none.
+        """
+        task = self.find(name)
+        if task is None:
+            raise Problem(404, self.UNKNOWN)
         return task
 
     def place(self, task: AnyTask) -> int:
