@@ -1,21 +1,24 @@
 """The network on CUDA, by the Triton kernels.
 
-Every convolution reads what came before it through the normalization, ReLU, residual addition and reflection that lie
-between, and leaves its output unnormalized, with its statistics. `Graphs` launches all kernels together.
+Before a convolution, one kernel writes what it reads: the normalization, ReLU, residual addition and reflection of what
+came before, in one pass. The convolution leaves its output unnormalized, with its statistics. `Graphs` launches all
+kernels together.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import gcd
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from artlives import plan
 from artlives.architecture import GAIN, GREY, RANGE, SMALLEST
-from artlives.blocks.kernels import triton_kernels
+from artlives.blocks.kernels import triton_kernels, triton_rows
 from artlives.blocks.kernels.matmul import Geometry
-from artlives.blocks.kernels.triton_kernels import Kernel, Reading, packed
+from artlives.blocks.kernels.triton_rows import ALIGNED, Affine, Padded, RowKernel, row_kernel
 from artlives.blocks.padding import pad
 from artlives.engines.graphs import Graphs
 from artlives.engines.painter import Array, reason_against_activations
@@ -42,9 +45,25 @@ class Step:
     """
 
     plan: plan.Step
-    kernel: Kernel
+    kernel: RowKernel
     gamma: Tensor | None = None
     beta: Tensor | None = None
+
+
+class Unread(NamedTuple):
+    """An output that is not normalized yet: what is read of it is relu(source * scale + shift) + residual.
+
+    Attributes:
+        source: (N, H, W, C), dense.
+        affine: scale and shift.
+        relu: whether it is rectified.
+        residual: what is added.
+    """
+
+    source: Tensor
+    affine: Affine
+    relu: bool = False
+    residual: Padded | None = None
 
 
 class TritonPainter(TensorPainter):
@@ -74,10 +93,9 @@ class TritonPainter(TensorPainter):
         self.side_by_side = gcd(self.reduction, 8)
         ours = {name: self._value(name, values) for name, values in weights.items()}
         centres = even_outputs(steps, ours)
-        self.steps = [
-            self._prepared(step, ours, centre, first=i == 0)
-            for i, (step, centre) in enumerate(zip(steps, centres, strict=True))
-        ]
+        self.steps = [self._prepared(step, ours, centre) for step, centre in zip(steps, centres, strict=True)]
+        # Of a picture, to -1..1.
+        self.affine = [torch.full((1, 3), value, device=self.device) for value in (1 / RANGE, -GREY / RANGE)]
         self.graphs = Graphs(self._paint)
 
     @torch.inference_mode()
@@ -92,61 +110,71 @@ class TritonPainter(TensorPainter):
 
     def _paint(self, x: Tensor) -> Tensor:
         n, _, h, w = x.shape
-        height, width = (side + -side % self.reduction for side in (h, w))
-        first = self.steps[0]
-        # In -1..1.
-        affine = 1 / RANGE, -GREY / RANGE
+        whole = h + -h % self.reduction, w + -w % self.reduction
         picture = x.permute(0, 2, 3, 1).contiguous()
-        value = Reading(
-            packed(picture, (height, width), first.plan.reflected, first.kernel, affine, self.dtype)
-        )
-        kept: dict[int, Tensor] = {}
+        if picture.data_ptr() % ALIGNED:
+            # Part of a batch: a kernel would be compiled for such addresses.
+            picture = picture.clone()
+        value = Unread(picture, Affine(*(values.expand(n, -1) for values in self.affine)))
+        kept: dict[int, Padded] = {}
         for i, step in enumerate(self.steps[:-1]):
+            read = self._read(step, value, whole)
             if step.plan.kept:
-                kept[i] = torch.empty_like(value.source)
-            value = self._normalized(step, value, (height, width), kept.get(i))
-            if step.plan.adds is not None:
-                value = value._replace(residual=kept.pop(step.plan.adds))
-            value = value._replace(reflected=self.steps[i + 1].plan.reflected)
-        painting = torch.empty(n, height, width, 3, dtype=x.dtype, device=self.device)
-        together = painting.view(n, height, -1, 3 * self.side_by_side)
-        triton_kernels.run(self.steps[-1].kernel, value, together, gain=(GAIN, GREY))
+                kept[i] = read
+            residual = None if step.plan.adds is None else kept.pop(step.plan.adds)
+            value = self._convolved(step, read, whole, residual)
+        painting = torch.empty(n, *whole, 3, dtype=x.dtype, device=self.device)
+        together = painting.view(n, whole[0], -1, 3 * self.side_by_side)
+        triton_rows.convolve(self._read(self.steps[-1], value, whole), together, gain=(GAIN, GREY))
         return painting[:, :h, :w].permute(0, 3, 1, 2)
 
-    def _normalized(self, step: Step, value: Reading, size: tuple[int, int], kept: Tensor | None) -> Reading:
-        """What the step makes of `value`, to be read with its normalization; `value` itself goes to `kept`.
+    def _read(self, step: Step, value: Unread, whole: tuple[int, int]) -> Padded:
+        """`value` as the step reads it; `whole` is the size of the picture, (height, width)."""
+        size = _scaled(whole, step.plan.source_scale)
+        return triton_rows.padded(
+            value.source,
+            size,
+            step.plan.reflected,
+            step.kernel,
+            value.affine,
+            relu=value.relu,
+            residual=value.residual,
+        )
 
-        `size` is the picture's, (height, width).
-        """
-        height, width = (int(side / step.plan.scale) for side in size)
-        shape = len(value.source), height, width, step.plan.outputs
+    def _convolved(self, step: Step, read: Padded, whole: tuple[int, int], residual: Padded | None) -> Unread:
+        """What the step makes of what it has read."""
+        shape = read.pictures, *_scaled(whole, step.plan.scale), step.plan.outputs
         output = torch.empty(shape, dtype=self.dtype, device=self.device)
-        statistics = triton_kernels.run(step.kernel, value, output, kept=kept, statistics=True)
+        statistics = triton_rows.convolve(read, output, statistics=True)
         assert statistics is not None
         assert step.gamma is not None
         assert step.beta is not None
-        scale, shift = triton_kernels.normalization(statistics, step.gamma, step.beta, plan.EPS)
-        return Reading(output, scale, shift, step.plan.activation == "relu")
+        affine = triton_rows.normalization(statistics, step.gamma, step.beta, plan.EPS)
+        return Unread(output, affine, step.plan.activation == "relu", residual)
 
     def _value(self, name: str, values: Array | Tensor) -> Tensor:
         """A weight in fp32 on the device; a kernel's are rounded to those that the convolution multiplies with."""
         value = torch.as_tensor(values).detach().to(self.device)
         return (value.to(self.dtype) if name.endswith("conv.weight") else value).float()
 
-    def _prepared(self, step: plan.Step, weights: Mapping[str, Tensor], centre: Tensor, first: bool) -> Step:
+    def _prepared(self, step: plan.Step, weights: Mapping[str, Tensor], centre: Tensor) -> Step:
         weight, *others = (weights[name] for name in plan.shapes(step))
         if not step.normalized:
             pixels = self.side_by_side
             geometry = Geometry((1, pixels), (step.reflected,) * 2)
             weight = side_by_side(weight, pixels).to(self.dtype)
-            return Step(step, triton_kernels.convolution(weight, others[0].repeat(pixels), geometry))
-        if first:
-            kernel = triton_kernels.packed_convolution(weight.to(self.dtype), -centre, step.stride)
-            return Step(step, kernel, *others)
+            return Step(
+                step, row_kernel(triton_kernels.convolution(weight, others[0].repeat(pixels), geometry))
+            )
         padding = step.cropped - step.stride * step.reflected if step.transposed else step.reflected
         prepare = triton_kernels.transposed_convolution if step.transposed else triton_kernels.convolution
         kernel = prepare(weight.to(self.dtype), -centre, Geometry((step.stride,) * 2, (padding,) * 2))
-        return Step(step, kernel, *others)
+        return Step(step, row_kernel(kernel), *others)
+
+
+def _scaled(size: tuple[int, int], scale: Fraction) -> tuple[int, int]:
+    """A picture's size (height, width) where one pixel stands for `scale` of its own."""
+    return int(size[0] / scale), int(size[1] / scale)
 
 
 def even_outputs(steps: Sequence[plan.Step], weights: Mapping[str, Tensor]) -> list[Tensor]:

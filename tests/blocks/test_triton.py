@@ -19,7 +19,7 @@ from tests.fake_gpu import FAKE_GPU
 
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 kernels = pytest.importorskip("artlives.blocks.kernels.triton_kernels")
-Reading = kernels.Reading
+rows = pytest.importorskip("artlives.blocks.kernels.triton_rows")
 
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
@@ -149,68 +149,87 @@ def normalized(y, gamma, beta):
     return functional.instance_norm(y.double(), weight=gamma.double(), bias=beta.double())
 
 
-# (height, width, channels, outputs, kernel, stride): several tiles with a part of one, several steps.
-@pytest.mark.parametrize("shape", [(13, 11, 20, 9, 3, 1), (9, 14, 3, 70, 5, 2), (8, 9, 16, 4, 1, 1)], ids=str)
+def row_kernel(weight, bias, geometry, transposed=False):
+    prepare = kernels.transposed_convolution if transposed else kernels.convolution
+    return rows.row_kernel(prepare(weight, bias, geometry))
+
+
+def affine(n, c, seed=2):
+    return rows.Affine(random(n, c, seed=seed), random(n, c, seed=seed + 1))
+
+
+def read(x, scale, shift):
+    return x * scale[:, None, None] + shift[:, None, None]
+
+
+# (height, width, channels, outputs, kernel, stride): several tiles with a part of one, several steps; channels that the
+# copy engine cannot step by; a reflection of the whole picture.
+@pytest.mark.parametrize(
+    "shape", [(13, 11, 20, 9, 3, 1), (10, 14, 3, 70, 5, 2), (9, 12, 5, 9, 3, 3), (8, 9, 16, 4, 1, 1)], ids=str
+)
 def test_all_that_surrounds_a_convolution(shape):
     h, w, c, o, k, s = shape
     n, p = 2, k // 2
-    x, residual, weight, bias = random(n, h, w, c), random(n, h, w, c, seed=1), random(o, c, k, k), random(o)
-    scale, shift = random(n, c, seed=2), random(n, c, seed=3)
-    read = (x * scale[:, None, None] + shift[:, None, None]).clamp(min=0) + residual
+    x, other, weight, bias = random(n, h, w, c), random(n, h, w, c, seed=1), random(o, c, k, k), random(o)
+    outer = rows.padded(
+        other,
+        (h, w),
+        2,
+        row_kernel(random(1, c, 5, 5), None, Geometry(padding=(2, 2))),
+        rows.Affine(torch.ones(n, c, device=DEVICE), torch.zeros(n, c, device=DEVICE)),
+    )
+    values = affine(n, c)
     expected = functional.conv2d(
-        functional.pad(nchw(read).double(), (p,) * 4, "reflect"), weight.double(), bias.double(), stride=s
+        functional.pad(nchw(read(x, *values).clamp(min=0) + other).double(), (p,) * 4, "reflect"),
+        weight.double(),
+        bias.double(),
+        stride=s,
     )
     target = torch.full_like(nhwc(expected), torch.nan, dtype=torch.float32)
-    kept = torch.full_like(x, torch.nan) if s == 1 else None
-    statistics = kernels.run(
-        kernels.convolution(weight, bias, Geometry((s, s), (p, p))),
-        Reading(x, scale, shift, True, residual, p),
-        target,
-        kept=kept,
-        statistics=True,
-    )
+    kernel = row_kernel(weight, bias, Geometry((s, s), (p, p)))
+    seen = rows.padded(x, (h, w), p, kernel, values, relu=True, residual=outer)
+    statistics = rows.convolve(seen, target, statistics=True)
     close(nchw(target), expected.cpu(), 1e-5)
     gamma, beta = random(o, seed=4), random(o, seed=5)
-    scale, shift = kernels.normalization(statistics, gamma, beta)
-    result = target * scale[:, None, None] + shift[:, None, None]
+    result = read(target, *rows.normalization(statistics, gamma, beta))
     close(nchw(result), normalized(expected, gamma, beta).cpu(), 1e-5)
-    if kept is not None:
-        torch.testing.assert_close(kept, read)
 
 
 # (kernel, stride, padding): the network's, an odd kernel, one that reaches beyond the reflection, phases without a tap.
 @pytest.mark.parametrize("shape", [(4, 2, 1), (5, 3, 1), (8, 2, 3), (2, 3, 0)], ids=str)
 def test_transposed_convolution_by_phases(shape):
     k, s, p = shape
-    x, weight, scale, shift = random(2, 6, 7, 20), random(20, 5, k, k), random(2, 20), random(2, 20, seed=1)
-    read = nchw(x * scale[:, None, None] + shift[:, None, None]).double()
+    x, weight, values = random(2, 6, 7, 20), random(20, 5, k, k), affine(2, 20, seed=0)
     expected = functional.conv_transpose2d(
-        functional.pad(read, (1,) * 4, "reflect"), weight.double(), stride=s, padding=p + s
+        functional.pad(nchw(read(x, *values)).double(), (1,) * 4, "reflect"),
+        weight.double(),
+        stride=s,
+        padding=p + s,
     )
+    # Whole steps.
+    expected = expected[..., : expected.shape[2] // s * s, : expected.shape[3] // s * s]
     target = torch.full((2, *expected.shape[2:], 5), torch.nan, device=DEVICE)
-    kernel = kernels.transposed_convolution(weight, None, Geometry((s, s), (p, p)))
-    whole = all(n % s == 0 for n in expected.shape[2:])
-    statistics = kernels.run(kernel, Reading(x, scale, shift, reflected=1), target, statistics=whole)
+    kernel = row_kernel(weight, None, Geometry((s, s), (p, p)), transposed=True)
+    statistics = rows.convolve(rows.padded(x, x.shape[1:3], 1, kernel, values), target, statistics=True)
     close(nchw(target), expected.cpu(), 1e-5)
-    if whole:
-        scale, shift = kernels.normalization(statistics, torch.ones(5).to(DEVICE), torch.zeros(5).to(DEVICE))
-        result = nchw(target * scale[:, None, None] + shift[:, None, None])
-        close(result, functional.instance_norm(expected).cpu(), 1e-5)
+    found = rows.normalization(statistics, torch.ones(5).to(DEVICE), torch.zeros(5).to(DEVICE))
+    close(nchw(read(target, *found)), functional.instance_norm(expected).cpu(), 1e-5)
 
 
 # (kernel, stride)
 @pytest.mark.parametrize("shape", [(7, 2), (5, 1), (3, 3), (1, 1)], ids=str)
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
-def test_packed_pictures(shape, dtype):
+def test_pictures_enlarged_to_whole_steps(shape, dtype):
     k, s = shape
     picture = torch.randint(0, 256, (2, 10, 14, 3), device=DEVICE).to(dtype)
-    size, p, weight = (12, 18), k // 2, random(20, 3, k, k)
+    p, weight = k // 2, random(20, 3, k, k)
     whole = functional.pad(nchw(picture).double() / 100 - 1, (0, 4, 0, 2), "reflect")
     expected = functional.conv2d(functional.pad(whole, (p,) * 4, "reflect"), weight.double(), stride=s)
-    kernel = kernels.packed_convolution(weight, None, s)
-    source = kernels.packed(picture, size, p, kernel, (1 / 100, -1.0), torch.float32)
+    kernel = row_kernel(weight, None, Geometry((s, s), (p, p)))
+    # The same for both pictures.
+    values = rows.Affine(*(torch.full((1, 3), v, device=DEVICE).expand(2, 3) for v in (0.01, -1.0)))
     target = torch.full_like(nhwc(expected), torch.nan, dtype=torch.float32)
-    kernels.run(kernel, Reading(source), target)
+    rows.convolve(rows.padded(picture, (12, 18), p, kernel, values), target)
     close(nchw(target), expected.cpu(), 1e-5)
 
 
@@ -218,9 +237,9 @@ def test_statistics_of_a_large_mean():
     """The variance of 1000 + noise would drown in fp32's rounding, were it the mean of squares less the square."""
     x = 1000 + random(1, 24, 24, 4) / 10
     target = torch.empty_like(x)
-    kernel = kernels.convolution(torch.eye(4, device=DEVICE)[:, :, None, None], None, Geometry())
-    statistics = kernels.run(kernel, Reading(x), target, statistics=True)
-    scale, shift = kernels.normalization(
+    kernel = row_kernel(torch.eye(4, device=DEVICE)[:, :, None, None], None, Geometry())
+    statistics = rows.convolve(rows.padded(x, (24, 24), 0, kernel, unchanged(4)), target, statistics=True)
+    scale, shift = rows.normalization(
         statistics, torch.ones(4).to(DEVICE), torch.zeros(4).to(DEVICE), eps=0.0
     )
     variance, mean = torch.var_mean(x.double(), (1, 2), unbiased=False)
@@ -228,13 +247,17 @@ def test_statistics_of_a_large_mean():
     torch.testing.assert_close(shift.double(), -mean * variance.rsqrt(), rtol=1e-4, atol=0)
 
 
+def unchanged(c):
+    return rows.Affine(torch.ones(1, c, device=DEVICE), torch.zeros(1, c, device=DEVICE))
+
+
 def test_bytes_are_read_and_written():
     x = torch.randint(0, 256, (1, 7, 9, 3), dtype=torch.uint8, device=DEVICE)
     weight, bias = random(6, 3, 3, 3) / 200, random(6)
     exact = functional.conv2d(nchw(x).double(), weight.double(), bias.double(), padding=1)
     target = torch.empty(1, 7, 9, 6, dtype=torch.uint8, device=DEVICE)
-    kernel = kernels.convolution(weight, bias, Geometry(padding=(1, 1)))
-    kernels.run(kernel, Reading(x), target, gain=(150.0, 127.5))
+    kernel = row_kernel(weight, bias, Geometry(padding=(1, 1)))
+    rows.convolve(rows.padded(x, (7, 9), 0, kernel, unchanged(3)), target, gain=(150.0, 127.5))
     expected = (150 * torch.tanh(exact) + 127.5).clamp(0, 255)
     assert (expected == 255).any()
     assert (nchw(target) - expected).abs().max() < 0.5001
@@ -252,13 +275,11 @@ def test_what_is_left_to_the_matrix_products():
 def test_statistics_are_those_of_the_stored_values():
     """The variance of an even output is 0: what the mean is off by would be magnified 316 times."""
     x = torch.full((1, 16, 24, 4), 0.3, device=DEVICE)
-    weight = random(8, 4, 1, 1).half()
+    kernel = row_kernel(random(8, 4, 1, 1).half(), None, Geometry())
     target = torch.empty(1, 16, 24, 8, dtype=torch.float16, device=DEVICE)
-    statistics = kernels.run(
-        kernels.convolution(weight, None, Geometry()), Reading(x), target, statistics=True
-    )
-    scale, shift = kernels.normalization(statistics, torch.ones(8).to(DEVICE), torch.zeros(8).to(DEVICE))
-    assert (target * scale[:, None, None] + shift[:, None, None]).abs().max() < 0.01
+    statistics = rows.convolve(rows.padded(x, (16, 24), 0, kernel, unchanged(4)), target, statistics=True)
+    found = rows.normalization(statistics, torch.ones(8).to(DEVICE), torch.zeros(8).to(DEVICE))
+    assert read(target, *found).abs().max() < 0.01
 
 
 @pytest.mark.parametrize(("name", "value"), [("fp32_precision", "tf32"), ("allow_tf32", True)])
@@ -266,11 +287,11 @@ def test_torchs_switch_of_tf32_is_followed(name, value):
     switch = torch.backends.cuda.matmul
     if not hasattr(switch, name):
         pytest.skip("this torch has the old switch alone")
-    assert [kernels._precision(dtype) for dtype in kernels.DTYPES] == ["ieee"] * 3
+    assert [kernels.precision_of(dtype) for dtype in kernels.DTYPES] == ["ieee"] * 3
     before = getattr(switch, name)
     try:
         setattr(switch, name, value)
-        assert [kernels._precision(dtype) for dtype in kernels.DTYPES] == ["tf32", "ieee", "ieee"]
+        assert [kernels.precision_of(dtype) for dtype in kernels.DTYPES] == ["tf32", "ieee", "ieee"]
     finally:
         setattr(switch, name, before)
 
@@ -282,8 +303,8 @@ import torch
 from triton.runtime.jit import JITFunction
 
 from artlives.blocks.kernels import triton_kernels as kernels
+from artlives.blocks.kernels import triton_rows as rows
 from artlives.blocks.kernels.matmul import Geometry
-from artlives.blocks.kernels.triton_kernels import Reading
 
 plain = JITFunction.run
 
@@ -295,20 +316,19 @@ def run(self, *arguments, warmup, **options):
 
 JITFunction.run = run
 geometry = Geometry(padding=(1, 1))
+ones = rows.Affine(torch.ones(1, 24), torch.ones(1, 24))
 for dtype in (torch.float32, torch.bfloat16):
-    x, weight = torch.zeros(1, 8, 8, 24, dtype=dtype), torch.zeros(16, 24, 3, 3, dtype=dtype)
-    affine, y = torch.ones(1, 24), torch.zeros(1, 8, 8, 16, dtype=dtype)
-    kernel = kernels.convolution(weight, None, geometry)
-    reading = Reading(x, affine, affine, True, x, 1)
-    statistics = kernels.run(kernel, reading, y, kept=torch.empty_like(x), statistics=True)
-    kernels.correlate_weight(x.permute(0, 3, 1, 2), y.permute(0, 3, 1, 2), geometry, (3, 3))
-kernels.normalization(statistics, affine[0, :16], affine[0, :16])
-kernel = kernels.transposed_convolution(weight.half(), affine[0], Geometry((2, 2), (1, 1)))
-picture = torch.zeros(1, 8, 8, 24, dtype=torch.uint8)
-kernels.run(kernel, Reading(y[:, :4, :4].half()), picture, gain=(150.0, 127.5))
-kernel = kernels.packed_convolution(torch.zeros(16, 3, 7, 7, dtype=torch.float16), None, 2)
-packed = kernels.packed(picture[..., :3].contiguous(), (8, 8), 3, kernel, (0.01, -1.0), torch.float16)
-kernels.run(kernel, Reading(packed), torch.empty(1, 4, 4, 16, dtype=torch.float16))
+    x, weight = torch.zeros(1, 24, 8, 8, dtype=dtype), torch.zeros(16, 24, 3, 3, dtype=dtype)
+    y = kernels.convolve(x, weight, None, geometry)
+    kernels.correlate_weight(x, y, geometry, (3, 3))
+    kernel = rows.row_kernel(kernels.convolution(weight, None, geometry))
+    read = rows.padded(x.permute(0, 2, 3, 1).contiguous(), (8, 8), 1, kernel, ones)
+    statistics = rows.convolve(read, torch.empty(1, 8, 8, 16, dtype=dtype), statistics=True)
+rows.normalization(statistics, ones.scale[0, :16], ones.shift[0, :16])
+kernel = kernels.transposed_convolution(weight.half(), ones.shift[0], Geometry((2, 2), (1, 1)))
+source, picture = torch.zeros(1, 4, 4, 16).half(), torch.zeros(1, 8, 8, 24, dtype=torch.uint8)
+read = rows.padded(source, (4, 4), 1, rows.row_kernel(kernel), ones, relu=True, residual=read)
+rows.convolve(read, picture, gain=(150.0, 127.5))
 """
 )
 
@@ -329,10 +349,13 @@ def test_the_kernels_compile_for_a_gpu(tmp_path):
     assert done.stdout.splitlines() == [
         "convolve False",
         "correlate False",
+        "pad False",
+        "convolve False",
         "convolve True",
         "correlate True",
-        "normalize False",
+        "pad False",
         "convolve True",
-        "pack False",
+        "normalize False",
+        "pad False",
         "convolve True",
     ]

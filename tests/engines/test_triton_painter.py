@@ -20,7 +20,7 @@ pytest.importorskip("triton", reason="Triton is not installed")
 triton = pytest.importorskip("artlives.engines.triton")
 graphs = pytest.importorskip("artlives.engines.graphs")
 kernels = pytest.importorskip("artlives.blocks.kernels.triton_kernels")
-programs = pytest.importorskip("artlives.blocks.kernels.triton_programs")
+programs = pytest.importorskip("artlives.blocks.kernels.triton_row_programs")
 
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
@@ -239,7 +239,7 @@ def test_even_pictures_are_painted_as_on_the_cpu(style):
 @pytest.mark.gpu
 def test_a_new_size_compiles_nothing(networks):
     paint = painter(networks["ours"], "ours", torch.float16)
-    jits = programs.pack, programs.convolve, programs.normalize
+    jits = programs.pad, programs.convolve, programs.normalize
 
     def compiled():
         # (kernels by key, ...) of each device

@@ -5,10 +5,8 @@ A convolution is the product of a matrix with a row for each output pixel, which
 computes a tile of it, some pixels times some channels, and gathers the left side piece by piece from the picture
 itself ("implicit GEMM": Chetlur et al. 2014, "cuDNN: efficient primitives for deep learning").
 
-`convolve`, `convolve_transposed` and `correlate_weight` are those of `matmul.py`, of the same signatures. `run` does in
-the same pass what surrounds a convolution in a network: while it reads, it normalizes, rectifies, adds a residual and
-pads; before it writes, it adds the bias and takes the mean and the squared deviations of its tile. `normalization`
-combines those into what the next reader needs. So an activation is written once and read by one kernel.
+`convolve`, `convolve_transposed` and `correlate_weight` are those of `matmul.py`, of the same signatures. A network
+that paints goes by `triton_rows`.
 
 Products are summed in fp32. Those of fp32 are exact to fp32's rounding, or of TF32 where torch is told to multiply
 matrices so (`torch.backends.cuda.matmul.fp32_precision`). Nothing is added atomically, and tiles depend on the weights
@@ -31,12 +29,6 @@ from artlives.blocks.kernels.matmul import Geometry
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 # Programs that a weight's gradient is divided among, about: a small weight alone has too few tiles to fill a GPU.
 SPLITS = 256
-# Tiles' statistics that are combined at a time: of 4K, a channel has some ten thousand, all of which one program reads.
-TILES = 4096
-# Channels of a packed picture, for colours and one of zeros: pixels of fp16 lie at multiples of eight bytes.
-PACKED = 4
-# Pixels that are packed at a time.
-PIXELS = 256
 
 
 def supports(x: Tensor, weight: Tensor, geometry: Geometry) -> bool:
@@ -64,8 +56,8 @@ def reason_against(device: torch.device) -> str | None:
 
 def try_kernel(device: torch.device) -> None:
     """Compile and launch the smallest kernel."""
-    ones = torch.ones(1, 1, 1, device=device)
-    normalization(Statistics(ones, ones, 1, 1, 1), ones[0, 0], ones[0, 0])
+    one = torch.ones(1, 1, 1, 1, device=device)
+    convolve(one, one, None, Geometry())
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Tensor:
@@ -75,7 +67,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry)
     ho = (x.shape[2] + 2 * ph - dh * (kh - 1) - 1) // sh + 1
     wo = (x.shape[3] + 2 * pw - dw * (kw - 1) - 1) // sw + 1
     y = x.new_empty(len(x), ho, wo, len(weight))
-    run(convolution(weight, bias, geometry), Reading(_pixels(x)), y)
+    run(convolution(weight, bias, geometry), _pixels(x), y)
     return y.permute(0, 3, 1, 2)
 
 
@@ -84,7 +76,7 @@ def convolve_transposed(
 ) -> Tensor:
     """Transposed convolution of `y` (N, O, Ho, Wo) with `weight` (O, C, kh, kw), as `matmul.convolve_transposed`."""
     x = y.new_empty(len(y), *size, weight.shape[1])
-    run(transposed_convolution(weight, bias, geometry), Reading(_pixels(y)), x)
+    run(transposed_convolution(weight, bias, geometry), _pixels(y), x)
     return x.permute(0, 3, 1, 2)
 
 
@@ -96,7 +88,7 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
     if not pixels:
         return x.new_zeros(o, c, *kernel_size)
     inputs, outputs = _pixels(x), _pixels(y)
-    block_o, block_k, block_p = min(64, _power(o)), min(64, _power(values)), 32
+    block_o, block_k, block_p = min(64, power_of_two(o)), min(64, power_of_two(values)), 32
     tiles = triton.cdiv(o, block_o), triton.cdiv(values, block_k)
     steps = triton.cdiv(pixels, block_p)
     steps_each = triton.cdiv(steps, max(1, SPLITS // (tiles[0] * tiles[1])))
@@ -118,7 +110,7 @@ def correlate_weight(x: Tensor, y: Tensor, geometry: Geometry, kernel_size: tupl
             *dilation,
             CHANNELS=c,
             OUTPUTS=o,
-            PRECISION=_precision(x.dtype),
+            PRECISION=precision_of(x.dtype),
             BLOCK_O=block_o,
             BLOCK_K=block_k,
             BLOCK_P=block_p,
@@ -152,18 +144,6 @@ def convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kern
     ph, pw = geometry.padding
     weight = weight.permute(0, 2, 3, 1).contiguous()
     return Kernel(weight, bias, (-ph, -pw), geometry.stride, input_step=geometry.dilation)
-
-
-def packed_convolution(weight: Tensor, bias: Tensor | None, stride: int) -> Kernel:
-    """The kernel of a convolution by `weight` (O, C, k, k) of a picture of up to `PACKED` channels, as `packed` has it.
-
-    Three channels alone would be gathered value by value. Here a row of the kernel is read as one pixel, of the
-    channels of all pixels that it covers, which lie side by side in memory.
-    """
-    o, c, k, _ = weight.shape
-    wide = weight.new_zeros(o, k, -(-k * PACKED // 16) * 16 // PACKED, PACKED)
-    wide[:, :, :k, :c] = weight.permute(0, 2, 3, 1)
-    return Kernel(wide.reshape(o, k, 1, -1), bias, stride=(stride, stride))
 
 
 def transposed_convolution(weight: Tensor, bias: Tensor | None, geometry: Geometry) -> Kernel:
@@ -209,171 +189,38 @@ def _taps(
     )
 
 
-class Reading(NamedTuple):
-    """What a convolution reads: relu(source * scale + shift) + residual.
-
-    `source` is (N, H, W, C), dense, of any dtype; `residual` is like it. `scale` and `shift` are (N, C) in fp32, or
-    None for 1 and 0. Around the picture lie `reflected` pixels of its reflection (its edge is not repeated), then
-    zeros. The kernel's channels are C, or those of several pixels side by side, as `packed` writes them.
-    """
-
-    source: Tensor
-    scale: Tensor | None = None
-    shift: Tensor | None = None
-    relu: bool = False
-    residual: Tensor | None = None
-    reflected: int = 0
-
-
-def packed(
-    picture: Tensor,
-    size: tuple[int, int],
-    border: int,
-    kernel: Kernel,
-    affine: tuple[float, float],
-    dtype: torch.dtype,
-) -> Tensor:
-    """A picture as a `packed_convolution` reads it: (N, rows, columns, PACKED) of `dtype`.
-
-    Args:
-        picture: (N, H, W, C), dense, of any dtype.
-        size: height and width that it is enlarged to by its reflection at the bottom and on the right.
-        border: pixels of reflection around that.
-        affine: (factor, offset): factor * x + offset is written instead of x.
-    """
-    (n, height, width, c), (whole_height, whole_width) = picture.shape, size
-    stride, window = kernel.stride[1], kernel.weight.shape[3] // PACKED
-    rows = whole_height + 2 * border
-    # The last window may reach beyond the border, to zeros.
-    columns = max(whole_width + 2 * border, whole_width - stride + window)
-    target = torch.empty(n, rows, columns, PACKED, dtype=dtype, device=picture.device)
-    with torch.cuda.device_of(picture):
-        programs.pack[triton.cdiv(rows * columns, PIXELS), n](
-            picture,
-            target,
-            height,
-            width,
-            whole_height,
-            whole_width,
-            rows,
-            columns,
-            *affine,
-            BORDER=border,
-            CHANNELS=c,
-            SLOTS=PACKED,
-            BLOCK=PIXELS,
-        )
-    return target
-
-
-class Statistics(NamedTuple):
-    """Of each tile of an output: `mean` and sum of squared deviations from it, both fp32 (N, O, tiles).
-
-    Tile t holds the (t % phases)-th output pixel of `pixels` steps, and the last ones what is left of `phase_pixels`.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-    phases: int
-    pixels: int
-    phase_pixels: int
-
-
-def run(
-    kernel: Kernel,
-    reading: Reading,
-    target: Tensor,
-    *,
-    kept: Tensor | None = None,
-    statistics: bool = False,
-    gain: tuple[float, float] | None = None,
-) -> Statistics | None:
-    """Convolve what `reading` says, and write the result to `target`.
-
-    Args:
-        target: (N, H', W', O), dense, of any float dtype, or of uint8, which is rounded and limited to 0..255.
-        kept: like the source; what was read is written there, without the padding. For a stride of 1.
-        statistics: whether to take the output's statistics; H' and W' must then be multiples of `kernel.up`.
-        gain: (factor, offset) to write factor * tanh(x) + offset instead of x.
-    """
+def run(kernel: Kernel, source: Tensor, target: Tensor) -> None:
+    """Convolve `source` (N, H, W, C), and write the result to `target` (N, H', W', O), both dense, of one dtype."""
     n, height, width, o = target.shape
     outputs, *taps, channels = kernel.weight.shape
-    phases = outputs // o
-    phase_pixels = triton.cdiv(height, kernel.up[0]) * triton.cdiv(width, kernel.up[1])
+    steps = triton.cdiv(height, kernel.up[0]) * triton.cdiv(width, kernel.up[1])
     if not target.numel():
-        return None
-
+        return
     tile = tile_of(kernel.weight)
-    tiles = triton.cdiv(phase_pixels, tile.pixels)
-    parts = None
-    if statistics:
-        mean, deviation = torch.empty(2, n, o, tiles * phases, dtype=torch.float32, device=target.device)
-        parts = Statistics(mean, deviation, phases, tile.pixels, phase_pixels)
     with torch.cuda.device_of(target):
-        programs.convolve[tiles, triton.cdiv(outputs, tile.outputs), n](
-            reading.source,
-            reading.residual,
-            reading.scale,
-            reading.shift,
+        programs.convolve[triton.cdiv(steps, tile.pixels), triton.cdiv(outputs, tile.outputs), n](
+            source,
             kernel.weight,
             kernel.bias,
             target,
-            kept,
-            parts and parts.mean,
-            parts and parts.deviation,
-            *reading.source.shape[1:3],
+            *source.shape[1:3],
             height,
             width,
             *taps,
             *kernel.first,
             *kernel.stride,
             *kernel.input_step,
-            reading.reflected,
-            *(gain or (1.0, 0.0)),
             CHANNELS=channels,
-            PITCH=reading.source.shape[3],
             OUTPUTS=o,
             UP_Y=kernel.up[0],
             UP_X=kernel.up[1],
-            RELU=reading.relu,
-            TANH=gain is not None,
-            PRECISION=_precision(kernel.weight.dtype),
+            PRECISION=precision_of(kernel.weight.dtype),
             BLOCK_M=tile.pixels,
             BLOCK_N=tile.outputs,
             BLOCK_K=tile.values,
             num_warps=tile.warps,
             num_stages=tile.stages,
         )
-    return parts
-
-
-def normalization(parts: Statistics, gamma: Tensor, beta: Tensor, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
-    """Scale and shift, fp32 (N, O), that normalize an output of these statistics by instance.
-
-    Ulyanov et al. 2016, "Instance normalization": (x - mean) / sqrt(var + eps) * gamma + beta. The tiles' means and
-    squared deviations are combined as in Chan et al. 1979, "Updating formulae and a pairwise algorithm for computing
-    sample variances", which loses no digits where the mean is large.
-    """
-    n, o, tiles = parts.mean.shape
-    scale, shift = torch.empty(2, n, o, dtype=torch.float32, device=parts.mean.device)
-    with torch.cuda.device_of(parts.mean):
-        programs.normalize[n * o,](
-            parts.mean,
-            parts.deviation,
-            gamma,
-            beta,
-            scale,
-            shift,
-            tiles,
-            parts.phases,
-            parts.pixels,
-            parts.phase_pixels,
-            eps,
-            OUTPUTS=o,
-            BLOCK=TILES,
-            num_warps=8,
-        )
-    return scale, shift
 
 
 class Tile(NamedTuple):
@@ -395,17 +242,17 @@ def tile_of(weight: Tensor) -> Tile:
     o, _, _, c = weight.shape
     values = next((size for size in (32, 16) if c % size == 0), 32)
     if weight.dtype == torch.float32:
-        return Tile(64, min(64, _power(o)), values, 4, 2)
-    outputs = min(256, _power(o))
+        return Tile(64, min(64, power_of_two(o)), values, 4, 2)
+    outputs = min(256, power_of_two(o))
     return Tile(128, outputs, values, 4 if outputs < 128 else 8, 3)
 
 
-def _power(size: int) -> int:
+def power_of_two(size: int) -> int:
     """The power of two from `size` on, and 16 at least, below which there are no matrix instructions."""
     return max(16, 1 << (size - 1).bit_length())
 
 
-def _precision(dtype: torch.dtype) -> str:
+def precision_of(dtype: torch.dtype) -> str:
     """In what products of that dtype are computed; torch's switch is about those of fp32 alone."""
     if dtype != torch.float32:
         return "ieee"

@@ -8,15 +8,9 @@ import triton.language as tl
 @triton.jit(do_not_specialize=["height", "width", "target_height", "target_width"])
 def convolve(
     source,
-    residual,
-    scale,
-    shift,
     weight,
     bias,
     target,
-    kept,
-    means,
-    deviations,
     height,
     width,
     target_height,
@@ -29,16 +23,10 @@ def convolve(
     stride_x,
     input_step_y,
     input_step_x,
-    reflected,
-    factor,
-    offset,
     CHANNELS: tl.constexpr,
-    PITCH: tl.constexpr,
     OUTPUTS: tl.constexpr,
     UP_Y: tl.constexpr,
     UP_X: tl.constexpr,
-    RELU: tl.constexpr,
-    TANH: tl.constexpr,
     PRECISION: tl.constexpr,
     BLOCK_M: tl.constexpr,
     BLOCK_N: tl.constexpr,
@@ -59,7 +47,7 @@ def convolve(
     # Many channels are rounded up to whole steps, so that a step lies within one tap and finds its pixels just once.
     SLOTS: tl.constexpr = CHANNELS if CHANNELS < 16 else (CHANNELS + BLOCK_K - 1) // BLOCK_K * BLOCK_K
     taps = kernel_rows * kernel_columns
-    picture = n * height * width * PITCH
+    picture = n * height * width * CHANNELS
     sums = tl.zeros((BLOCK_M, BLOCK_N), tl.float32)
     for k0 in range(0, taps * SLOTS, BLOCK_K):
         # What the pixels of the tile see under BLOCK_K values of the kernel: (BLOCK_M, BLOCK_K).
@@ -67,47 +55,19 @@ def convolve(
         i, j = tap // kernel_columns, tap % kernel_columns
         at_y = y * stride_y + (first_y + i * input_step_y)[None, :]
         at_x = x * stride_x + (first_x + j * input_step_x)[None, :]
-        source_y, within_y = _reflected(at_y, height, reflected)
-        source_x, within_x = _reflected(at_x, width, reflected)
         exists = (tap < taps) & (c < CHANNELS)
-        seen = inside[:, None] & within_y & within_x & exists[None, :]
-        index = picture + (source_y * width + source_x).to(tl.int64) * PITCH + c[None, :]
-        a = tl.load(source + index, seen, 0).to(tl.float32)
-        if scale is not None:
-            at_c = n * CHANNELS + c
-            a = (
-                a * tl.load(scale + at_c, c < CHANNELS, 0)[None, :]
-                + tl.load(shift + at_c, c < CHANNELS, 0)[None, :]
-            )
-        if RELU:
-            a = tl.maximum(a, 0)
-        if residual is not None:
-            a += tl.load(residual + index, seen, 0).to(tl.float32)
-        if kept is not None:
-            own = (at_y == y) & (at_x == x) & (tl.program_id(1) == 0)
-            tl.store(kept + index, a.to(kept.dtype.element_ty), seen & own)
-        a = tl.where(seen, a, 0)
+        seen = (
+            inside[:, None] & (at_y >= 0) & (at_y < height) & (at_x >= 0) & (at_x < width) & exists[None, :]
+        )
+        index = picture + (at_y * width + at_x).to(tl.int64) * CHANNELS + c[None, :]
+        a = tl.load(source + index, seen, 0)
         # Times these values of the kernel: (BLOCK_K, BLOCK_N).
         index = (tap * CHANNELS + c)[:, None] + (row * taps * CHANNELS)[None, :]
         b = tl.load(weight + index, exists[:, None] & there[None, :], 0)
-        sums = tl.dot(a.to(b.dtype), b, sums, input_precision=PRECISION)
+        sums = tl.dot(a, b, sums, input_precision=PRECISION)
     if bias is not None:
         sums += tl.load(bias + o, there, 0).to(tl.float32)[None, :]
 
-    if means is not None:
-        # Of what is stored: where a picture is even, the variance is 0, and a mean that the stored values do not have
-        # would be magnified by 1 / sqrt(eps).
-        sums = sums.to(target.dtype.element_ty).to(tl.float32)
-        count = tl.minimum(rows * columns - tl.program_id(0) * BLOCK_M, BLOCK_M)
-        mean = tl.sum(tl.where(inside[:, None], sums, 0), 0) / count
-        centred = tl.where(inside[:, None], sums - mean[None, :], 0)
-        part = ((n * OUTPUTS + o) * tl.num_programs(0) + tl.program_id(0)) * PHASES + phase
-        tl.store(means + part, mean, there)
-        tl.store(deviations + part, tl.sum(centred * centred, 0), there)
-    if TANH:
-        sums = factor * (1 - 2 / (tl.exp(2 * sums) + 1)) + offset
-    if target.dtype.element_ty == tl.uint8:
-        sums = tl.floor(tl.minimum(tl.maximum(sums, 0), 255) + 0.5)
     top, left = phase // UP_X, phase % UP_X
     pixel = n * target_height * target_width + y * UP_Y * target_width + x * UP_X
     index = pixel * OUTPUTS + ((top * target_width + left) * OUTPUTS + o)[None, :]
@@ -120,43 +80,6 @@ def convolve(
     tl.store(target + index, sums.to(target.dtype.element_ty), there)
 
 
-# A picture may begin anywhere in memory, as in a batch.
-@triton.jit(
-    do_not_specialize=["height", "width", "whole_height", "whole_width", "rows", "columns"],
-    do_not_specialize_on_alignment=["source"],
-)
-def pack(
-    source,
-    target,
-    height,
-    width,
-    whole_height,
-    whole_width,
-    rows,
-    columns,
-    factor,
-    offset,
-    BORDER: tl.constexpr,
-    CHANNELS: tl.constexpr,
-    SLOTS: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
-    """Program (b, n): BLOCK pixels of picture n. See `triton_kernels.packed`."""
-    n = tl.program_id(1).to(tl.int64)
-    m = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    c = tl.arange(0, SLOTS)
-    y, _ = _reflected(m // columns - BORDER, whole_height, BORDER)
-    x, within = _reflected(m % columns - BORDER, whole_width, BORDER)
-    y, _ = _reflected(y, height, 0)
-    x, _ = _reflected(x, width, 0)
-    there = (m < rows * columns)[:, None] & (c < SLOTS)[None, :]
-    seen = there & within[:, None] & (c < CHANNELS)[None, :]
-    index = ((n * height + y) * width + x)[:, None] * CHANNELS + c[None, :]
-    value = tl.where(seen, tl.load(source + index, seen, 0).to(tl.float32) * factor + offset, 0)
-    index = (n * rows * columns + m)[:, None] * SLOTS + c[None, :]
-    tl.store(target + index, value.to(target.dtype.element_ty), there)
-
-
 @triton.jit
 def _tap_and_channel(k0, SLOTS: tl.constexpr, BLOCK: tl.constexpr):
     """Tap and channel of values k0 to k0 + BLOCK of a kernel, SLOTS a tap; a single tap where they must share it."""
@@ -165,50 +88,6 @@ def _tap_and_channel(k0, SLOTS: tl.constexpr, BLOCK: tl.constexpr):
         return tl.zeros((1,), tl.int32) + k0 // SLOTS, k % SLOTS
     else:
         return k // SLOTS, k % SLOTS
-
-
-@triton.jit
-def _reflected(i, size, reflected):
-    """The row (or column) that position `i` reads, and whether it is within the reflection around the picture."""
-    return size - 1 - tl.abs(size - 1 - tl.abs(i)), (i >= -reflected) & (i < size + reflected)
-
-
-@triton.jit(do_not_specialize=["tiles", "tile_pixels", "phase_pixels"])
-def normalize(
-    means,
-    deviations,
-    gamma,
-    beta,
-    scale,
-    shift,
-    tiles,
-    phases,
-    tile_pixels,
-    phase_pixels,
-    eps,
-    OUTPUTS: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
-    """Program n * OUTPUTS + o: one channel of a picture. See `triton_kernels.normalization`."""
-    channel = tl.program_id(0)
-    means += channel.to(tl.int64) * tiles
-    deviations += channel.to(tl.int64) * tiles
-    total = tl.zeros((BLOCK,), tl.float32)
-    for t0 in range(0, tiles, BLOCK):
-        t = t0 + tl.arange(0, BLOCK)
-        count = tl.minimum(phase_pixels - t // phases * tile_pixels, tile_pixels)
-        total += tl.load(means + t, t < tiles, 0) * count
-    pixels = (phases * phase_pixels).to(tl.float32)
-    mean = tl.sum(total, 0) / pixels
-    total = tl.zeros((BLOCK,), tl.float32)
-    for t0 in range(0, tiles, BLOCK):
-        t = t0 + tl.arange(0, BLOCK)
-        count = tl.minimum(phase_pixels - t // phases * tile_pixels, tile_pixels)
-        apart = tl.load(means + t, t < tiles, mean) - mean
-        total += tl.load(deviations + t, t < tiles, 0) + apart * apart * count
-    factor = tl.load(gamma + channel % OUTPUTS).to(tl.float32) / tl.sqrt(tl.sum(total, 0) / pixels + eps)
-    tl.store(scale + channel, factor)
-    tl.store(shift + channel, tl.load(beta + channel % OUTPUTS).to(tl.float32) - mean * factor)
 
 
 @triton.jit(do_not_specialize=["height", "width", "out_height", "out_width", "pixels", "steps_each"])
