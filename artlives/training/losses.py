@@ -5,6 +5,7 @@ All are relative to what they are compared with, so that their weights mean the 
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -226,7 +227,7 @@ def _resampled(values: Tensor, count: int) -> Tensor:
 
 def tones(pictures: Tensor) -> list[Tensor]:
     """The luminance of pictures (N, 3, H, W), less its mean, as (N, H / n * W / n) for each n of `TONE_SIZES`."""
-    luminance = (pictures * pictures.new_tensor(LUMA).view(3, 1, 1)).sum(1, keepdim=True)
+    luminance = (pictures * _luma(pictures.device).view(3, 1, 1)).sum(1, keepdim=True)
     found, size = [], 1
     for wanted in TONE_SIZES:
         while size < wanted:
@@ -234,6 +235,12 @@ def tones(pictures: Tensor) -> list[Tensor]:
         flat = luminance.flatten(1)
         found.append(flat - flat.mean(1, keepdim=True))
     return found
+
+
+@cache
+def _luma(device: torch.device) -> Tensor:
+    """Kept on the device: to copy it there, the CPU would wait for it in each step."""
+    return torch.tensor(LUMA, device=device)
 
 
 def tone_loss(painted: Tensor, wanted: Sequence[Tensor]) -> Tensor:
@@ -251,20 +258,43 @@ def tone_loss(painted: Tensor, wanted: Sequence[Tensor]) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def steadiness_loss(first: Tensor, second: Tensor, shift: tuple[int, int]) -> Tensor:
-    """Mean squared difference, in units of 255, of paintings of one photo from two windows onto it.
+class Overlap(NamedTuple):
+    """Where two windows onto one photo show the same; see `overlap`.
 
-    `second`'s window lies `shift` (down, right) pixels, each >= 0, from that of `first`; both are (N, 3, H, W) in
-    0..255. This keeps the network from painting a grid of its own, and it steadies video. It keeps it from painting a
-    frame too, since one window's border lies inside the other: half of the loss is that of the outer `FRAME` pixels.
+    Attributes:
+        rows, columns: of the first window, that the second one's pixels lie at: int64, (size,).
+        weights: of the second window's pixels, fp32, (size, size); they add up to 1, and are 0 beyond the first.
+    """
+
+    rows: Tensor
+    columns: Tensor
+    weights: Tensor
+
+
+def overlap(size: int, shift: tuple[int, int]) -> Overlap:
+    """That of two windows of `size` pixels a side, of which the second lies `shift` (down, right) pixels, each >= 0.
+
+    One window's border lies inside the other. Half of all weight is that of the outer `FRAME` pixels of what both show.
     """
     down, right = shift
-    h, w = first.shape[2:]
-    overlap, other = first[:, :, down:, right:], second[:, :, : h - down, : w - right]
-    error = ((overlap - other) / 255).square()
-    inner = error[:, :, FRAME:-FRAME, FRAME:-FRAME]
-    frame = (error.sum() - inner.sum()) / (error.numel() - inner.numel())
-    return (error.mean() + frame) / 2
+    rows, columns = ((torch.arange(size) + far) % size for far in shift)
+    weights = torch.zeros(size, size)
+    both = weights[: size - down, : size - right]
+    both += 1 / both.numel()
+    frame = torch.ones_like(both)
+    frame[FRAME:-FRAME, FRAME:-FRAME] = 0
+    both += frame / frame.sum()
+    return Overlap(rows, columns, weights / 2)
+
+
+def steadiness_loss(first: Tensor, second: Tensor, shown: Overlap) -> Tensor:
+    """Mean squared difference, in units of 255, of paintings (N, 3, size, size) in 0..255 of two windows onto a photo.
+
+    This keeps the network from painting a grid of its own, and it steadies video. It keeps it from painting a frame
+    too, by the weights of `overlap`.
+    """
+    moved = first.index_select(2, shown.rows).index_select(3, shown.columns)
+    return (((moved - second) / 255).square().mean((0, 1)) * shown.weights).sum()
 
 
 def total_variation(x: Tensor) -> Tensor:

@@ -16,13 +16,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from artlives.blocks.kernels.dispatch import quick_in_bf16
 from artlives.engines.network import StyleNetwork
+from artlives.engines.tensors import on_device
 from artlives.errors import ArtlivesError, lacks_memory
 from artlives.signals import caught_signals
 from artlives.training import checkpoint, memory
-from artlives.training.batch import SHIFT, Batch, drawn, noisy
+from artlives.training.batch import Batch, drawn, noisy
 from artlives.training.choices import OPTIMIZERS, initialize
 from artlives.training.loading import ahead, loaders_for
-from artlives.training.losses import steadiness_loss, total_variation
+from artlives.training.losses import Overlap, overlap, steadiness_loss, total_variation
 from artlives.training.objective import Objective
 from artlives.training.perceptual import Perceptual
 from artlives.training.photos import Photos
@@ -31,6 +32,7 @@ from artlives.training.preview import preview
 from artlives.training.processes import Processes
 from artlives.training.recipe import Recipe
 from artlives.training.record import Record
+from artlives.training.recorded import Inputs, Recorded
 from artlives.training.signals import Interrupted
 from artlives.training.tensors import from_pixels
 
@@ -139,6 +141,8 @@ class Trainer:
         self._distributed = (
             DistributedDataParallel(self.network) if self.processes.count > 1 else self.network
         )
+        alone_on_gpu = self.device.type == "cuda" and self.processes.count == 1
+        self._compute = Recorded(self._backward) if alone_on_gpu else self._backward
 
     def run(self, report: Callable[[Progress], None]) -> dict[str, float]:
         """Trains to the last step and returns the last losses, averaged over `RECENT` steps.
@@ -262,45 +266,55 @@ class Trainer:
     def _losses_and_gradients(self, batch: Batch) -> Tensor | None:
         """The whole batch's loss and its parts, and the gradients in the network's parameters; None if memory does not
         suffice."""
-        self.optimizer.zero_grad()
         try:
-            found = self._losses(batch)
-            parts = torch.stack([found[part] for part in self.recipe.loss_weights])
-            loss = parts @ self.loss_weights
-            # Times their number, for the processes' gradients are averaged, not added up.
-            torch.autograd.backward(loss * self.processes.count)
+            losses = self._compute(self._inputs(batch))
         except (MemoryError, RuntimeError) as error:
             if lacks_memory(error):
                 return None
             raise
-        return self.processes.sum(torch.cat([loss.view(1), parts]).detach())
+        return self.processes.sum(losses)
 
-    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+    def _inputs(self, batch: Batch) -> Inputs:
+        recipe, processes = self.recipe, self.processes
+        size, (down, right) = recipe.size, batch.shift
+        crops, grainy = (from_pixels(pixels, self.device) for pixels in (batch.crops, batch.grainy))
+        # The steadiness of half the batch is enough. Every process draws all of its noise, to take its own.
+        half = (batch.total + 1) // 2 if recipe.steadiness_weight else 0
+        generator = torch.Generator(self.device).manual_seed(recipe.seed * SEEDS_APART + self.step)
+        noise = torch.randn((half, 3, size, size), generator=generator, device=self.device) * NOISE
+        noise = noise[processes.share(half)]
+        again = grainy[: len(noise), :, down : down + size, right : right + size] + noise
+        windows = torch.cat([grainy[:, :, :size, :size], again])
+        shown = (on_device(x.numpy(), self.device) for x in overlap(size, batch.shift))
+        shares = len(crops) / batch.total, len(noise) / max(1, half)
+        return Inputs(crops[:, :, :size, :size], windows, Overlap(*shown), shares)
+
+    def _backward(self, inputs: Inputs) -> Tensor:
+        """The loss and its parts, detached, and the gradients in the network's parameters."""
+        self.optimizer.zero_grad()
+        found = self._losses(inputs)
+        parts = torch.stack([found[part] for part in self.recipe.loss_weights])
+        loss = parts @ self.loss_weights
+        # Times their number, for the processes' gradients are averaged, not added up.
+        torch.autograd.backward(loss * self.processes.count)
+        return torch.cat([loss.view(1), parts]).detach()
+
+    def _losses(self, inputs: Inputs) -> dict[str, Tensor]:
         """The parts of the loss, by the names of `Recipe.loss_weights`, for this process's crops.
 
         Over all processes they add up to the batch's: means over samples, times the share of the samples that are here.
         """
-        processes, total = self.processes, batch.total
-        crops, grainy = (from_pixels(pixels, self.device) for pixels in (batch.crops, batch.grainy))
-        size, (down, right) = crops.shape[-1] - SHIFT, batch.shift
-        # The steadiness of half the batch is enough. Every process draws all of its noise, to take its own.
-        half = (total + 1) // 2 if self.recipe.steadiness_weight else 0
-        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * SEEDS_APART + self.step)
-        noise = torch.randn((half, 3, size, size), generator=generator, device=self.device) * NOISE
-        noise = noise[processes.share(half)]
-        again = grainy[: len(noise), :, down : down + size, right : right + size] + noise
-        painted, painted_again = self._distributed(torch.cat([grainy[:, :, :size, :size], again])).split(
-            [len(crops), len(again)]
-        )
+        processes, here, again = self.processes, len(inputs.crops), len(inputs.windows) - len(inputs.crops)
+        painted, painted_again = self._distributed(inputs.windows).split([here, again])
 
-        content = self.objective.content_of(crops[:, :, :size, :size])
+        content = self.objective.content_of(inputs.crops)
         # What content is relative to, as over the whole batch.
         sums = {place: processes.sum(magnitude) for place, magnitude in content.magnitudes.items()}
         distances = self.objective.distances(painted, content._replace(magnitudes=sums))
-        share = len(crops) / total
+        share, share_again = inputs.shares
         steadiness = (
-            steadiness_loss(painted[: len(again)], painted_again, batch.shift) * (len(again) / half)
-            if len(again)
+            steadiness_loss(painted[:again], painted_again, inputs.overlap) * share_again
+            if again
             else painted.new_zeros(())
         )
         return {

@@ -5,12 +5,14 @@ import torch
 
 from artlives.training.losses import (
     BINS,
+    FRAME,
     content_loss,
     distributions,
     gram_matrix,
     halved,
     js_divergence,
     kl_divergence,
+    overlap,
     palette,
     palette_loss,
     steadiness_loss,
@@ -132,12 +134,24 @@ def test_steadiness_compares_the_same_places(shift):
     picture = torch.rand(2, 3, 80, 90) * 255
     down, right = shift
     first, second = picture[:, :, :72, :72], picture[:, :, down : down + 72, right : right + 72]
-    assert steadiness_loss(first, second, shift) == 0
-    assert steadiness_loss(first, second, (shift[0], shift[1] + 1)) > 0.01
-    assert steadiness_loss(first, second + 25.5, shift) == pytest.approx(0.01, rel=1e-4)
+    shown = overlap(72, shift)
+    assert shown.weights.sum() == pytest.approx(1)
+    assert steadiness_loss(first, second, shown) == 0
+    assert steadiness_loss(first, second, overlap(72, (shift[0], shift[1] + 1))) > 0.01
+    assert steadiness_loss(first, second + 25.5, shown) == pytest.approx(0.01, rel=1e-4)
     framed = second.clone()
     framed[:, :, :8] += 25.5
-    assert steadiness_loss(first, framed, shift) > 1.1 * (framed - second).square().mean() / 255**2
+    assert steadiness_loss(first, framed, shown) > 1.1 * (framed - second).square().mean() / 255**2
+
+
+def test_steadiness_of_what_both_windows_show():
+    """The mean over what both show, and over its outer pixels, in equal parts."""
+    first, second = torch.rand(2, 3, 3, 96, 96) * 255
+    error = ((first[:, :, 5:, 24:] - second[:, :, :-5, :-24]) / 255).square()
+    inner = error[:, :, FRAME:-FRAME, FRAME:-FRAME]
+    frame = (error.sum() - inner.sum()) / (error.numel() - inner.numel())
+    expected = (error.mean() + frame) / 2
+    torch.testing.assert_close(steadiness_loss(first, second, overlap(96, (5, 24))), expected)
 
 
 def test_total_variation():
