@@ -6,7 +6,8 @@ kernels together.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd
 from typing import NamedTuple
@@ -23,6 +24,12 @@ from artlives.blocks.padding import pad
 from artlives.engines.graphs import Graphs
 from artlives.engines.painter import Array, reason_against_activations
 from artlives.engines.tensors import TensorPainter
+from artlives.plan import EPS
+
+# A picture is divided by this power of two in place of `RANGE`, so that whole grey levels are exact in half precision.
+EXACT = 128
+# Rows and columns of a picture of which one is looked at for its mean, which need not be exact.
+SAMPLED = 8
 
 
 def reason_against(steps: Sequence[plan.Step], device: torch.device) -> str | None:
@@ -42,12 +49,14 @@ class Step:
         plan: what it does.
         kernel: its weights.
         gamma, beta: of the normalization, (O,); None without one.
+        eps: what is added to the variance of its output.
     """
 
     plan: plan.Step
     kernel: RowKernel
     gamma: Tensor | None = None
     beta: Tensor | None = None
+    eps: float = EPS
 
 
 class Unread(NamedTuple):
@@ -94,9 +103,13 @@ class TritonPainter(TensorPainter):
         ours = {name: self._value(name, values) for name, values in weights.items()}
         centres = even_outputs(steps, ours)
         self.steps = [self._prepared(step, ours, centre) for step, centre in zip(steps, centres, strict=True)]
-        # Of a picture, to -1..1.
-        self.affine = [torch.full((1, 3), value, device=self.device) for value in (1 / RANGE, -GREY / RANGE)]
+        # Its output is by that much smaller.
+        self.steps[0] = replace(self.steps[0], eps=EPS * (RANGE / EXACT) ** 2)
         self.graphs = Graphs(self._paint)
+        if self.device.type == "cuda":
+            # Side by side: one after the other, a first picture would wait for them for ten seconds.
+            with torch.inference_mode(), ThreadPoolExecutor() as threads:
+                list(threads.map(self._compile, range(len(self.steps))))
 
     @torch.inference_mode()
     def paint_tensor(self, x: Tensor) -> Tensor:
@@ -109,13 +122,13 @@ class TritonPainter(TensorPainter):
         return self.graphs(x) if x.is_cuda else self._paint(x)
 
     def _paint(self, x: Tensor) -> Tensor:
-        n, _, h, w = x.shape
-        whole = h + -h % self.reduction, w + -w % self.reduction
+        h, w = x.shape[2:]
+        whole = self._whole(h), self._whole(w)
         picture = x.permute(0, 2, 3, 1).contiguous()
         if picture.data_ptr() % ALIGNED:
             # Part of a batch: a kernel would be compiled for such addresses.
             picture = picture.clone()
-        value = Unread(picture, Affine(*(values.expand(n, -1) for values in self.affine)))
+        value = centred(picture)
         kept: dict[int, Padded] = {}
         for i, step in enumerate(self.steps[:-1]):
             read = self._read(step, value, whole)
@@ -123,10 +136,41 @@ class TritonPainter(TensorPainter):
                 kept[i] = read
             residual = None if step.plan.adds is None else kept.pop(step.plan.adds)
             value = self._convolved(step, read, whole, residual)
-        painting = torch.empty(n, *whole, 3, dtype=x.dtype, device=self.device)
-        together = painting.view(n, whole[0], -1, 3 * self.side_by_side)
-        triton_rows.convolve(self._read(self.steps[-1], value, whole), together, gain=(GAIN, GREY))
+        painting = self._painting(self._read(self.steps[-1], value, whole), whole, x.dtype)
         return painting[:, :h, :w].permute(0, 3, 1, 2)
+
+    def _painting(self, read: Padded, whole: tuple[int, int], dtype: torch.dtype) -> Tensor:
+        """What the last step makes of what it has read: (N, H, W, 3)."""
+        painting = torch.empty(read.pictures, *whole, 3, dtype=dtype, device=self.device)
+        together = painting.view(read.pictures, whole[0], -1, 3 * self.side_by_side)
+        triton_rows.convolve(read, together, gain=(GAIN, GREY))
+        return painting
+
+    def _compile(self, i: int) -> None:
+        """Paint zeros with step `i` alone, for bytes, so that its kernels are compiled."""
+        step, whole = self.steps[i], (self._whole(SMALLEST),) * 2
+
+        def zeros(of: Step) -> Unread:
+            shape = 1, *_scaled(whole, of.plan.source_scale), of.plan.inputs
+            values = torch.zeros(2, 1, of.plan.inputs, device=self.device)
+            return Unread(torch.zeros(shape, dtype=self.dtype, device=self.device), Affine(*values))
+
+        value = zeros(step) if i else centred(zeros(step).source.byte())
+        if i:
+            before = self.steps[i - 1].plan
+            value = value._replace(relu=before.activation == "relu")
+            if before.adds is not None:
+                added = self.steps[before.adds]
+                value = value._replace(residual=self._read(added, zeros(added), whole))
+        read = self._read(step, value, whole)
+        if step.plan.normalized:
+            self._convolved(step, read, whole, None)
+        else:
+            self._painting(read, whole, torch.uint8)
+
+    def _whole(self, side: int) -> int:
+        """A side of a picture in pixels, enlarged to what the network reduces to whole pixels."""
+        return side + -side % self.reduction
 
     def _read(self, step: Step, value: Unread, whole: tuple[int, int]) -> Padded:
         """`value` as the step reads it; `whole` is the size of the picture, (height, width)."""
@@ -149,7 +193,7 @@ class TritonPainter(TensorPainter):
         assert statistics is not None
         assert step.gamma is not None
         assert step.beta is not None
-        affine = triton_rows.normalization(statistics, step.gamma, step.beta, plan.EPS)
+        affine = triton_rows.normalization(statistics, step.gamma, step.beta, step.eps)
         return Unread(output, affine, step.plan.activation == "relu", residual)
 
     def _value(self, name: str, values: Array | Tensor) -> Tensor:
@@ -163,13 +207,23 @@ class TritonPainter(TensorPainter):
             pixels = self.side_by_side
             geometry = Geometry((1, pixels), (step.reflected,) * 2)
             weight = side_by_side(weight, pixels).to(self.dtype)
-            return Step(
-                step, row_kernel(triton_kernels.convolution(weight, others[0].repeat(pixels), geometry))
-            )
+            kernel = triton_kernels.convolution(weight, others[0].repeat(pixels), geometry)
+            return Step(step, row_kernel(kernel))
         padding = step.cropped - step.stride * step.reflected if step.transposed else step.reflected
         prepare = triton_kernels.transposed_convolution if step.transposed else triton_kernels.convolution
         kernel = prepare(weight.to(self.dtype), -centre, Geometry((step.stride,) * 2, (padding,) * 2))
-        return Step(step, row_kernel(kernel), *others)
+        gamma, beta = others
+        return Step(step, row_kernel(kernel), gamma, beta)
+
+
+def centred(pictures: Tensor) -> Unread:
+    """Pictures (N, H, W, 3) in 0..255, about 0 and in about -1..1, as the first step reads them.
+
+    Normalization leaves nothing of what is taken from all pixels alike. In fp16, what is left is exact, and the first
+    convolution's output is about 0, too: beside a large mean, faint contrasts would be rounded away.
+    """
+    mean = pictures[:, ::SAMPLED, ::SAMPLED].float().mean((1, 2)).round()
+    return Unread(pictures, Affine(torch.full_like(mean, 1 / EXACT), mean / -EXACT))
 
 
 def _scaled(size: tuple[int, int], scale: Fraction) -> tuple[int, int]:
