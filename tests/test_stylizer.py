@@ -321,10 +321,12 @@ def test_other_failures_are_not_called_a_lack_of_memory(failing, pixels):
 
 
 @pytest.mark.gpu
-def test_cuda_paints_as_the_cpu(style_file, painted, pixels, x):
-    stylizer = Stylizer(style_file)
+def test_cuda_paints_as_the_cpu(style_file, pixels, x):
+    # Random weights magnify what half precision rounds, and each pass what the one before is off by.
+    stylizer = Stylizer(style_file, precision="fp32", one_pass=True)
     assert stylizer.device == "cuda"
-    assert np.abs(stylizer(pixels).astype(int) - painted).max() <= 1
+    on_cpu = Stylizer(style_file, device="cpu", precision="fp32", one_pass=True)
+    assert np.abs(stylizer(pixels).astype(int) - on_cpu(pixels)).max() <= 1
     assert stylizer(x.cuda()).is_cuda
     assert not stylizer(x).is_cuda
 

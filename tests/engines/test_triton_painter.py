@@ -85,7 +85,7 @@ def test_the_same_pixels_as_torch(networks, name, shape, dtype):
     with torch.inference_mode():
         expected = networks[name](x)
     assert expected.std() > 25
-    painting = painter(networks[name], name, dtype).paint_tensor(x)
+    painting = painter(networks[name], name, dtype).paint_tensor(x).cpu()
     assert painting.dtype == torch.float32
     difference = (painting - expected).abs()
     assert difference.max() < DTYPES[dtype] * (1 if dtype != torch.float32 else 0.01)
@@ -206,7 +206,7 @@ def test_even_pictures(networks):
     with torch.inference_mode():
         expected = network(x)
     assert expected.std((2, 3)).max() > 1
-    assert (painter(network, "small", torch.float16).paint_tensor(x) - expected).abs().max() < 2
+    assert (painter(network, "small", torch.float16).paint_tensor(x).cpu() - expected).abs().max() < 2
 
 
 def test_outputs_of_even_pictures(networks):
@@ -226,8 +226,8 @@ def test_outputs_of_even_pictures(networks):
 @pytest.mark.gpu
 @pytest.mark.parametrize("style", styles.available(), ids=lambda style: style.name)
 def test_even_pictures_are_painted_as_on_the_cpu(style):
-    # Without grain, a picture has no variance at all. In the interpreter, scream is off by 3.3 there, others by 0.9.
-    for options, most in (({}, 2), ({"one_pass": True, "grain": 0.0}, 4)):
+    # Without grain, a picture has no variance at all: on an H200, wave is off by 5 there.
+    for options, most in (({}, 2), ({"one_pass": True, "grain": 0.0}, 6)):
         on_cpu = Stylizer(style, device="cpu", precision="fp32", **options)
         on_gpu = Stylizer(style, device="cuda", **options)
         assert on_gpu.engine == "triton"
