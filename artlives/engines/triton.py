@@ -103,7 +103,7 @@ class TritonPainter(TensorPainter):
         ours = {name: self._value(name, values) for name, values in weights.items()}
         centres = even_outputs(steps, ours)
         self.steps = [self._prepared(step, ours, centre) for step, centre in zip(steps, centres, strict=True)]
-        # Its output is by that much smaller.
+        # What it reads is smaller by that factor, and so is its output.
         self.steps[0] = replace(self.steps[0], eps=EPS * (RANGE / EXACT) ** 2)
         self.graphs = Graphs(self._paint)
         if self.device.type == "cuda":
@@ -136,6 +136,8 @@ class TritonPainter(TensorPainter):
                 kept[i] = read
             residual = None if step.plan.adds is None else kept.pop(step.plan.adds)
             value = self._convolved(step, read, whole, residual)
+            # Its memory is for what comes next.
+            del read
         painting = self._painting(self._read(self.steps[-1], value, whole), whole, x.dtype)
         return painting[:, :h, :w].permute(0, 3, 1, 2)
 
