@@ -63,9 +63,9 @@ class Commands(click.Group):
         """Reads the arguments; those that name a photo and no command are `DEFAULT`'s."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
         if args and args[0] not in {*COMMANDS, *own}:
-            # The photo may come after options.
+            # The photo may come after options; after "--", there are none.
             first = args if args[0].startswith("-") else args[:1]
-            if any(map(_names_file, first)):
+            if args[0] == "--" or any(map(_names_file, first)):
                 args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 

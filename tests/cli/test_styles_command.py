@@ -62,3 +62,10 @@ def test_a_damaged_model_is_one_line(run, tmp_path, monkeypatch):
 def test_no_styles_at_all(run, tmp_path, monkeypatch):
     monkeypatch.setattr("artlives.styles.models_folder", lambda: tmp_path)
     assert (run("styles").exit_code, run("styles").stdout, run("styles", "--json").stdout) == (0, "", "[]\n")
+
+
+@pytest.mark.usefixtures("shipped")
+def test_forgetting_takes_no_name(run):
+    result = run("styles", "--forget", "dots")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "leave out the name" in result.stderr
