@@ -70,7 +70,7 @@ def normalized(shares: Mapping[str, float]) -> dict[str, float]:
     ):
         mix = ",".join(f"{name}:{share:g}" for name, share in shares.items())
         raise ArtlivesError(
-            f"{mix or 'nothing'} is no mix: give two styles or more, with shares of 0 or more"
+            f"{mix!r} is no mix: give two styles or more, with shares of 0 or more"
         )
     return {name: share / total for name, share in shares.items() if share}
 
