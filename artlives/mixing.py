@@ -69,9 +69,7 @@ def normalized(shares: Mapping[str, float]) -> dict[str, float]:
         or not all(isfinite(share) and share >= 0 for share in shares.values())
     ):
         mix = ",".join(f"{name}:{share:g}" for name, share in shares.items())
-        raise ArtlivesError(
-            f"{mix!r} is no mix: give two styles or more, with shares of 0 or more"
-        )
+        raise ArtlivesError(f"{mix!r} is no mix: give two styles or more, with shares of 0 or more")
     return {name: share / total for name, share in shares.items() if share}
 
 
