@@ -165,13 +165,17 @@ def video(
     if not several:
         # At once, before anything heavy is imported.
         local.Folder().check_readable(videos[0])
-    from artlives.video.painting import check_target
+    from artlives.video.painting import check_target, is_replaced
     from artlives.video.pipeline import STEADY
     from artlives.video.source import Selection
 
-    planned = [job for job in jobs if not (several and not (overwrite or resume) and job[1].exists())]
+    planned = [
+        (source, target)
+        for source, target in jobs
+        if not (several and target.exists() and not is_replaced(target, overwrite, resume))
+    ]
     for source, target in [] if several else planned:
-        check_target(source, target, overwrite or resume)
+        check_target(source, target, is_replaced(target, overwrite, resume))
     known = learnt(found, [], device)
     from artlives.stylizer import Stylizer
 

@@ -27,6 +27,14 @@ def test_a_video_is_painted_beside_itself(run, clip, quick_style):
     )
 
 
+def test_going_on_replaces_nothing_that_is_complete(run, clip, quick_style):
+    target = clip.with_name("photos.mp4")
+    target.write_bytes(b"a user's")
+    result = run("video", clip, "-o", target, "--style", quick_style, "--resume")
+    assert (result.exit_code, target.read_bytes()) == (1, b"a user's")
+    assert result.stderr == f"artlives: {target} is there already: give --overwrite to replace it\n"
+
+
 def test_a_folder_of_videos(run, tmp_path, quick_style):
     folder = tmp_path / "in"
     (folder / "deep").mkdir(parents=True)
@@ -127,8 +135,12 @@ def test_two_videos_that_differ_in_their_format_alone_are_both_painted(run, tmp_
         codec = {"codec": "mjpeg", "pixels": "yuvj420p", "options": {}} if name == "a.avi" else {}
         write_clip(tmp_path / name, [scene(i) for i in range(2)], **codec)
     expected = ["a-avi-quick.mp4", "a-mp4-quick.mp4", "b-quick.mov"]
-    for summary in ("3 painted, 0 failed\n", "0 painted, 3 there already, 0 failed\n"):
-        assert run("video", tmp_path, "--style", quick_style).stderr.endswith(summary)
+    for options, summary in (
+        ([], "3 painted, 0 failed\n"),
+        ([], "0 painted, 3 there already, 0 failed\n"),
+        (["--resume"], "0 painted, 3 there already, 0 failed\n"),
+    ):
+        assert run("video", tmp_path, "--style", quick_style, *options).stderr.endswith(summary)
     assert sorted(path.name for path in tmp_path.glob("*-*")) == expected
 
 
