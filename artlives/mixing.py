@@ -26,7 +26,7 @@ def shares_in(text: str) -> dict[str, float] | None:
     """What "wave+udnie" or "wave:0.6,udnie:0.4" names, with shares; None if it is the name of one style or file.
 
     Raises:
-        ArtlivesError: a share is no number, or a style is named twice.
+        ArtlivesError: a share is no number, or a style has no name or is named twice.
     """
     return None if text in styles.files() or identity(text) else shares_of(text)
 
@@ -35,7 +35,7 @@ def shares_of(text: str) -> dict[str, float] | None:
     """The same of what names no file: whether there is one is not looked for.
 
     Raises:
-        ArtlivesError: a share is no number, or a style is named twice.
+        ArtlivesError: a share is no number, or a style has no name or is named twice.
     """
     parts = text.split("+") if "+" in text else text.split(",")
     if len(parts) < 2 and ":" not in text:
@@ -44,12 +44,15 @@ def shares_of(text: str) -> dict[str, float] | None:
     for part in parts:
         name, colon, share = part.rpartition(":")
         name = name.strip() if colon else part.strip()
+        try:
+            number = float(share) if colon else 1.0
+        except ValueError:
+            number = None
+        if not name or number is None:
+            raise ArtlivesError(f"{part!r} is not a style and its share, such as wave:0.6")
         if name in shares:
             raise ArtlivesError(f"{text!r} names {name} twice: give one share of each style")
-        try:
-            shares[name] = float(share) if colon else 1.0
-        except ValueError:
-            raise ArtlivesError(f"{part!r} is not a style and its share, such as wave:0.6") from None
+        shares[name] = number
     return shares
 
 
@@ -65,7 +68,8 @@ def normalized(shares: Mapping[str, float]) -> dict[str, float]:
         or not total > 0
         or not all(isfinite(share) and share >= 0 for share in shares.values())
     ):
-        raise ArtlivesError(f"{dict(shares)} is no mix: give two styles or more, with shares of 0 or more")
+        mix = ",".join(f"{name}:{share:g}" for name, share in shares.items())
+        raise ArtlivesError(f"{mix!r} is no mix: give two styles or more, with shares of 0 or more")
     return {name: share / total for name, share in shares.items() if share}
 
 

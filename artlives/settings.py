@@ -30,8 +30,8 @@ class Settings:
             to fine, a few values in 100,000 differ by more.
 
     Raises:
-        ValueError: if `size` is below 16, `brush` or `precision` is another, `strength` is not within 0 and 1 or
-            `grain` not within 0 and 20.
+        ValueError: if `size` is below 16, `brush` or `precision` is another, `strength` is not within 0 and 1,
+            `grain` not within 0 and 20 or `memory` not above 0.
     """
 
     size: int | None = None
@@ -44,7 +44,7 @@ class Settings:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.size < SMALLEST:
+        if self.size is not None and not self.size >= SMALLEST:
             raise ValueError(f"size must be at least {SMALLEST} pixels, not {self.size}")
         if not 0 <= self.strength <= 1:
             raise ValueError(f"strength must be within 0 and 1, not {self.strength}")
@@ -54,3 +54,5 @@ class Settings:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision!r}")
         if self.grain is not None and not 0 <= self.grain <= MOST_GRAIN:
             raise ValueError(f"grain must be within 0 and {MOST_GRAIN:g} grey levels, not {self.grain}")
+        if self.memory is not None and not self.memory > 0:
+            raise ValueError(f"memory must be some bytes, not {self.memory}")

@@ -203,7 +203,10 @@ def test_equal_parts_and_mixes_of_three(pixels):
         ("wave:0,udnie:0", "is no mix"),
         ("wave:-1,udnie:2", "is no mix"),
         ("wave:nan,udnie:2", "is no mix"),
-        ("wave:0.5", "is no mix"),
+        ("wave:0.5", "^'wave:0.5' is no mix"),
+        ("wave,", "'' is not a style and its share"),
+        (",", "'' is not a style and its share"),
+        (":1", "':1' is not a style and its share"),
         ("wave+wave", "names wave twice"),
         # A longer name than a file can have.
         ("x" * 300, "no style 'xxx"),

@@ -416,6 +416,9 @@ def test_settings_and_options(style_file):
     ("options", "what"),
     [
         ({"size": 15}, "size must be at least 16 pixels, not 15"),
+        ({"size": float("nan")}, "size must be at least 16 pixels, not nan"),
+        ({"memory": 0}, "memory must be some bytes, not 0"),
+        ({"memory": -1}, "memory must be some bytes, not -1"),
         ({"brush": "fine"}, "brush must be one of"),
         ({"strength": -0.1}, "strength must be within 0 and 1"),
         ({"strength": float("nan")}, "strength must be within 0 and 1"),

@@ -114,10 +114,19 @@ def make_folders(jobs: Iterable[Job]) -> None:
         ArtlivesError: if one cannot be made.
     """
     for folder in _target_folders(jobs):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ArtlivesError(f"{folder} cannot be made a folder: {error.strerror or error}") from error
+        make_folder(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there.
+
+    Raises:
+        ArtlivesError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtlivesError(f"{folder} cannot be made a folder: {error.strerror or error}") from error
 
 
 def clean_folders(jobs: Iterable[Job]) -> None:

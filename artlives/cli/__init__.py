@@ -6,11 +6,13 @@ So `artlives --help` and a mistyped command answer at once, without torch.
 from __future__ import annotations
 
 import difflib
+import errno
 import io
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -61,9 +63,9 @@ class Commands(click.Group):
         """Reads the arguments; those that name a photo and no command are `DEFAULT`'s."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
         if args and args[0] not in {*COMMANDS, *own}:
-            # The photo may come after options.
+            # The photo may come after options; after "--", there are none.
             first = args if args[0].startswith("-") else args[:1]
-            if any(map(_names_file, first)):
+            if args[0] == "--" or any(map(_names_file, first)):
                 args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 
@@ -87,6 +89,28 @@ class Commands(click.Group):
         """Writes the help's list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Runs the command line. Exit status 1, too, where what it prints cannot be written."""
+        try:
+            try:
+                return super().main(*args, **options)
+            finally:
+                # What is left is otherwise written when no error can be told any more. None: it was closed.
+                if sys.stdout:
+                    sys.stdout.flush()
+        except OSError as error:
+            # What is wrong with a file is an `ArtlivesError`, or names the file.
+            if error.filename is not None:
+                raise
+            # Python writes what is left once more when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # A reader that has read enough, such as head, wants no words.
+            if error.errno != errno.EPIPE:
+                click.echo(
+                    f"artlives: standard output cannot be written: {error.strerror or error}", err=True
+                )
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> None:
         """Runs the command. Exit status 1 after an `ArtlivesError`, 130 after Ctrl-C, as a shell gives it."""

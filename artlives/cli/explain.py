@@ -9,7 +9,7 @@ import click
 
 from artlives.cli.options import device_option, perceptual_option, style_option
 from artlives.cli.viewer import open_option, show
-from artlives.errors import needs
+from artlives.errors import ArtlivesError, needs
 from artlives.files import check_file
 
 if TYPE_CHECKING:
@@ -58,16 +58,22 @@ def explain(
     """
     from tqdm import tqdm
 
-    from artlives import images, styles
+    from artlives import images, studies
     from artlives.names import name_beside
 
-    found = styles.find(style)
+    found = studies.find(style)
     target = output or photo.with_name(name_beside(photo.name, f"-{found.name}.html"))
     if target.suffix.lower() not in (".html", ".htm"):
         raise click.BadParameter(f"{target} does not end in .html", param_hint="--output")
     check_file(target, overwrite)
     needs("explain", "train", "torch", "jinja2")
     picture = images.load(photo)
+
+    from artlives.cli.study import learnt
+
+    ready = learnt(found, [str(photo)], device)
+    if ready.parts:
+        raise ArtlivesError(f"{style} is a mix of several networks' pictures: a page shows one network")
 
     from artlives.explanation.page import explain as write
 
@@ -76,7 +82,7 @@ def explain(
         def tell(what: str, done: int, total: int) -> None:
             _progress(bar, what, done, total)
 
-        write(picture, found, target, perceptual=perceptual, painting=painting, device=device, report=tell)
+        write(picture, ready, target, perceptual=perceptual, painting=painting, device=device, report=tell)
     click.echo(click.format_filename(target))
     if opened:
         show([target])

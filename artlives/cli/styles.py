@@ -35,6 +35,8 @@ def styles(name: str | None, as_json: bool, forget: bool) -> None:
     from artlives import styles as registry
 
     if forget:
+        if name:
+            raise click.UsageError("--forget forgets all paintings that were learnt: leave out the name")
         click.echo(f"{studies.forget()} forgotten")
         return
     found = [registry.find(name)] if name else [*registry.available(), *studies.studied()]

@@ -29,8 +29,9 @@ from artlives.cli.options import (
     with_options,
 )
 from artlives.cli.study import learnt
+from artlives.cli.videos import check_preview, jobs_of
 from artlives.errors import ArtlivesError, needs
-from artlives.files import files_in, is_folder
+from artlives.files import is_folder
 from artlives.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,25 +39,6 @@ if TYPE_CHECKING:
     from artlives.video.frame import Frame
     from artlives.video.painting import Outcome
 
-# Of the files in a folder that are painted.
-VIDEOS = {
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".mts",
-    ".3gp",
-    ".wmv",
-    ".flv",
-}
-ANIMATIONS = {".gif", ".apng"}
-# Endings that a painting takes from its video; another one's is an MP4.
-KEPT = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif", ".webp", ".png", ".apng"}
 # Seconds between two previews: writing one takes a tenth of a frame.
 PREVIEW_EVERY = 2
 
@@ -177,17 +159,23 @@ def video(
     found = studies.find(style)
     needs("artlives video", "video", "av", "cv2")
     several = len(videos) > 1 or any(is_folder(one) for one in videos)
-    jobs = _jobs(videos, output, found.name, several)
+    jobs = jobs_of(videos, output, found.name, several)
+    if preview is not None:
+        check_preview(preview, jobs, overwrite or resume)
     if not several:
         # At once, before anything heavy is imported.
         local.Folder().check_readable(videos[0])
-    from artlives.video.painting import check_target
+    from artlives.video.painting import check_target, is_replaced
     from artlives.video.pipeline import STEADY
     from artlives.video.source import Selection
 
-    planned = [job for job in jobs if not (several and not (overwrite or resume) and job[1].exists())]
+    planned = [
+        (source, target)
+        for source, target in jobs
+        if not (several and target.exists() and not is_replaced(target, overwrite, resume))
+    ]
     for source, target in [] if several else planned:
-        check_target(source, target, overwrite or resume)
+        check_target(source, target, is_replaced(target, overwrite, resume))
     known = learnt(found, [], device)
     from artlives.stylizer import Stylizer
 
@@ -227,7 +215,7 @@ def _painted(
     """Paint one video and say what became of it; whether it is painted. After a signal, the command ends."""
     source, target = job
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        local.make_folder(target.parent)
         outcome = _under_progress(stylizer, source, target, preview, options)
     except ArtlivesError as error:
         click.echo(f"artlives: {error}", err=True)
@@ -243,43 +231,6 @@ def _painted(
         ctx.exit(128 + outcome.stopped)
     click.echo(click.format_filename(target))
     return True
-
-
-def _jobs(videos: tuple[str, ...], output: str | None, style: str, several: bool) -> list[tuple[Path, Path]]:
-    """Each video with the file that it is painted to."""
-    folder = None
-    if output is not None and (several or output.endswith("/") or is_folder(output)):
-        folder = Path(output)
-    jobs = []
-    for one in videos:
-        if is_folder(one):
-            found = _videos_in(Path(one), folder, style)
-            if not found:
-                raise ArtlivesError(f"{one} holds no videos")
-            jobs += [(Path(one, path), Path(folder or one, _painted_name(path, style))) for path in found]
-        elif output is not None and folder is None:
-            jobs.append((Path(one), Path(output)))
-        else:
-            name = _painted_name(Path(one), style)
-            jobs.append((Path(one), folder / name.name if folder else name))
-    return jobs
-
-
-def _videos_in(folder: Path, without: Path | None, style: str) -> list[Path]:
-    """The videos in a folder and its subfolders, by their paths in it, without hidden ones and those painted before."""
-    paths = [Path(name) for name in files_in(folder, without)]
-    videos = [
-        path
-        for path in paths
-        if path.suffix.lower() in VIDEOS | ANIMATIONS and not any(part[0] == "." for part in path.parts)
-    ]
-    painted = {_painted_name(path, style) for path in videos}
-    return sorted(set(videos) - painted)
-
-
-def _painted_name(path: Path, style: str) -> Path:
-    suffix = path.suffix if path.suffix.lower() in KEPT else ".mp4"
-    return path.with_name(f"{path.stem}-{style}{suffix}")
 
 
 def _under_progress(

@@ -15,6 +15,7 @@ from artlives.styles import Style
 from artlives.stylizer import Stylizer
 from artlives.video import animation, pipeline
 from artlives.video.frame import Frame
+from artlives.video.parts import is_begun
 from artlives.video.pipeline import STEADY, Painted, Pipeline
 from artlives.video.source import ALL, Selection, Source
 from artlives.video.targets import NUMBER, AnimationTarget, PicturesTarget, Target, VideoTarget, check_name
@@ -99,14 +100,14 @@ def paint(
         crf: the video encoder's quality, 0 (best) to 51, or 63 of WebM; None: 18, or 28 of WebM.
         quality: of WebP and JPEG, 1 to 100.
         overwrite: replace a file that is there already.
-        resume: go on where the same work was stopped, or its process killed.
+        resume: go on where the same work was stopped, or its process killed; a video that is complete stays.
         report: called with each frame; what it raises ends the work.
 
     Raises:
         ArtlivesError: a file cannot be read or written, or as `Stylizer` does.
         ValueError: `steady` is not within 0 and 1; as `Settings` does.
     """
-    check_target(source, target, overwrite or resume)
+    check_target(source, target, is_replaced(target, overwrite, resume))
     stylizer = style if isinstance(style, Stylizer) else Stylizer(style, **options)
     known = Source(source, selection, stylizer.settings.size)
     work = Pipeline(stylizer, steady, selection.every)
@@ -144,6 +145,11 @@ def _write(
         finally:
             ready.close()
     return done, end, None
+
+
+def is_replaced(target: str | Path, overwrite: bool, resume: bool) -> bool:
+    """Whether what is at `target` is replaced: to `resume`, only what is unfinished, as any animation may be."""
+    return overwrite or (resume and (animation.is_animation(target) or is_begun(target)))
 
 
 def check_target(source: str | Path, target: str | Path, overwrite: bool) -> None:

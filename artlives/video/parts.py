@@ -59,8 +59,7 @@ class Parts:
     """
 
     def __init__(self, target: str | Path, job: dict[str, Any], resume: bool) -> None:
-        path = Path(target)
-        self.folder = path.with_name(f".{path.name}.artlives")
+        self.folder = _folder(target)
         self.segments: list[tuple[Path, Fraction]] = []
         self.reached: Reached | None = None
         try:
@@ -122,6 +121,16 @@ class Parts:
             time, end, origin = (Fraction(known[name]) for name in ("time", "end", "origin"))
             last = _last(self.segments[-1][0].with_suffix(PAINTING))
             self.reached = Reached(known["frames"], known["broken"], time, end, origin, last)
+
+
+def is_begun(target: str | Path) -> bool:
+    """Whether a video is unfinished: its folder is there."""
+    return (_folder(target) / JOB).exists()
+
+
+def _folder(target: str | Path) -> Path:
+    path = Path(target)
+    return path.with_name(f".{path.name}.artlives")
 
 
 def _arrays(last: Last) -> dict[str, Any]:

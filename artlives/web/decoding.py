@@ -36,17 +36,18 @@ class Limits:
     """What a picture may cost; whatever costs more ends the process.
 
     Attributes:
-        header_seconds: of processor time, for the header alone. A sound one takes milliseconds.
+        header_seconds: of processor time, for the header alone. A sound one took 0.0002 on a core of 2.1 GHz, one with
+            half a million empty comments 0.6.
         seconds: of processor time, for all of it, beside those for the pixels.
         seconds_per_megapixel: of processor time. PNG with transparency and a colour profile, the slowest sound files,
-            took 0.09 on a core of 2.1 GHz.
+            took 0.09 on that core; slower ones have as much again.
         memory: bytes beside those for the pixels; the upload itself is among them.
         memory_per_pixel: bytes. Pillow holds up to four copies of a picture, of 4 bytes a pixel, and NumPy another.
     """
 
-    header_seconds: float = 1.0
-    seconds: float = 2.0
-    seconds_per_megapixel: float = 0.12
+    header_seconds: float = 0.25
+    seconds: float = 1.0
+    seconds_per_megapixel: float = 0.16
     memory: int = 200_000_000
     memory_per_pixel: int = 32
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -14,6 +15,9 @@ from artlives.errors import ArtlivesError, needs
 
 # Seconds that running requests get after SIGTERM, before their connections are closed.
 GRACE = 30
+# Seconds in which a client takes nothing of what it is sent, after which its connection is ended (Linux): closing one
+# waits for what is not sent yet, for ever. A phone loses its network for less.
+UNREAD_SECONDS = 20
 
 
 def serve(
@@ -89,7 +93,11 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-        return socket.create_server(address[:2], family=family, dualstack_ipv6=both)
+        listener = socket.create_server(address[:2], family=family, dualstack_ipv6=both)
+        if sys.platform == "linux":
+            # Its connections inherit that.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+        return listener
     except socket.gaierror as error:
         raise ArtlivesError(f"there is no address of the name {host}: choose another --host") from error
     except OSError as error:

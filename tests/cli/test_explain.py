@@ -1,5 +1,6 @@
 import pytest
 
+from artlives import styles
 from artlives.explanation import reconstruction
 
 
@@ -18,6 +19,20 @@ def test_writes_a_page_and_says_how_far_it_is(run, photo_file):
     first, *_, last = result.stderr.splitlines()
     assert first == "what conv1_1 keeps of the photo (0 of 5 pictures are made)"
     assert last == "the page (5 of 5 pictures are made)"
+
+
+def test_a_mix_is_shown_if_it_is_one_network(run, photo_file, tmp_path, network, metadata):
+    result = run("explain", photo_file, "--style", "wave+udnie", "--device", "cpu")
+    assert result.exit_code == 0
+    page = photo_file.with_name("photo-wave50-udnie50.html").read_text("utf-8")
+    assert "The Great Wave off Kanagawa and Udnie" in page
+    own = {**metadata, "training": {"start": "none", "grain": 0}}
+    styles.save(tmp_path / "own.safetensors", network.file_weights(), name="own", **own)
+    style = f"wave:0.5,{tmp_path / 'own.safetensors'}:0.5"
+    result = run("explain", photo_file, "--style", style, "-o", tmp_path / "b.html")
+    assert result.exit_code == 1
+    assert "a page shows one network" in result.stderr
+    assert not (tmp_path / "b.html").exists()
 
 
 @pytest.mark.usefixtures("shipped")

@@ -62,3 +62,20 @@ def test_a_damaged_model_is_one_line(run, tmp_path, monkeypatch):
 def test_no_styles_at_all(run, tmp_path, monkeypatch):
     monkeypatch.setattr("artlives.styles.models_folder", lambda: tmp_path)
     assert (run("styles").exit_code, run("styles").stdout, run("styles", "--json").stdout) == (0, "", "[]\n")
+
+
+@pytest.mark.usefixtures("shipped")
+def test_forgetting_takes_no_name(run):
+    result = run("styles", "--forget", "dots")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "leave out the name" in result.stderr
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(
+    ("typed", "names"), [("artlives photo.jpg --style st", ["stripes"]), ("artlives styles d", ["dots"])]
+)
+def test_names_are_completed_in_a_shell(run, typed, names):
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    result = run(env={"_ARTLIVES_COMPLETE": "bash_complete", **words}, prog_name="artlives")
+    assert [line[6:] for line in result.stdout.splitlines() if line.startswith("plain,")] == names

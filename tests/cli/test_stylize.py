@@ -626,6 +626,15 @@ def test_no_such_device(run, photo_file, style_file):
     assert one_line(run("stylize", photo_file, "--style", style_file, "--device", "mps"), "no device 'mps'")
 
 
+@pytest.mark.usefixtures("shipped")
+def test_a_photo_whose_name_begins_as_an_option(run, photo_file, monkeypatch):
+    monkeypatch.chdir(photo_file.parent)
+    photo_file.rename("--help.jpg")
+    result = run("--", "--help.jpg")
+    # The style wave is not among those of the tests.
+    assert one_line(result, "there is no style 'wave'")
+
+
 def test_interrupt(stylize, photo_file, monkeypatch):
     monkeypatch.setattr(Stylizer, "__call__", lambda *_: signal.raise_signal(signal.SIGINT))
     # A shell's background jobs ignore SIGINT.

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from artlives.cli.video import Seconds
+from artlives.cli.videos import jobs_of
 from artlives.video import reading
 from tests.video.conftest import clip, decoded, scene, write_clip
 
@@ -24,6 +25,14 @@ def test_a_video_is_painted_beside_itself(run, clip, quick_style):
         1,
         f"artlives: {target} is there already: give --overwrite to replace it\n",
     )
+
+
+def test_going_on_replaces_nothing_that_is_complete(run, clip, quick_style):
+    target = clip.with_name("photos.mp4")
+    target.write_bytes(b"a user's")
+    result = run("video", clip, "-o", target, "--style", quick_style, "--resume")
+    assert (result.exit_code, target.read_bytes()) == (1, b"a user's")
+    assert result.stderr == f"artlives: {target} is there already: give --overwrite to replace it\n"
 
 
 def test_a_folder_of_videos(run, tmp_path, quick_style):
@@ -57,6 +66,7 @@ def test_a_folder_of_videos(run, tmp_path, quick_style):
         (["clip.mp4", "-o", "clip.mp4"], "clip.mp4 is the video itself: choose another name with -o"),
         (["picture.mp4"], "picture.mp4 is a single picture: `artlives stylize` paints it"),
         (["empty"], "empty holds no videos"),
+        (["clip.mp4", "clip.mp4", "-o", "picture.mp4/"], "picture.mp4 cannot be made a folder: File exists"),
     ],
 )
 def test_errors_in_one_line(run, clip, quick_style, monkeypatch, arguments, message):
@@ -67,7 +77,7 @@ def test_errors_in_one_line(run, clip, quick_style, monkeypatch, arguments, mess
     result = run("video", *arguments, "--style", quick_style)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"artlives: {message}")
-    assert result.stderr.count("\n") == 1
+    assert [line for line in result.stderr.splitlines() if not line.endswith("failed")][1:] == []
     assert clip.read_bytes() == before
 
 
@@ -118,3 +128,73 @@ def test_the_options_reach_the_painting(run, clip, quick_style, quick):
 @pytest.mark.parametrize(("text", "seconds"), [("83.5", 83.5), ("1:23.5", 83.5), ("1:00:01", 3601), ("0", 0)])
 def test_times(text, seconds):
     assert Seconds().convert(text, None, None) == seconds
+
+
+def test_two_videos_that_differ_in_their_format_alone_are_both_painted(run, tmp_path, quick_style):
+    for name in ("a.mp4", "a.avi", "b.mov"):
+        codec = {"codec": "mjpeg", "pixels": "yuvj420p", "options": {}} if name == "a.avi" else {}
+        write_clip(tmp_path / name, [scene(i) for i in range(2)], **codec)
+    expected = ["a-avi-quick.mp4", "a-mp4-quick.mp4", "b-quick.mov"]
+    for options, summary in (
+        ([], "3 painted, 0 failed\n"),
+        ([], "0 painted, 3 there already, 0 failed\n"),
+        (["--resume"], "0 painted, 3 there already, 0 failed\n"),
+    ):
+        assert run("video", tmp_path, "--style", quick_style, *options).stderr.endswith(summary)
+    assert sorted(path.name for path in tmp_path.glob("*-*")) == expected
+
+
+@pytest.mark.usefixtures("shipped")
+def test_paintings_in_other_styles_are_no_videos_of_a_folder(tmp_path):
+    for name in ("a.mp4", "a-dots.mp4", "a-mp4-stripes.mp4", "b-dots.mp4"):
+        (tmp_path / name).touch()
+    jobs = jobs_of([str(tmp_path)], None, "quick", several=True)
+    assert [source.name for source, _ in jobs] == ["a.mp4", "b-dots.mp4"]
+
+
+def test_a_video_that_is_given_twice_is_painted_once(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    assert len(jobs_of([str(tmp_path / "a.mp4")] * 2, str(tmp_path / "out"), "quick", several=True)) == 1
+
+
+def test_two_videos_for_one_file_are_refused_before_anything_is_painted(run, tmp_path, quick_style):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.mp4").touch()
+    result = run("video", tmp_path / "one", tmp_path / "two", "--style", quick_style, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    line = f"{tmp_path / 'two' / 'a.mp4'} would be written to {tmp_path / 'out' / 'a-quick.mp4'}, as "
+    assert result.stderr.startswith(f"artlives: {line}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_videos_for_a_file_are_a_usage_error(run, clip, quick_style):
+    target = clip.with_name("two.mp4")
+    result = run("video", clip, clip, "--style", quick_style, "-o", target)
+    assert result.exit_code == 2
+    assert f"{target} names a video, but there may be several" in result.stderr
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("preview", "message"),
+    [
+        ("clip.mp4", "clip.mp4 cannot be written: give it one of the endings"),
+        ("clip.gif", "clip.gif is itself one of the videos: choose another name with --preview"),
+        ("painted.png", "painted.png is itself one of the videos"),
+        ("photo.jpg", "photo.jpg is there already: give --overwrite to replace it"),
+        ("none/now.jpg", "none/now.jpg cannot be written: there is no folder none"),
+    ],
+)
+def test_a_preview_replaces_nothing(run, tmp_path, quick_style, monkeypatch, preview, message):
+    monkeypatch.chdir(tmp_path)
+    frames = [Image.fromarray(scene(i)) for i in range(2)]
+    frames[0].save("clip.gif", save_all=True, append_images=frames[1:])
+    for name in ("clip.mp4", "photo.jpg"):
+        (tmp_path / name).write_bytes(b"a user's")
+    before = (tmp_path / "clip.gif").read_bytes()
+    result = run("video", "clip.gif", "-o", "painted.png", "--style", quick_style, "--preview", preview)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"artlives: {message}")
+    assert (tmp_path / "clip.gif").read_bytes() == before
+    assert not (tmp_path / "painted.png").exists()
