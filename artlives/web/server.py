@@ -9,8 +9,13 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from artlives.errors import ArtlivesError, needs
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
 
 # Seconds that running requests get after SIGTERM, before their connections are closed.
 GRACE = 30
@@ -62,22 +67,29 @@ def serve(
 
             certificate = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "certificate.pem"
             certificate.write_bytes(self_signed({"localhost", "127.0.0.1", "::1", here, *names}))
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws_max_size=2**20,
-            # Deflate makes a JPEG no smaller.
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=GRACE,
-            ssl_certfile=certificate,
-        )
+        config = configuration(app, ssl_certfile=certificate)
         announce(_link(https, here, port, token))
         # Ctrl-C is the ordinary way to stop it.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def configuration(app: ASGIApp, **more: Any) -> uvicorn.Config:
+    """How uvicorn serves the application; `more` is passed on."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws_max_size=2**20,
+        # Deflate makes a JPEG no smaller.
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=GRACE,
+        **more,
+    )
 
 
 def _link(https: bool, host: str, port: int, token: str | None) -> str:
