@@ -5,10 +5,16 @@
 Opens the page with a camera that shows a face, is painted live for some seconds, and prints the frames that the page
 drew a second, how even their intervals were, the milliseconds of each part of a frame, and the processor time of each
 process for a frame. `--side` fixes the longer side of what is painted; else the page chooses it.
+
+Chromium is talked to by its own protocol: Playwright has it pass on each message of a WebSocket, which takes
+longer than what is measured.
 """
 
 import argparse
+import json
 import re
+import shutil
+import subprocess
 import tempfile
 import time
 from collections import defaultdict
@@ -21,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from playwright.sync_api import Page, Route, sync_playwright
+from websockets.sync.client import ClientConnection, connect
 
 from tests.web.browser import CHROMIUM, film, service
 
@@ -79,12 +85,50 @@ NOTES = """
 """
 
 
-def serve(pipe: Connection) -> None:
+class Page:
+    """A page of Chromium's.
+
+    Args:
+        socket: its end of Chromium's protocol.
+    """
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._count = 0
+
+    def call(self, method: str, **parameters: Any) -> Any:
+        self._count += 1
+        self._socket.send(json.dumps({"id": self._count, "method": method, "params": parameters}))
+        while True:
+            answer = json.loads(self._socket.recv())
+            if answer.get("id") == self._count:
+                return answer["result"]
+
+    def open(self, link: str) -> None:
+        self.call("Page.enable")
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=NOTES)
+        self.call("Page.navigate", url=link)
+
+    def evaluate(self, expression: str) -> Any:
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def until(self, expression: str) -> None:
+        while not self.evaluate(expression):
+            time.sleep(0.1)
+
+    def click(self, selector: str) -> None:
+        self.until(f"Boolean(document.querySelector({selector!r}))")
+        self.evaluate(f"document.querySelector({selector!r}).click()")
+
+
+def serve(pipe: Connection, side: int | None) -> None:
     """What a process does: it serves the page, and notes how long the parts of each frame take."""
     from artlives.stylizer import Stylizer
     from artlives.video import pipeline
     from artlives.video.stream import Stream
-    from artlives.web import uploads
+    from artlives.web import app, uploads
     from artlives.web.studio import Studio
 
     notes: dict[str, list[float]] = defaultdict(list)
@@ -117,20 +161,26 @@ def serve(pipe: Connection) -> None:
     timed("service: JPEG encoded", uploads, "encode")
     timed_coroutine("service: JPEG decoded, in a process of its own", Studio, "decode")
     timed_coroutine("service: queue and painting", Studio, "paint")
-    with service() as link:
-        pipe.send(link)
-        pipe.recv()
-        notes.clear()
-        pipe.recv()
-        pipe.send(dict(notes))
+    with tempfile.TemporaryDirectory() as folder:
+        if side:
+            static = Path(shutil.copytree(app.STATIC, Path(folder) / "static"))
+            pace = static / "pace.js"
+            pace.write_text(re.sub(r"SIDES = \[.*?\]", f"SIDES = [{side}]", pace.read_text()))
+            app.STATIC = static
+        with service() as link:
+            pipe.send(link)
+            pipe.recv()
+            notes.clear()
+            pipe.recv()
+            pipe.send(dict(notes))
 
 
 @contextmanager
-def served() -> Iterator[tuple[str, Connection, int]]:
+def served(side: int | None) -> Iterator[tuple[str, Connection, int]]:
     """A service's address, what its process is told by, and its id."""
     context = get_context("spawn")
     pipe, other = context.Pipe()
-    process = context.Process(target=serve, args=(other,))
+    process = context.Process(target=serve, args=(other, side))
     process.start()
     try:
         assert process.pid
@@ -138,6 +188,46 @@ def served() -> Iterator[tuple[str, Connection, int]]:
     finally:
         process.terminate()
         process.join()
+
+
+@contextmanager
+def opened(link: str, camera: tuple[int, int]) -> Iterator[Page]:
+    """The page in a Chromium whose camera shows a face in that size."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        film(Path(folder) / "face.mjpeg", camera)
+        process = subprocess.Popen(
+            [
+                str(CHROMIUM),
+                "--headless",
+                "--no-sandbox",
+                "--window-size=1440,900",
+                f"--user-data-dir={folder}/profile",
+                "--remote-debugging-port=0",
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-video-capture={folder}/face.mjpeg",
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            port, browser = _told(Path(folder) / "profile" / "DevToolsActivePort")
+            with connect(f"ws://127.0.0.1:{port}{browser}") as socket:
+                target = Page(socket).call("Target.createTarget", url="about:blank")["targetId"]
+            address = f"ws://127.0.0.1:{port}/devtools/page/{target}"
+            with connect(address, max_size=None) as socket:
+                page = Page(socket)
+                page.open(link)
+                yield page
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _told(file: Path) -> list[str]:
+    """The port and the path that Chromium writes down as soon as it can be talked to."""
+    while not file.exists() or len(file.read_text().splitlines()) < 2:
+        time.sleep(0.1)
+    return file.read_text().splitlines()
 
 
 def processor_seconds(service: int) -> dict[str, float]:
@@ -160,20 +250,22 @@ def processor_seconds(service: int) -> dict[str, float]:
 
 
 def measure(page: Page, pipe: Connection, pid: int, seconds: float) -> None:
+    page.until("Boolean(document.querySelector('.tile[data-style]'))")
     page.click("#open-camera")
-    page.click(f"#live-styles label:has([value={STYLE}])")
-    page.wait_for_selector("#rate:not([hidden])")
-    page.wait_for_timeout(1000 * WARM_UP)
+    page.until("!document.getElementById('camera').hidden")
+    page.click(f"#live-styles [value={STYLE}]")
+    page.until("!document.getElementById('rate').hidden")
+    time.sleep(WARM_UP)
     pipe.send("begin")
     page.evaluate("for (const name in notes) notes[name] = []")
     before = processor_seconds(pid)
-    page.wait_for_timeout(1000 * seconds)
+    time.sleep(seconds)
     notes = page.evaluate("notes")
     after = processor_seconds(pid)
     pipe.send("end")
     notes |= pipe.recv()
     intervals = np.array(notes.pop("interval"))
-    print(page.get_attribute("#rate", "title"), "by the page's own count")
+    print(page.evaluate("document.getElementById('rate').title"), "by the page's own count")
     print(f"{1000 * len(intervals) / intervals.sum():.1f} frames a second; milliseconds between two frames:")
     for share in (5, 50, 95, 99):
         print(f"  {np.percentile(intervals, share):6.1f}  {share} % are shorter")
@@ -194,32 +286,8 @@ def main() -> None:
     parser.add_argument("--camera", default="1280x960", help="size of the camera's picture")
     options = parser.parse_args()
     width, height = map(int, options.camera.split("x"))
-
-    def fix_side(route: Route) -> None:
-        text = route.fetch().text()
-        route.fulfill(
-            body=re.sub(r"SIDES = \[.*?\]", f"SIDES = [{options.side}]", text), content_type="text/javascript"
-        )
-
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        served() as (link, pipe, pid),
-        sync_playwright() as playwright,
-    ):
-        arguments = [
-            "--no-sandbox",
-            "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-video-capture={film(Path(folder) / 'face.mjpeg', (width, height))}",
-        ]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_context(viewport={"width": 1440, "height": 900}, permissions=["camera"]).new_page()
-        page.add_init_script(NOTES)
-        if options.side:
-            page.route("**/static/pace.js", fix_side)
-        page.goto(link)
-        page.wait_for_selector(".tile[data-style]", state="attached")
+    with served(options.side) as (link, pipe, pid), opened(link, (width, height)) as page:
         measure(page, pipe, pid, options.seconds)
-        browser.close()
 
 
 if __name__ == "__main__":

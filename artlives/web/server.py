@@ -78,14 +78,18 @@ def configuration(app: ASGIApp, **more: Any) -> uvicorn.Config:
     """How uvicorn serves the application; `more` is passed on."""
     import uvicorn
 
+    from artlives.web import raw
+
     return uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        ws_max_size=2**20,
-        # Deflate makes a JPEG no smaller.
+        ws_max_size=raw.MAX_BYTES,
+        # Frames of a session that wait to be read, at most; of these, live mode takes the newest.
+        ws_max_queue=2,
+        # Deflate makes a JPEG no smaller, and takes longer than a network does for raw frames.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE,
         **more,

@@ -1,7 +1,7 @@
 // The camera: permission, which one, the mirror, the countdown, the picture.
 
 import { announce, element, Problem } from "./dom.js";
-import { toBlob } from "./picture.js";
+import { resize, toBlob } from "./picture.js";
 
 const WANTED = { width: { ideal: 1280 }, height: { ideal: 960 } };
 const SECOND = 1000; // milliseconds
@@ -110,10 +110,10 @@ export async function record(seconds, signal) {
 
 /** What the mirror shows now, on a canvas of that width. */
 export function grab(width, canvas = document.createElement("canvas")) {
-  canvas.width = Math.round(width);
-  canvas.height = Math.round((width * video.videoHeight) / video.videoWidth);
+  resize(canvas, width, (width * video.videoHeight) / video.videoWidth);
   const context = canvas.getContext("2d");
-  if (isMirrored()) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
+  const side = isMirrored() ? -1 : 1;
+  context.setTransform(side, 0, 0, 1, side < 0 ? canvas.width : 0, 0);
   context.drawImage(video, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
