@@ -126,7 +126,7 @@ class Page:
 def serve(pipe: Connection, side: int | None) -> None:
     """What a process does: it serves the page, and notes how long the parts of each frame take."""
     from artlives.stylizer import Stylizer
-    from artlives.video import pipeline
+    from artlives.video import stream
     from artlives.video.stream import Stream
     from artlives.web import app, uploads
     from artlives.web.studio import Studio
@@ -155,7 +155,7 @@ def serve(pipe: Connection, side: int | None) -> None:
 
         setattr(owner, method, noting)
 
-    timed("service: optical flow", pipeline, "motion")
+    timed("service: optical flow", stream, "motion")
     timed("service: network", Stylizer, "__call__")
     timed("service: flow, network and mixing", Stream, "paint")
     timed("service: JPEG encoded", uploads, "encode")

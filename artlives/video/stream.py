@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import NamedTuple
 
 import cv2
@@ -81,10 +82,12 @@ class Stream:
         return last is not None and last.painter is stylizer.painter and last.settings == stylizer.settings
 
 
+@cache
 def one_thread() -> None:
-    """Let OpenCV take one thread in this process.
+    """Let OpenCV take one thread in this process, from the first call on.
 
-    Beside a network and a browser, its others take half as much time again and gain nothing.
+    Beside a network and a browser, its others take half as much time again and gain nothing. It is said once, before
+    any frame: OpenCV does not promise to be told while it works.
     """
     cv2.setNumThreads(1)
 
