@@ -43,6 +43,7 @@ def create_app(
     names: frozenset[str] = frozenset(),
     public: bool = False,
     token: str | None = None,
+    origin: str | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -50,6 +51,7 @@ def create_app(
         device: where to paint, as `Stylizer` takes it.
         slots: requests in work or waiting, beyond which others are answered 503.
         names, public, token: as `Guard` takes them.
+        origin: where other machines reach it, as `sharing.Sharing` takes it.
     """
     studio = Studio(device, slots)
 
@@ -71,7 +73,7 @@ def create_app(
         openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         middleware=[Middleware(Guard, names=names, public=public, token=token), Middleware(Heads)],
     )
-    app.include_router(Api(studio).router())
+    app.include_router(Api(studio, origin).router())
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.mount("/swagger", StaticFiles(directory=str(files("fastapi_offline") / "static")))

@@ -59,7 +59,13 @@ def serve(
     from artlives.web.app import create_app
 
     devices.choose(device)
-    app = create_app(device=device, names=names if public else frozenset(), public=public, token=token)
+    app = create_app(
+        device=device,
+        names=names if public else frozenset(),
+        public=public,
+        token=token,
+        origin=_origin(https, here, port) if public else None,
+    )
     with ExitStack() as stack:
         certificate = None
         if https:
@@ -68,7 +74,7 @@ def serve(
             certificate = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "certificate.pem"
             certificate.write_bytes(self_signed({"localhost", "127.0.0.1", "::1", here, *names}))
         config = configuration(app, ssl_certfile=certificate)
-        announce(_link(https, here, port, token))
+        announce(f"{_origin(https, here, port)}/{f'?token={token}' if token else ''}")
         # Ctrl-C is the ordinary way to stop it.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
@@ -96,9 +102,9 @@ def configuration(app: ASGIApp, **more: Any) -> uvicorn.Config:
     )
 
 
-def _link(https: bool, host: str, port: int, token: str | None) -> str:
+def _origin(https: bool, host: str, port: int) -> str:
     bracketed = f"[{host}]" if ":" in host else host
-    return f"http{'s' if https else ''}://{bracketed}:{port}/{f'?token={token}' if token else ''}"
+    return f"http{'s' if https else ''}://{bracketed}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -149,6 +149,16 @@ export async function keepStudy(name, as) {
 const studyPath = (name) => `/api/styles/${encodeURIComponent(name)}`;
 const clipPath = (name) => `/api/clips/${encodeURIComponent(name)}`;
 
+/** Whether pictures can be taken to a phone. */
+export async function isShared() {
+  return (await (await ask("/api/shared")).json()).possible;
+}
+
+/** Keep a JPEG for a phone, for some minutes: {link, code}, the code as SVG. */
+export async function share(picture) {
+  return (await ask("/api/shared", { method: "POST", body: form("file", picture, {}) })).json();
+}
+
 async function paint(path, picture, settings, signal) {
   return (await ask(path, { method: "POST", body: form("file", picture, settings), signal })).blob();
 }

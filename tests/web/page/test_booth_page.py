@@ -182,6 +182,10 @@ def test_four_in_a_row_make_a_strip(page):
     rows = [np.asarray(strip.crop((32, top, 672, top + 480))) for top in range(32, 32 + 4 * 512, 512)]
     assert all(difference(row, other) > 5 for i, row in enumerate(rows) for other in rows[:i])
     assert page.locator("#tray-pictures li").count() == 4
+    # On a phone on its side, the buttons are beside the strip.
+    page.set_viewport_size({"width": 740, "height": 360})
+    box = page.locator("#close-strip").bounding_box()
+    assert box["y"] + box["height"] <= 360
 
 
 def test_the_pace_finds_the_largest_size_that_is_fast_enough(page):
