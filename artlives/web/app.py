@@ -64,7 +64,8 @@ def create_app(
         title="Art Lives",
         version=__version__,
         description="Repaints photographs in the style of a painter, on this machine. The WebSocket /api/live takes "
-        'settings as JSON text, such as {"style": "wave"}, then frames as binary JPEG, and answers with painted ones.',
+        'settings as JSON text, such as {"style": "wave"}, then frames as binary JPEG or raw, and answers with '
+        "painted ones.",
         lifespan=lifespan,
         # `docs` takes their place: FastAPI's own pages load scripts from another host.
         docs_url=None,
