@@ -227,6 +227,9 @@ def test_a_phone_takes_the_painting_with_a_code(browser):
         page.wait_for_selector("#phone[open]")
         link = page.inner_text("#phone-link")
         until(page, "document.getElementById('phone-code').naturalWidth > 20")
+        page.set_viewport_size({"width": 740, "height": 360})
+        box = page.locator("#phone button").bounding_box()
+        assert box["y"] + box["height"] <= 360
         seen = page.request.get(link.replace("http://192.168.1.5:8000", address))
         with page.expect_download() as download:
             page.keyboard.press("Escape")
