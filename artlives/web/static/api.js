@@ -155,7 +155,7 @@ export async function isShared() {
 }
 
 /** Keep a JPEG for a phone, for some minutes: {link, code}, the code as SVG. */
-export async function share(picture) {
+export async function keepForPhone(picture) {
   return (await ask("/api/shared", { method: "POST", body: form("file", picture, {}) })).json();
 }
 

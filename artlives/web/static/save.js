@@ -1,6 +1,6 @@
 // Saving and sharing: files painted at the photo's full size, the clipboard, the sheet, the system's share dialog.
 
-import { isShared, share as keepForPhone, sheet, stylize } from "./api.js";
+import { isShared, keepForPhone, sheet, stylize } from "./api.js";
 import { announce, element, make, onClick, Problem } from "./dom.js";
 import { chosen, settings } from "./stage.js";
 
