@@ -209,18 +209,20 @@ class Pipeline:
         painting = self.stylizer(photo, threads=threads, carry=carry).pixels
         return self._mixed(photo, painting, steps.moved.result() if steps else None)
 
-    def follow(self, photo: Photo, before: Last | None, report: Report = lambda done: None) -> Last:
+    def follow(
+        self, photo: Photo, before: Last | None, way: Motion | None, report: Report = lambda done: None
+    ) -> Last:
         """Paint one frame at once.
 
         Args:
             photo: of uint8.
             before: the painted frame before, of the same size; None for the first one.
+            way: the motion to the frame before; None where there is none, or they have nothing in common.
             report: as the stylizer takes it.
 
         Raises:
             ArtlivesError: as the stylizer does.
         """
-        way = motion(photo.pixels, before.photo) if before and self.steady else None
         moved = Moved(way.moved(before.painting), way.trust) if before and way else None
 
         def carry(coarse: Array) -> Array:

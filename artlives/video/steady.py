@@ -102,10 +102,14 @@ class Moved(NamedTuple):
         return _mixed(painting.astype(np.float32), self.painting, MOST * strength * self.trust)
 
 
-def motion(now: Array, other: Array) -> Motion | None:
-    """Where what is seen in `now` is in `other`, both (H, W, 3) of uint8; None if they have nothing in common."""
+def motion(now: Array, other: Array, side: int = FLOW_SIDE) -> Motion | None:
+    """Where what is seen in `now` is in `other`, both (H, W, 3) of uint8; None if they have nothing in common.
+
+    Args:
+        side: pixels of the longer side at which the flow is computed, at most.
+    """
     height, width = now.shape[:2]
-    scale = min(1.0, FLOW_SIDE / max(height, width))
+    scale = min(1.0, side / max(height, width))
     small, small_other = (_reduced(picture, scale) for picture in (now, other))
     h, w = small.shape
     grid = _grid(h, w)

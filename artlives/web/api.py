@@ -21,6 +21,7 @@ from artlives.web.learning import Learning, StyleInfo
 from artlives.web.live import Live
 from artlives.web.moving import Moving
 from artlives.web.requests import SheetSettings, StylizeSettings, describe
+from artlives.web.sharing import Sharing
 from artlives.web.studio import Job, Studio, catalogue
 
 # Seconds from the end of an upload to its painting, after which the request is answered 503.
@@ -40,13 +41,15 @@ class Api:
 
     Args:
         studio: what paints; it is open while requests are answered.
+        origin: as `Sharing` takes it.
     """
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, origin: str | None) -> None:
         self.studio = studio
         self.live = Live(studio)
         self.learning = Learning(studio)
         self.moving = Moving(studio)
+        self.sharing = Sharing(studio, origin)
 
     def router(self) -> APIRouter:
         """The routes; the methods' docstrings are what OpenAPI says of them."""
@@ -72,6 +75,7 @@ class Api:
             response_class=Response,
         )
         self.moving.add_routes(router)
+        self.sharing.add_routes(router)
         router.add_api_websocket_route("/api/live", self.live_frames)
         router.add_api_route("/healthz", self.healthz, tags=["service"], summary="Ask whether it answers")
         return router

@@ -43,6 +43,7 @@ def create_app(
     names: frozenset[str] = frozenset(),
     public: bool = False,
     token: str | None = None,
+    origin: str | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -50,6 +51,7 @@ def create_app(
         device: where to paint, as `Stylizer` takes it.
         slots: requests in work or waiting, beyond which others are answered 503.
         names, public, token: as `Guard` takes them.
+        origin: where other machines reach it, as `sharing.Sharing` takes it.
     """
     studio = Studio(device, slots)
 
@@ -62,7 +64,8 @@ def create_app(
         title="Art Lives",
         version=__version__,
         description="Repaints photographs in the style of a painter, on this machine. The WebSocket /api/live takes "
-        'settings as JSON text, such as {"style": "wave"}, then frames as binary JPEG, and answers with painted ones.',
+        'settings as JSON text, such as {"style": "wave"}, then frames as binary JPEG or raw, and answers with '
+        "painted ones.",
         lifespan=lifespan,
         # `docs` takes their place: FastAPI's own pages load scripts from another host.
         docs_url=None,
@@ -71,7 +74,7 @@ def create_app(
         openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         middleware=[Middleware(Guard, names=names, public=public, token=token), Middleware(Heads)],
     )
-    app.include_router(Api(studio).router())
+    app.include_router(Api(studio, origin).router())
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.mount("/swagger", StaticFiles(directory=str(files("fastapi_offline") / "static")))

@@ -10,8 +10,13 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from artlives.errors import ArtlivesError, needs
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
 
 # Seconds that running requests get after SIGTERM, before their connections are closed.
 GRACE = 30
@@ -58,7 +63,13 @@ def serve(
     from artlives.web.app import create_app
 
     devices.choose(device)
-    app = create_app(device=device, names=names if public else frozenset(), public=public, token=token)
+    app = create_app(
+        device=device,
+        names=names if public else frozenset(),
+        public=public,
+        token=token,
+        origin=_origin(https, here, port) if public else None,
+    )
     with ExitStack() as stack:
         certificate = None
         if https:
@@ -66,27 +77,38 @@ def serve(
 
             certificate = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "certificate.pem"
             certificate.write_bytes(self_signed({"localhost", "127.0.0.1", "::1", here, *names}))
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws_max_size=2**20,
-            # Deflate makes a JPEG no smaller.
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=GRACE,
-            ssl_certfile=certificate,
-        )
-        announce(_link(https, here, port, token))
+        config = configuration(app, ssl_certfile=certificate)
+        announce(f"{_origin(https, here, port)}/{f'?token={token}' if token else ''}")
         # Ctrl-C is the ordinary way to stop it.
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def _link(https: bool, host: str, port: int, token: str | None) -> str:
+def configuration(app: ASGIApp, **more: Any) -> uvicorn.Config:
+    """How uvicorn serves the application; `more` is passed on."""
+    import uvicorn
+
+    from artlives.web import raw
+
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws_max_size=raw.MAX_BYTES,
+        # Frames of a session that wait to be read, at most; of these, live mode takes the newest.
+        ws_max_queue=2,
+        # Deflate makes a JPEG no smaller, and takes longer than a network does for raw frames.
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=GRACE,
+        **more,
+    )
+
+
+def _origin(https: bool, host: str, port: int) -> str:
     bracketed = f"[{host}]" if ":" in host else host
-    return f"http{'s' if https else ''}://{bracketed}:{port}/{f'?token={token}' if token else ''}"
+    return f"http{'s' if https else ''}://{bracketed}:{port}"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from artlives.images import Photo
+from artlives.video import stream as stream_module
+from artlives.video.steady import motion
 from artlives.video.stream import Stream
 from tests.video.conftest import scene
 
@@ -48,3 +50,33 @@ def test_nothing_is_left_where_the_settings_the_size_or_the_bits_are_others(quic
     deep = Photo(first.pixels.astype(np.uint16) * 257)
     assert np.array_equal(stream.paint(other, deep).pixels, other(deep).pixels)
     assert np.array_equal(stream.paint(other, first).pixels, other(first).pixels)
+
+
+def test_a_motion_that_was_found_before_is_used_and_one_to_another_frame_is_not(quick, monkeypatch):
+    found = []
+
+    def noting(now, other, side):
+        found.append((now, other))
+        return motion(now, other, side)
+
+    monkeypatch.setattr(stream_module, "motion", noting)
+    photos = [noisy(i) for i in range(4)]
+    expected = painted(Stream(), quick, photos)
+    found.clear()
+    stream, paintings = Stream(), []
+    for photo, looked_at in zip(photos, [None, photos[0], photos[0], photos[2]], strict=True):
+        if looked_at:
+            stream.look(photo, looked_at)
+        paintings.append(stream.paint(quick, photo).pixels.astype(int))
+    assert np.array_equal(paintings, expected)
+    # The third frame was compared with the first one: its motion to the second was found when it was painted.
+    pairs = [(photos[i].pixels, photos[j].pixels) for i, j in ((1, 0), (2, 0), (2, 1), (3, 2))]
+    assert [(id(now), id(other)) for now, other in found] == [(id(now), id(other)) for now, other in pairs]
+
+
+def test_frames_without_anything_in_common_are_not_looked_at(quick):
+    stream, first = Stream(), noisy(0)
+    deep = Photo(first.pixels.astype(np.uint16) * 257)
+    for photo in (deep, Photo(first.pixels[:40])):
+        stream.look(photo, first)
+        assert np.array_equal(stream.paint(quick, photo).pixels, quick(photo).pixels)

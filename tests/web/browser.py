@@ -14,6 +14,7 @@ import uvicorn
 from PIL import Image
 
 from artlives.web.app import create_app
+from artlives.web.server import configuration
 
 FACE = Path(__file__).parents[2] / "images" / "astronaut.jpg"
 # Seconds, on a busy machine.
@@ -25,8 +26,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 def service(**options):
     """The address of a service that runs on a thread, with the styles that come with artlives."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(create_app(device="cpu", **options), log_level="warning", access_log=False)
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(configuration(create_app(device="cpu", **options)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

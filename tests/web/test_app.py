@@ -241,6 +241,8 @@ def test_the_description_names_every_setting(client):
         f"{clip}/events",
         "/api/stylize",
         "/api/sheet",
+        "/api/shared",
+        "/shared/{secret}",
         "/healthz",
     }
     stylize = paths["/api/stylize"]["post"]

@@ -92,6 +92,8 @@ export const startClip = needsService;
 export const followClip = () => () => {};
 export const fetchClip = needsService;
 export const forgetClip = () => {};
+export const isShared = () => Promise.resolve(false);
+export const keepForPhone = needsService;
 
 // From the second visit on, the page needs no connection.
 navigator.serviceWorker?.register("service-worker.js").catch(console.warn);

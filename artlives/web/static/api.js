@@ -2,11 +2,14 @@
 
 import { Problem } from "./dom.js";
 import { toBlob } from "./picture.js";
+import * as raw from "./raw.js";
+import { Trial } from "./trial.js";
 
 export const canLearn = true; // a painting, as a style of its own
 export const LARGEST = 4096; // pixels of the longer side of a painting; the service reduces what is larger
 const RETRIES = 5;
 const QUALITY = 0.85; // of a stream's pictures
+const IN_FLIGHT = 2; // pictures of a stream, at most: the service drops those that wait behind
 const FULL = 1013; // the close code of a service that has no room
 
 /** Whether no picture leaves this computer. */
@@ -30,19 +33,22 @@ export async function sheet(picture, settings, signal) {
 /** A stream of pictures to paint, in the style that was settled last. */
 export class Stream {
   /**
-   * The listeners are `opened()`; `painted(bitmap)` with a promise; `refused(detail)`; and `closed(reason, isFull)`, not
-   * after `close`.
+   * The listeners are `opened()`; `painted(picture)` with a promise of what can be drawn; `refused(detail)`; and
+   * `closed(reason, isFull)`, not after `close`.
    */
   constructor({ opened, painted, refused, closed }) {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     this.socket = new WebSocket(`${scheme}://${location.host}/api/live`);
-    this.socket.binaryType = "blob";
+    this.socket.binaryType = "arraybuffer";
     this.socket.onopen = opened;
     this.socket.onmessage = ({ data }) => {
       if (typeof data === "string") refused(JSON.parse(data).detail);
-      else painted(createImageBitmap(data));
+      else painted(this.read(data));
     };
     this.socket.onclose = ({ code, reason }) => closed(reason, code === FULL);
+    // JPEG takes time, and raw pictures take a network's; within this computer, no network is needed.
+    this.trial = new Trial(isPrivate() ? ["raw"] : ["jpeg", "raw"]);
+    this.begun = []; // [way, when], of the pictures on their way
   }
 
   get isOpen() {
@@ -55,9 +61,20 @@ export class Stream {
 
   /** Send what is on a canvas; whether it was. */
   async send(canvas) {
-    const frame = await toBlob(canvas, "image/jpeg", QUALITY);
+    const { way } = this.trial;
+    this.begun.push([way, performance.now()]);
+    if (this.begun.length > IN_FLIGHT) this.begun.shift();
+    const frame = way === "raw" ? raw.written(canvas) : await toBlob(canvas, "image/jpeg", QUALITY);
     if (this.isOpen) this.socket.send(frame);
     return this.isOpen;
+  }
+
+  /** A painting that came back, to be drawn at once. */
+  async read(data) {
+    const painting = raw.isRaw(data) ? raw.read(data) : await createImageBitmap(new Blob([data]));
+    const [way, when] = this.begun.shift();
+    this.trial.note(way, performance.now() - when);
+    return painting;
   }
 
   close() {
@@ -131,6 +148,16 @@ export async function keepStudy(name, as) {
 
 const studyPath = (name) => `/api/styles/${encodeURIComponent(name)}`;
 const clipPath = (name) => `/api/clips/${encodeURIComponent(name)}`;
+
+/** Whether pictures can be taken to a phone. */
+export async function isShared() {
+  return (await (await ask("/api/shared")).json()).possible;
+}
+
+/** Keep a JPEG for a phone, for some minutes: {link, code}, the code as SVG. */
+export async function keepForPhone(picture) {
+  return (await ask("/api/shared", { method: "POST", body: form("file", picture, {}) })).json();
+}
 
 async function paint(path, picture, settings, signal) {
   return (await ask(path, { method: "POST", body: form("file", picture, settings), signal })).blob();

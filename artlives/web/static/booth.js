@@ -42,7 +42,7 @@ function chip(style) {
     { className: "chip", title: name },
     input,
     make("img", { alt: "" }),
-    make("span", { className: "caption", textContent: name }),
+    make("span", { className: "caption two-lines", textContent: name }),
   );
 }
 
@@ -128,6 +128,7 @@ export function build(onPicture, onFour, onClip) {
   onClick(element("shoot"), () => shoot((signal) => camera.shoot(signal), onPicture));
   onClick(element("burst"), () => shoot(four, onFour));
   onClick(element("record"), () => shoot(clip, onClip));
+  onClick(element("boomerang"), () => shoot(camera.recordBoomerang, onClip));
   onClick(element("close-camera"), () => history.back());
   onClick(element("switch-camera"), async () => {
     await camera.change();

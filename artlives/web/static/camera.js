@@ -1,7 +1,7 @@
 // The camera: permission, which one, the mirror, the countdown, the picture.
 
 import { announce, element, Problem } from "./dom.js";
-import { toBlob } from "./picture.js";
+import { resize, toBlob } from "./picture.js";
 
 const WANTED = { width: { ideal: 1280 }, height: { ideal: 960 } };
 const SECOND = 1000; // milliseconds
@@ -83,37 +83,69 @@ export async function shoot(signal, from = 3) {
 
 /** Record what the mirror shows for so many seconds, as a file. `signal` ends it. */
 export async function record(seconds, signal) {
+  const canvas = grab(recordedWidth());
+  const count = element("count");
+  return filmed(canvas, "selfie", async () => {
+    const timer = setInterval(() => grab(recordedWidth(), canvas), SECOND / RECORDED_RATE);
+    try {
+      for (let left = seconds; left > 0; left--) {
+        count.textContent = left;
+        await pause(SECOND, signal);
+      }
+    } finally {
+      count.textContent = "";
+      clearInterval(timer);
+    }
+  });
+}
+
+/** Record what the mirror shows for a second, there and back again, as a file. `signal` ends it. */
+export async function recordBoomerang(signal) {
+  const canvas = grab(recordedWidth());
+  const pictures = [];
+  while (pictures.length < RECORDED_RATE) {
+    pictures.push(grab(recordedWidth()));
+    await pause(SECOND / RECORDED_RATE, signal);
+  }
+  // The first and the last picture stand between two rounds once, not twice.
+  const round = [...pictures, ...pictures.slice(1, -1).reverse()];
+  return filmed(canvas, "boomerang", async () => {
+    for (const picture of round) {
+      canvas.getContext("2d").setTransform(1, 0, 0, 1, 0, 0);
+      canvas.getContext("2d").drawImage(picture, 0, 0);
+      await pause(SECOND / RECORDED_RATE, signal);
+    }
+  });
+}
+
+function recordedWidth() {
   const { videoWidth, videoHeight } = video;
-  const width = videoWidth * Math.min(1, RECORDED_SIDE / Math.max(videoWidth, videoHeight));
-  const canvas = grab(width);
+  return videoWidth * Math.min(1, RECORDED_SIDE / Math.max(videoWidth, videoHeight));
+}
+
+/** What is drawn on a canvas while `draw()` is at work, as a video's file. */
+async function filmed(canvas, stem, draw) {
   const recorder = new MediaRecorder(canvas.captureStream(RECORDED_RATE));
   const parts = [];
   recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
   const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve));
-  const timer = setInterval(() => grab(width, canvas), SECOND / RECORDED_RATE);
-  const count = element("count");
   recorder.start();
   try {
-    for (let left = seconds; left > 0; left--) {
-      count.textContent = left;
-      await pause(SECOND, signal);
-    }
+    await draw();
   } finally {
-    count.textContent = "";
-    clearInterval(timer);
     recorder.stop();
   }
   await stopped;
   const [type] = recorder.mimeType.split(";");
-  return new File(parts, `selfie.${type.replace("video/", "")}`, { type });
+  return new File(parts, `${stem}.${type.replace("video/", "")}`, { type });
 }
 
 /** What the mirror shows now, on a canvas of that width. */
 export function grab(width, canvas = document.createElement("canvas")) {
-  canvas.width = Math.round(width);
-  canvas.height = Math.round((width * video.videoHeight) / video.videoWidth);
+  resize(canvas, width, (width * video.videoHeight) / video.videoWidth);
   const context = canvas.getContext("2d");
-  if (isMirrored()) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
+  const side = isMirrored() ? -1 : 1;
+  context.setTransform(side, 0, 0, 1, side < 0 ? canvas.width : 0, 0);
   context.drawImage(video, 0, 0, canvas.width, canvas.height);
   return canvas;
 }

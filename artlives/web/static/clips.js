@@ -115,7 +115,7 @@ export async function build() {
   window.addEventListener("pagehide", () => work.abort());
   limits = await clipLimits();
   element("clip-offer").hidden = Boolean(limits.missing);
-  element("record").hidden = Boolean(limits.missing) || !isRecordable();
+  element("records").hidden = Boolean(limits.missing) || !isRecordable();
   element("record").textContent = `Record ${limits.recorded} s`;
   element("record").dataset.seconds = limits.recorded;
 }

@@ -5,10 +5,12 @@ import { grab } from "./camera.js";
 import { enlarge } from "./detail.js";
 import { announce, complain, element, forgive, Problem } from "./dom.js";
 import { Pace } from "./pace.js";
+import { resize } from "./picture.js";
 
-const DETAIL = 3; // times as large as it was painted a frame is shown
+const DETAIL = 2; // times as large as it was painted a frame is shown
 const IN_FLIGHT = 2; // frames: one is painted while the next one comes
 const HEAD_START = 100; // milliseconds; two frames at once would replace each other
+const LATEST = 50; // milliseconds until a camera is taken to have given another picture
 const RETRIES = [500, 1000, 2000, 4000]; // milliseconds before each try to connect again
 const GONE = "The painter does not answer. Is artlives still running in its terminal?";
 
@@ -23,6 +25,7 @@ export function start(style, ended) {
     session.settle(style);
   } else {
     session = new Session(style);
+    notePictures();
   }
 }
 
@@ -54,9 +57,9 @@ class Session {
   begin() {
     if (this.tries) forgive();
     this.settle(this.style);
-    const { videoWidth, videoHeight } = element("video");
-    this.pace = new Pace(performance.now(), Math.max(videoWidth, videoHeight));
-    this.sent = []; // {picture, small, at}: the frames on their way, and when they were sent
+    this.pace = new Pace(performance.now(), Math.max(...shownSize()));
+    this.sent = []; // the frames on their way, each a Frame
+    this.spare = []; // those that were shown, to be used again
     this.send();
     setTimeout(() => this.send(), HEAD_START);
   }
@@ -67,17 +70,15 @@ class Session {
   }
 
   async send() {
-    await nextFrame();
+    await nextPicture();
     if (session !== this) return;
-    const { videoWidth, videoHeight } = element("video");
-    const longer = Math.max(videoWidth, videoHeight);
-    const width = (videoWidth * Math.min(DETAIL * this.pace.side, longer)) / longer;
     try {
-      const picture = grab(width);
-      const small = reduced(picture, this.pace.side / Math.max(picture.width, picture.height));
-      if (!(await this.stream.send(small))) return;
-      this.sent.push({ picture, small, at: performance.now() });
-      if (this.sent.length > IN_FLIGHT) this.sent.shift(); // the service dropped one
+      const frame = this.spare.pop() ?? new Frame();
+      frame.take(this.pace.side);
+      if (!(await this.stream.send(frame.small))) return;
+      frame.at = performance.now();
+      this.sent.push(frame);
+      if (this.sent.length > IN_FLIGHT) this.spare.push(this.sent.shift()); // the service dropped one
     } catch (error) {
       complain(error);
     }
@@ -86,13 +87,14 @@ class Session {
   async receive(painted) {
     this.tries = 0;
     this.send();
-    const { picture, small, at } = this.sent.shift();
-    const took = performance.now() - at;
+    const frame = this.sent.shift();
+    const took = performance.now() - frame.at;
     const painting = await painted;
     if (session !== this) return;
-    enlarge(screen, painting, picture, small);
-    painting.close();
-    this.shown(small, took);
+    enlarge(screen, painting, frame.picture, frame.small);
+    painting.close?.();
+    this.shown(frame.small, took);
+    this.spare.push(frame);
   }
 
   shown(painted, took) {
@@ -128,20 +130,47 @@ class Session {
   }
 }
 
-/** A smaller copy of a canvas. */
-function reduced(canvas, scale) {
-  const copy = document.createElement("canvas");
-  copy.width = Math.round(canvas.width * scale);
-  copy.height = Math.round(canvas.height * scale);
-  copy.getContext("2d").drawImage(canvas, 0, 0, copy.width, copy.height);
-  return copy;
+/** A picture of the camera, and the smaller copy of it that is painted. */
+class Frame {
+  picture = document.createElement("canvas");
+  small = document.createElement("canvas");
+
+  /** Take what the mirror shows; the copy's longer side has so many pixels. */
+  take(side) {
+    const [width, height] = shownSize();
+    const longer = Math.max(width, height);
+    grab((width * Math.min(Math.max(longer, side), DETAIL * side)) / longer, this.picture);
+    const scale = side / Math.max(this.picture.width, this.picture.height);
+    resize(this.small, this.picture.width * scale, this.picture.height * scale);
+    // It is read, or encoded, by the processor.
+    const context = this.small.getContext("2d", { willReadFrequently: true });
+    context.drawImage(this.picture, 0, 0, this.small.width, this.small.height);
+  }
 }
 
-/** The camera's next picture, so that none is painted twice; where the browser does not tell of it, a moment. */
-function nextFrame() {
-  return new Promise((resolve) => {
-    element("video").requestVideoFrameCallback?.(resolve);
-    setTimeout(resolve, 50);
+/** [width, height] of the mirror, in pixels of the camera or, if those are fewer, of the screen. */
+function shownSize() {
+  const { videoWidth, videoHeight, clientWidth } = element("video");
+  const scale = Math.min(1, (clientWidth * devicePixelRatio) / videoWidth);
+  return [videoWidth * scale, videoHeight * scale];
+}
+
+let isFresh = true; // whether the camera has given a picture since one was taken
+let onFresh = () => {};
+
+/** The camera's next picture, or one that nobody has taken yet, so that none is painted twice. */
+async function nextPicture() {
+  // Where the browser does not tell of pictures, a moment.
+  if (!isFresh) await new Promise((resolve) => ((onFresh = resolve), setTimeout(resolve, LATEST)));
+  isFresh = false;
+}
+
+/** Note each of the camera's pictures for as long as there is a session. */
+function notePictures() {
+  element("video").requestVideoFrameCallback?.(() => {
+    isFresh = true;
+    onFresh();
+    if (session) notePictures();
   });
 }
 

@@ -168,7 +168,7 @@ async function begin() {
   adapt();
   compare.build(enlarge);
   stage.build(tray.update);
-  save.build();
+  attempt(save.build);
   viewer.build();
   booth.build(take, takeFour, clips.take);
   four.build();

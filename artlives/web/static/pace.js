@@ -1,7 +1,7 @@
 // Which size to paint the camera's frames at: the largest that holds more than twenty frames a second.
 
 // Below the smallest, faces are lost.
-export const SIDES = [256, 320, 384, 448, 512, 640, 768, 960]; // pixels of the longer side
+export const SIDES = [256, 320, 384, 480, 560, 640, 768, 960]; // pixels of the longer side
 export const WANTED = 20; // frames a second: fewer are seen to stutter
 const FIRST = 320;
 const SAFE = 1.1; // how much faster than wanted a larger size must promise to be

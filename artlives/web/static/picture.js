@@ -111,6 +111,12 @@ function isSeeThrough(bitmap) {
   return data.some((value, i) => i % 4 === 3 && value < 255);
 }
 
+/** Make a canvas that large, in whole pixels; what is on it stays where it is that already. */
+export function resize(canvas, width, height) {
+  const size = [Math.round(width), Math.round(height)];
+  if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
+}
+
 export function toBlob(canvas, type, quality) {
   return new Promise((resolve, reject) => {
     canvas.toBlob(

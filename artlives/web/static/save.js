@@ -1,6 +1,6 @@
 // Saving and sharing: files painted at the photo's full size, the clipboard, the sheet, the system's share dialog.
 
-import { sheet, stylize } from "./api.js";
+import { isShared, keepForPhone, sheet, stylize } from "./api.js";
 import { announce, element, make, onClick, Problem } from "./dom.js";
 import { chosen, settings } from "./stage.js";
 
@@ -56,6 +56,16 @@ async function share() {
   }
 }
 
+/** Show a QR code, with which a phone in the same network sees the painting. */
+async function takeToPhone() {
+  const { link, code } = await keepForPhone(await painting("jpeg"));
+  const image = element("phone-code");
+  URL.revokeObjectURL(image.src);
+  image.src = URL.createObjectURL(new Blob([code], { type: "image/svg+xml" }));
+  element("phone-link").textContent = link;
+  element("phone").showModal();
+}
+
 async function saveSheet() {
   const { picture } = chosen();
   const columns = window.innerWidth < 600 ? 2 : 3;
@@ -64,13 +74,15 @@ async function saveSheet() {
 }
 
 /** Follow the buttons, and show those that this browser has a use for. */
-export function build() {
+export async function build() {
   onClick(element("save-jpeg"), async () => download(await painting("jpeg")));
   onClick(element("save-png"), async () => download(await painting("png")));
   onClick(element("save-sheet"), saveSheet);
   onClick(element("copy"), copy);
   onClick(element("share"), share);
+  onClick(element("to-phone"), takeToPhone);
   element("copy").hidden = !(window.ClipboardItem && navigator.clipboard?.write);
   const example = new File([""], "selfie.jpg", { type: "image/jpeg" });
   element("share").hidden = !navigator.canShare?.({ files: [example] });
+  element("to-phone").hidden = !(await isShared());
 }

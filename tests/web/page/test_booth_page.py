@@ -182,6 +182,10 @@ def test_four_in_a_row_make_a_strip(page):
     rows = [np.asarray(strip.crop((32, top, 672, top + 480))) for top in range(32, 32 + 4 * 512, 512)]
     assert all(difference(row, other) > 5 for i, row in enumerate(rows) for other in rows[:i])
     assert page.locator("#tray-pictures li").count() == 4
+    # On a phone on its side, the buttons are beside the strip.
+    page.set_viewport_size({"width": 740, "height": 360})
+    box = page.locator("#close-strip").bounding_box()
+    assert box["y"] + box["height"] <= 360
 
 
 def test_the_pace_finds_the_largest_size_that_is_fast_enough(page):
@@ -203,3 +207,53 @@ def test_the_pace_finds_the_largest_size_that_is_fast_enough(page):
         [800_000, 2_000_000, 100_000_000, 10_000],
     )
     assert sides == [256, 320, 960, 256]
+
+
+def test_pictures_go_as_jpeg_and_raw_in_turns_until_one_has_proved_quicker(still_page):
+    sent, sizes, best = still_page.evaluate(
+        """async () => {
+            const { Stream } = await import("/static/api.js");
+            const { Trial } = await import("/static/trial.js");
+            const canvas = new OffscreenCanvas(64, 48);
+            canvas.toBlob = (done, type, quality) => canvas.convertToBlob({ type, quality }).then(done);
+            canvas.getContext("2d").fillRect(0, 0, 32, 48);
+            const sent = [];
+            const sizes = [];
+            let stream, arrived;
+            await new Promise((opened) => {
+                const painted = async (picture) => arrived(await picture);
+                stream = new Stream({ opened, painted, refused: console.error, closed: console.error });
+            });
+            stream.trial = new Trial(["jpeg", "raw"]);
+            const send = stream.socket.send.bind(stream.socket);
+            stream.socket.send = (data) => (sent.push(data instanceof Blob ? "jpeg" : "raw"), send(data));
+            stream.settle("wave");
+            sent.length = 0;
+            while (!stream.trial.isOver) {
+                const shown = new Promise((resolve) => (arrived = resolve));
+                await stream.send(canvas);
+                const { width, height } = await shown;
+                sizes.push([width, height]);
+            }
+            stream.close();
+            return [sent, sizes, stream.trial.way];
+        }"""
+    )
+    assert sent == (["jpeg"] * 6 + ["raw"] * 6) * 2
+    assert sizes == [[64, 48]] * 24
+    assert best in ("jpeg", "raw")
+
+
+def test_a_trial_takes_the_way_whose_median_is_the_least(still_page):
+    best = still_page.evaluate(
+        """async () => {
+            const { Trial } = await import("/static/trial.js");
+            const trial = new Trial(["jpeg", "raw"]);
+            // The first one takes longest, as while a style is loaded.
+            for (let i = 0; !trial.isOver; i++) {
+                trial.note(trial.way, trial.way === "raw" ? 30 : i ? 21 : 900);
+            }
+            return trial.way;
+        }"""
+    )
+    assert best == "jpeg"

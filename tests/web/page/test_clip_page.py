@@ -104,3 +104,33 @@ def test_a_clip_is_cancelled_and_the_view_is_accessible(visit, clip, paints, mon
         page.reload()
     page.wait_for_selector(".tile[data-style]", state="attached")
     assert not page.is_visible("#clip-offer")
+
+
+# In place of the camera's pictures, each one a little lighter than the one before.
+LIGHTENING = """() => {
+    const draw = CanvasRenderingContext2D.prototype.drawImage;
+    let level = 0;
+    CanvasRenderingContext2D.prototype.drawImage = function (source, ...given) {
+        if (source.id !== "video") return draw.call(this, source, ...given);
+        level = Math.min(250, level + 8);
+        this.fillStyle = `rgb(${[level, level, level]})`;
+        this.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    };
+}"""
+
+
+@pytest.mark.slow
+def test_a_boomerang_goes_there_and_back(page, paints):
+    paints(painted)
+    page.click("#open-camera")
+    until_marked(page, "strip painted")
+    page.evaluate(LIGHTENING)
+    page.click("#boomerang")
+    page.wait_for_selector("#clip:not([hidden])")
+    page.click("#paint-mp4")
+    until_marked(page, "clip painted")
+    name, path = saved(page)
+    assert name.startswith("boomerang-")
+    light = [frame.mean() for frame in decoded(path)[1]]
+    assert max(light[0], light[-1]) < 0.4 * max(light)
+    assert light.index(max(light)) in range(len(light) // 4, 3 * len(light) // 4)

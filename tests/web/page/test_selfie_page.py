@@ -185,7 +185,8 @@ def test_the_paintings_at_the_start_change_until_they_are_paused(page):
 def test_pictures_of_this_visit_lie_in_the_tray_until_they_are_forgotten(page):
     for name in ("astronaut", "coffee"):
         choose_file(page, FACE.parent / f"{name}.jpg")
-    page.click("#again")
+    open_stage(page)
+    page.go_back()
     assert page.locator("#tray-pictures li").count() == 2
     page.click("[aria-label='Picture astronaut']")
     page.wait_for_selector("#gallery")

@@ -1,12 +1,14 @@
 """The stage: the chosen painting, its settings, and what is saved."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
 from artlives import Stylizer, images
+from tests.web import browser as chromium
 from tests.web.browser import FACE, until, until_marked
 from tests.web.page.driver import choose_file, difference, downloaded, open_stage, picture_in, repaint, screen
 
@@ -212,3 +214,31 @@ def test_a_cut_out_is_shown_as_it_is_saved(page, tmp_path, strength):
         there = np.asarray(whole.convert("RGB")).astype(float)
         # The edges have handle and buttons; the middle is the picture alone.
         assert np.abs(there - shown)[60:400, 60:450].mean() < 3
+
+
+def test_a_phone_takes_the_painting_with_a_code(browser):
+    with chromium.service(origin="http://192.168.1.5:8000") as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.wait_for_selector(".tile[data-style]", state="attached")
+        choose_file(page)
+        open_stage(page)
+        page.click("#to-phone")
+        page.wait_for_selector("#phone[open]")
+        link = page.inner_text("#phone-link")
+        until(page, "document.getElementById('phone-code').naturalWidth > 20")
+        page.set_viewport_size({"width": 740, "height": 360})
+        box = page.locator("#phone button").bounding_box()
+        assert box["y"] + box["height"] <= 360
+        seen = page.request.get(link.replace("http://192.168.1.5:8000", address))
+        with page.expect_download() as download:
+            page.keyboard.press("Escape")
+            page.keyboard.press("s")
+        assert seen.body() == Path(download.value.path()).read_bytes()
+        page.close()
+
+
+def test_nobody_is_sent_to_a_phone_that_does_not_reach_the_service(page):
+    choose_file(page)
+    open_stage(page)
+    assert not page.is_visible("#to-phone")
