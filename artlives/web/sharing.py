@@ -7,11 +7,9 @@ import secrets
 import time
 from collections import OrderedDict
 
-import qrcode
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
-from qrcode.image.svg import SvgPathImage
 
 from artlives.web import uploads
 from artlives.web.guard import SHARED
@@ -92,6 +90,10 @@ class Sharing:
         if not data.startswith(JPEG):
             raise Problem(415, "A picture is shared as JPEG.")
         self._forget_old(MOST - 1)
+        # The service starts without it.
+        import qrcode
+        from qrcode.image.svg import SvgPathImage
+
         secret = secrets.token_urlsafe(16)
         self._kept[secret] = time.monotonic(), data
         link = f"{self.origin}{SHARED}{secret}"
