@@ -215,11 +215,7 @@ def run(kernel: Kernel, source: Tensor, target: Tensor) -> None:
             UP_Y=kernel.up[0],
             UP_X=kernel.up[1],
             PRECISION=precision_of(kernel.weight.dtype),
-            BLOCK_M=tile.pixels,
-            BLOCK_N=tile.outputs,
-            BLOCK_K=tile.values,
-            num_warps=tile.warps,
-            num_stages=tile.stages,
+            **tile.options,
         )
 
 
@@ -231,6 +227,17 @@ class Tile(NamedTuple):
     values: int
     warps: int
     stages: int
+
+    @property
+    def options(self) -> dict[str, int]:
+        """A program's sizes, warps and stages, as its launch takes them."""
+        return {
+            "BLOCK_M": self.pixels,
+            "BLOCK_N": self.outputs,
+            "BLOCK_K": self.values,
+            "num_warps": self.warps,
+            "num_stages": self.stages,
+        }
 
 
 def tile_of(weight: Tensor) -> Tile:

@@ -242,11 +242,7 @@ def convolve(
             UP_X=kernel.up[1],
             TANH=gain is not None,
             PRECISION=precision_of(kernel.weight.dtype),
-            BLOCK_M=tile.pixels,
-            BLOCK_N=tile.outputs,
-            BLOCK_K=tile.values,
-            num_warps=tile.warps,
-            num_stages=tile.stages,
+            **tile.options,
         )
     return parts
 
