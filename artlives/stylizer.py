@@ -151,7 +151,7 @@ class Stylizer:
             report: called with the part of a picture that is done, in 0..1. What it raises ends the work.
             threads: of the CPU; by default as many as it has processors, or OMP_NUM_THREADS.
             carry: of an `images.Photo`: what the last pass is mixed with in place of the pass before; see
-                `passes.paint`. So a video's frames keep their strokes.
+                `passes.paint`. So a video's frames keep their strokes. The passes before are painted smaller.
 
         Raises:
             ArtlivesError: if a side is below 16 pixels, or the picture is too large for the memory.
@@ -252,7 +252,7 @@ class Stylizer:
             return copy
         height, width = photo.shape[:2]
         with _naming_memory(width, height):
-            sizes, share, amplitude = self._passes(height, width)
+            sizes, share, amplitude = self._passes(height, width, carry is not None)
             painting = passes.paint(
                 self.painter,
                 photo,
@@ -274,7 +274,7 @@ class Stylizer:
 
         if self.settings.strength == 0:
             return photos
-        sizes, share, amplitude = self._passes(photos.shape[2], photos.shape[3])
+        sizes, share, amplitude = self._passes(photos.shape[2], photos.shape[3], carry is not None)
         painter = cast("TensorPainter", self.painter)
         paintings = device_passes.paint(
             painter, photos, sizes, share=share, amplitude=amplitude, report=report, carry=carry
@@ -284,7 +284,7 @@ class Stylizer:
             paintings = device_passes.blend(photos, paintings, strength, keep_colors)
         return paintings
 
-    def _passes(self, height: int, width: int) -> tuple[list[passes.Size], int, float]:
+    def _passes(self, height: int, width: int, carries: bool) -> tuple[list[passes.Size], int, float]:
         """The sizes of the passes, the share of each in the next one, and the amplitude of the grain."""
         settings = self.settings
         if min(height, width) < SMALLEST:
@@ -292,6 +292,8 @@ class Stylizer:
         sizes = [(height, width)]
         if not settings.one_pass:
             sizes = passes.chosen(self.painter, height, width, settings.brush, settings.memory)
+            if carries:
+                sizes = passes.carried(sizes)
         enlarged = sizes[-1][0] > height
         share = passes.SHARE_ENLARGED if enlarged else passes.SHARES[settings.brush]
         return sizes, share, self.style.grain if settings.grain is None else settings.grain

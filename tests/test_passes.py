@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artlives import core, grain
+from artlives import core, grain, passes
 from artlives.architecture import BRUSHES, SMALLEST
 from artlives.engines import strips
 from artlives.engines.painter import Way
@@ -43,6 +43,21 @@ def mixture(photo, painting, share, threads=2):
     target = np.empty_like(photo)
     mixed(photo, painting, share, 5.0, target, threads)
     return target
+
+
+@pytest.mark.parametrize(("height", "width"), [(720, 1280), (2160, 3840), (360, 480)])
+def test_a_frames_passes_before_the_last_one_take_less_than_half_the_time(height, width):
+    alone = sizes(height, width)
+    carried = passes.carried(alone)
+    assert carried[-1] == alone[-1]
+    before, less = (sum(high * wide for high, wide in found[:-1]) for found in (alone, carried))
+    # 25/64, with rounded sides.
+    assert less < 0.42 * before
+
+
+def test_a_frame_has_no_pass_that_is_too_small_to_be_painted():
+    assert sizes(36, 900)[0][0] >= SMALLEST
+    assert passes.carried(sizes(36, 900)) == [(36, 900)]
 
 
 @pytest.fixture(params=[(16, 16, 32, 32), (17, 40, 33, 81), (30, 20, 61, 50), (16, 16, 640, 17)], ids=str)

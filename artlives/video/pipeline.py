@@ -13,6 +13,7 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import NamedTuple, TypeVar
 
+import cv2
 import numpy as np
 
 from artlives.blend import blend
@@ -206,7 +207,7 @@ class Pipeline:
         def carry(coarse: Array) -> Array:
             return coarse if steps is None else steps.carried(coarse, self.steady)
 
-        painting = self.stylizer(photo, threads=threads, carry=carry).pixels
+        painting = self.stylizer(photo, threads=threads, carry=carry if self.steady else None).pixels
         return self._mixed(photo, painting, steps.moved.result() if steps else None)
 
     def follow(
@@ -228,13 +229,14 @@ class Pipeline:
         def carry(coarse: Array) -> Array:
             return coarse if moved is None else moved.carried(coarse, self.steady)
 
-        return self._mixed(photo, self.stylizer(photo, report, carry=carry).pixels, moved)
+        painting = self.stylizer(photo, report, carry=carry if self.steady else None).pixels
+        return self._mixed(photo, painting, moved)
 
     def _mixed(self, photo: Photo, painting: Array, moved: Moved | None) -> Last:
         """A frame's painting by the network, with what was moved along of the painting before."""
         if moved is not None:
             last = moved.mixed(painting, self.steady)
-            painting = last.round().astype(np.uint8)
+            painting = cv2.convertScaleAbs(last)
         else:
             last = painting.astype(np.float32) if self.steady else painting
         if self.settings.keep_colors or self.settings.strength < 1:

@@ -91,9 +91,13 @@ class Moved(NamedTuple):
         """
         painting, trust = cv2.convertScaleAbs(self.painting), self.trust
         if motion is not None:
+            # Pixels of four bytes are fetched in half the time of those of three, and bring their trust with them.
             # Strokes are painted over it: how sharp it is matters little.
-            painting = fetched(painting, motion.place, cv2.INTER_LINEAR)
-            trust = motion.trust * fetched(trust, motion.place, cv2.INTER_LINEAR)
+            both = cv2.cvtColor(painting, cv2.COLOR_RGB2RGBA)
+            cv2.insertChannel(cv2.convertScaleAbs(trust, alpha=255), both, 3)
+            both = fetched(both, motion.place, cv2.INTER_LINEAR)
+            painting = cv2.cvtColor(both, cv2.COLOR_RGBA2RGB)
+            trust = cv2.multiply(motion.trust, cv2.extractChannel(both, 3), scale=1 / 255, dtype=cv2.CV_32F)
         base = cv2.resize(coarse, trust.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return _mixed(base, painting, strength * trust)
 
@@ -209,7 +213,7 @@ def _camera(flow: Array, gray: Array) -> Array:
     if affine is None or agreeing.mean() < AGREEING:
         return flow
     grid = _grid(height, width)
-    made = (grid @ affine[:, :2].T.astype(np.float32) + affine[:, 2].astype(np.float32)) - grid
+    made = cv2.transform(grid, affine - np.eye(2, 3))
     return np.zeros_like(flow) if _longest(made).max() < STANDING else made
 
 
