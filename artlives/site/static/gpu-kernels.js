@@ -44,9 +44,8 @@ export function convolution(step, constants) {
     INPUT: vector(input),
     STAGED: staged, // rows of taps in workgroup memory
     SITES,
-    QUADS: step.quads, // of the input
-    BLOCK: block,
-    BLOCKS: step.outputQuads / block,
+    BLOCK: block, // output quads of a workgroup
+    PHASES: step.phases.length,
     INVOCATIONS: invocations,
     WIDTH: tile[1],
   };
@@ -56,22 +55,23 @@ ${declarations(names, step)}
 var<workgroup> inputs: array<vec4f, ${inputs}>;
 var<workgroup> taps: array<vec4f, ${Math.max(staged * columns * 4 * block, invocations)}>;
 var<workgroup> counts: array<f32, INVOCATIONS>;
-${isLast ? "" : MERGING}
+${isLast ? "" : MOMENTS}
 ${step.isFirst ? ofPicture(constants) : ofOutput(step, hasResidual)}
 ${PADDED}
 
 @compute @workgroup_size(WIDTH, ${tile[0] / SITES}, BLOCK)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_id) own: vec3u, @builtin(local_invocation_index) index: u32) {
-  let block = i32(group.z) % BLOCKS;
-  let phase = i32(group.z) / BLOCKS;
+  let blocks = i32(groups.z) / PHASES;
+  let block = i32(group.z) % blocks;
+  let phase = i32(group.z) / blocks;
   let place = sizes.phases[phase];
   let first = vec2i(group.yx) * TILE; // site of the tile
-  let corner = first * STRIDE + place.xy - sizes.before; // of the tile's input, in the source
+  let corner = first * STRIDE + place.xy; // of the tile's input, in the source
   let row = i32(own.y) * SITES;
   let column = i32(own.x);
   ${each((i) => `var sum${i} = vec4f();`)}
-  for (var quad = 0; quad < QUADS; quad++) {
+  for (var quad = 0; quad < sizes.quads; quad++) {
     for (var staged = 0; staged < ROWS; staged += STAGED) {
       workgroupBarrier();
       if (staged == 0) {
@@ -82,7 +82,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
           ${step.kept ? KEEPING : ""}
         }
       }
-      let start = (((phase * BLOCKS + block) * QUADS + quad) * ROWS + staged) * COLUMNS * 4 * BLOCK;
+      let start = ((i32(group.z) * sizes.quads + quad) * ROWS + staged) * COLUMNS * 4 * BLOCK;
       for (var i = i32(index); i < STAGED * COLUMNS * 4 * BLOCK; i += INVOCATIONS) {
         taps[i] = weights[start + i];
       }
@@ -95,9 +95,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
     }
   }
+  let sums = array(${each((i) => `sum${i},`)});
   let outputQuad = block * BLOCK + i32(own.z);
-  let site = first + vec2i(row, column);
-  ${each((i) => `let at${i} = (site + vec2i(${i}, 0)) * UP + place.zw;`)}
+  let pixel = (first + vec2i(row, column)) * UP + place.zw; // of the first of its sites
+  // Rows of its sites that lie in the output.
+  let inside = select(0, clamp((sizes.output.x - pixel.x + UP.x - 1) / UP.x, 0, SITES), pixel.y < sizes.output.y);
   ${isLast ? painting(constants) : WRITING}
 }`;
   return { code, names };
@@ -151,15 +153,15 @@ const declaration = (name, binding, kind) => {
   return `@group(0) @binding(${binding}) var<storage, ${access}> ${name}: ${type};`;
 };
 
-function declarations(names, { isFirst, phases }) {
+function declarations(names, { isFirst }) {
   const sizes = `
 struct Sizes {
   source: vec2i, // rows and columns
   output: vec2i,
   picture: vec2i, // without what makes its sides multiples
-  before: i32, // rows and columns of padding before the source
-  reflected: i32, // of these, the ones nearest to it
-  phases: array<vec4i, ${phases.length}>, // first tap in the padded source, and pixel in the site's square: row, column
+  reflected: i32, // pixels around the source
+  quads: i32, // of the source
+  phases: array<vec4i, PHASES>, // the first tap's place, of site (0, 0), in the source; a site's pixel in its square
 }
 @group(0) @binding(0) var<uniform> sizes: Sizes;`;
   const types = {
@@ -230,43 +232,30 @@ fn merged(a: Moments, b: Moments) -> Moments {
   return Moments(count, a.mean + apart * share, a.squares + b.squares + apart * apart * (a.count * share));
 }`;
 
-/** `merged`, and a sum's pixels that lie in the output. */
-const MERGING = `${MOMENTS}
-fn inside(at: vec2i) -> f32 {
-  return select(0.0, 1.0, all(at < sizes.output));
-}`;
-
 /** The output, and the moments of the workgroup's pixels, merged by one invocation for each quad. */
 const WRITING = `
-  let plane = outputQuad * sizes.output.x * sizes.output.y;
-  ${each((i) => `if (all(at${i} < sizes.output)) { output[plane + at${i}.x * sizes.output.y + at${i}.y] = sum${i}; }`)}
-  var count = 0.0;
-  var mean = vec4f();
-  ${each((i) => `count += inside(at${i}); mean += inside(at${i}) * sum${i};`)}
-  mean /= max(count, 1);
-  var squares = vec4f();
-  ${each((i) => `squares += inside(at${i}) * (sum${i} - mean) * (sum${i} - mean);`)}
+  var whole = Moments();
+  for (var i = 0; i < inside; i++) {
+    output[(outputQuad * sizes.output.x + pixel.x + i * UP.x) * sizes.output.y + pixel.y] = sums[i];
+    whole = merged(whole, Moments(1, sums[i], vec4f()));
+  }
   workgroupBarrier();
-  counts[index] = count;
-  inputs[index] = mean;
-  taps[index] = squares;
+  counts[index] = whole.count;
+  inputs[index] = whole.mean;
+  taps[index] = whole.squares;
   workgroupBarrier();
   if (own.x == 0 && own.y == 0) {
-    var whole = Moments(count, mean, squares);
     for (var i = index + 1; i < index + INVOCATIONS / BLOCK; i++) {
       whole = merged(whole, Moments(counts[i], inputs[i], taps[i]));
     }
     let part = (u32(phase) * groups.y + group.y) * groups.x + group.x;
-    let parts = groups.x * groups.y * groups.z / u32(BLOCKS);
+    let parts = groups.x * groups.y * PHASES;
     moments[u32(outputQuad) * parts + part] = whole;
   }`;
 
 /** The painting, four bytes a pixel. Beyond 10, tanh is 1 in fp32; some GPUs' overflows for large numbers. */
-const painting = ({ gain, grey }) =>
-  each(
-    (i) => `
-  if (all(at${i} < sizes.output)) {
-    let value = tanh(clamp(sum${i} + bias[0], vec4f(-10), vec4f(10)));
-    painting[at${i}.x * sizes.output.y + at${i}.y] = pack4x8unorm((value * ${gain} + ${grey}) / 255);
-  }`,
-  );
+const painting = ({ gain, grey }) => `
+  for (var i = 0; i < inside; i++) {
+    let value = tanh(clamp(sums[i] + bias[0], vec4f(-10), vec4f(10)));
+    painting[(pixel.x + i) * sizes.output.y + pixel.y] = pack4x8unorm((value * ${gain} + ${grey}) / 255);
+  }`;

@@ -14,7 +14,7 @@ export const quadsOf = (channels) => Math.ceil(channels / QUAD);
  * next weights. Added are
  * - quads, outputQuads: of its input and its output;
  * - kernel, stride, up: [vertical, horizontal]; a site of the kernel gives a square of `up` pixels, one in each phase;
- * - places: of each phase the kernel's first row and column in a site's input, and its pixel's in the square;
+ * - places: of each phase the row and the column of site (0, 0)'s first tap in the input, and its pixel's in the square;
  * - tiling: the sites, [rows, columns], and the output quads that a workgroup computes;
  * - isFirst: whether it reads the picture;
  * - rectified, residual: else, what is done to its input: the latter is the step whose input is added, or null;
@@ -31,7 +31,7 @@ export function described(step, before, take) {
     kernel: ["rows", "columns"].map((side) => Math.max(...step.phases.map((phase) => phase[side])) + 1 - together),
     stride: [unit.stride_rows / together, unit.stride_columns / together],
     up: [unit.up_rows / together, unit.up_columns / together],
-    places: step.phases.flatMap(({ row, column, top, left }) => [row, column, top, left]),
+    places: step.phases.flatMap(({ row, column, top, left }) => [row - step.before, column - step.before, top, left]),
     tiling: tiling(quadsOf(outputs)),
     isFirst: !before,
     rectified: before?.relu,

@@ -155,7 +155,7 @@ class Plan {
     const sites = output.map((side, axis) => Math.ceil(side / step.up[axis]));
     const { tile, block } = step.tiling;
     const [rows, columns] = sites.map((side, axis) => Math.ceil(side / tile[axis]));
-    const sizes = [...source, ...output, this.height, this.width, step.before, step.reflected, ...step.places];
+    const sizes = [...source, ...output, this.height, this.width, step.reflected, step.quads, ...step.places];
     const buffers = {
       ...this.reading,
       residual: this.kept.get(step.residual),
