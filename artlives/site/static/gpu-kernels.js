@@ -95,11 +95,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       }
     }
   }
-  let sums = array(${each((i) => `sum${i},`)});
+  var sums = array(${each((i) => `sum${i},`)});
   let outputQuad = block * BLOCK + i32(own.z);
   let pixel = (first + vec2i(row, column)) * UP + place.zw; // of the first of its sites
   // Rows of its sites that lie in the output.
-  let inside = select(0, clamp((sizes.output.x - pixel.x + UP.x - 1) / UP.x, 0, SITES), pixel.y < sizes.output.y);
+  let inside = select(0, min((sizes.output.x - pixel.x + UP.x - 1) / UP.x, SITES), pixel.y < sizes.output.y);
   ${isLast ? painting(constants) : WRITING}
 }`;
   return { code, names };
