@@ -2,7 +2,6 @@
 
 import base64
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,17 +9,11 @@ from PIL import Image
 
 from artlives import Stylizer
 from artlives.site import folder
-from tests.web.browser import CHROMIUM, FACE, PATIENCE, files_served
+from tests.web.browser import CHROMIUM, FACE, PATIENCE, TAKING_SOFTWARE, begin_worker, files_served
 
-WORKER = Path(folder.__file__).parent / "static/worker.js"
 ARGUMENTS = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
-# The worker is to take the software for a GPU; it then tells how often it was used.
-HOOKS = """
-    Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false });
-    const { requestDevice } = GPUAdapter.prototype;
-    GPUAdapter.prototype.requestDevice = async function (...given) {
-        return (self.device = await requestDevice.apply(this, given));
-    };
+# The worker counts how often it has the GPU do something.
+COUNTING = """
     self.submitted = 0;
     const { submit } = GPUQueue.prototype;
     GPUQueue.prototype.submit = function (...given) {
@@ -72,12 +65,7 @@ def open_page(browser, tmp_path_factory):
         def open_page(hook=""):
             context = software.new_context(service_workers="block")
             context.set_default_timeout(PATIENCE * 1000)
-            context.route(
-                "**/worker.js",
-                lambda route: route.fulfill(
-                    body=HOOKS + hook + WORKER.read_text(), content_type="text/javascript"
-                ),
-            )
+            begin_worker(context, TAKING_SOFTWARE + COUNTING + hook)
             page = context.new_page()
             page.goto(f"{address}/blank.html")
             return page
@@ -124,7 +112,7 @@ def submitted(page):
         ("wave", photo_of(61, 83), PAINT),
         ("scream", photo_of(150, 101), PAINT),
         ("rain-princess:0.25,shipwreck:0.75", photo_of(64, 48), PAINT),
-        # Nothing but rounding errors varies in it: normalization enlarges them.
+        # Nothing but the grain varies in it: normalization enlarges what is wrong with it.
         ("udnie", np.full((56, 40, 3), 128, np.uint8), PAINT),
         ("udnie", photo_of(64, 48), PAINT_LIVE),
     ],
@@ -149,7 +137,7 @@ def test_a_painting_that_is_ended_leaves_the_gpu_in_use(page):
 @pytest.mark.parametrize(
     "hook",
     [
-        "GPUAdapter.prototype.requestDevice = async function () { "
+        "const { requestDevice } = GPUAdapter.prototype; GPUAdapter.prototype.requestDevice = async function () { "
         "const device = await requestDevice.apply(this); device.destroy(); return device; };",
         "GPUDevice.prototype.createComputePipelineAsync = async () => { throw new Error('no compiler'); };",
     ],

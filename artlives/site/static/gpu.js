@@ -8,7 +8,7 @@ import { described, quadsOf } from "./gpu-steps.js";
 const VECTOR = 16; // bytes of a quad's values for a pixel
 const MOMENTS = 48; // bytes of a quad's moments
 const ERRORS = ["validation", "out-of-memory", "internal"];
-const MOST_IDLE = 64e6; // bytes that stay taken for another picture of the same size: live frames of 640 x 480
+const MOST_IDLE = 64e6; // bytes that stay taken for a next picture of the same size; a live frame of 640 x 480 takes 53 MB
 
 /** A GPU and the kernels that were compiled for it. */
 export class Gpu {
