@@ -47,7 +47,6 @@ export function convolution(step, constants) {
     BLOCK: block, // output quads of a workgroup
     PHASES: step.phases.length,
     INVOCATIONS: invocations,
-    WIDTH: tile[1],
   };
   const code = `
 ${Object.entries(numbers).map(([name, value]) => `const ${name} = ${value};`).join("\n")}
@@ -58,50 +57,7 @@ var<workgroup> counts: array<f32, INVOCATIONS>;
 ${isLast ? "" : MOMENTS}
 ${step.isFirst ? ofPicture(constants) : ofOutput(step, hasResidual)}
 ${PADDED}
-
-@compute @workgroup_size(WIDTH, ${tile[0] / SITES}, BLOCK)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-        @builtin(local_invocation_id) own: vec3u, @builtin(local_invocation_index) index: u32) {
-  let blocks = i32(groups.z) / PHASES;
-  let block = i32(group.z) % blocks;
-  let phase = i32(group.z) / blocks;
-  let place = sizes.phases[phase];
-  let first = vec2i(group.yx) * TILE; // site of the tile
-  let corner = first * STRIDE + place.xy; // of the tile's input, in the source
-  let row = i32(own.y) * SITES;
-  let column = i32(own.x);
-  ${each((i) => `var sum${i} = vec4f();`)}
-  for (var quad = 0; quad < sizes.quads; quad++) {
-    for (var staged = 0; staged < ROWS; staged += STAGED) {
-      workgroupBarrier();
-      if (staged == 0) {
-        for (var i = i32(index); i < INPUT.x * INPUT.y; i += INVOCATIONS) {
-          let at = corner + vec2i(i / INPUT.y, i % INPUT.y);
-          let value = padded(at, quad);
-          inputs[i] = value;
-          ${step.kept ? KEEPING : ""}
-        }
-      }
-      let start = ((i32(group.z) * sizes.quads + quad) * ROWS + staged) * COLUMNS * 4 * BLOCK;
-      for (var i = i32(index); i < STAGED * COLUMNS * 4 * BLOCK; i += INVOCATIONS) {
-        taps[i] = weights[start + i];
-      }
-      workgroupBarrier();
-      for (var tap = 0; tap < STAGED * COLUMNS; tap++) {
-        let t = tap * 4 * BLOCK + i32(own.z);
-        let kernel = mat4x4f(taps[t], taps[t + BLOCK], taps[t + 2 * BLOCK], taps[t + 3 * BLOCK]);
-        let at = (row * STRIDE.x + staged + tap / COLUMNS) * INPUT.y + column * STRIDE.y + tap % COLUMNS;
-        ${each((i) => `sum${i} += kernel * inputs[at + ${i} * STRIDE.x * INPUT.y];`)}
-      }
-    }
-  }
-  var sums = array(${each((i) => `sum${i},`)});
-  let outputQuad = block * BLOCK + i32(own.z);
-  let pixel = (first + vec2i(row, column)) * UP + place.zw; // of the first of its sites
-  // Rows of its sites that lie in the output.
-  let inside = select(0, min((sizes.output.x - pixel.x + UP.x - 1) / UP.x, SITES), pixel.y < sizes.output.y);
-  ${isLast ? painting(constants) : WRITING}
-}`;
+${convolving(step.kept ? KEEPING : "", isLast ? painting(constants) : WRITING)}`;
   return { code, names };
 }
 
@@ -142,6 +98,52 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   }
 }`,
 });
+
+/** What an invocation does; `keeping` follows each value that it reads, and `writing` its sums. */
+const convolving = (keeping, writing) => `
+@compute @workgroup_size(TILE.y, TILE.x / SITES, BLOCK)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+        @builtin(local_invocation_id) own: vec3u, @builtin(local_invocation_index) index: u32) {
+  let blocks = i32(groups.z) / PHASES;
+  let block = i32(group.z) % blocks;
+  let phase = i32(group.z) / blocks;
+  let place = sizes.phases[phase];
+  let first = vec2i(group.yx) * TILE; // site of the tile
+  let corner = first * STRIDE + place.xy; // of the tile's input, in the source
+  let row = i32(own.y) * SITES;
+  let column = i32(own.x);
+  ${each((i) => `var sum${i} = vec4f();`)}
+  for (var quad = 0; quad < sizes.quads; quad++) {
+    for (var staged = 0; staged < ROWS; staged += STAGED) {
+      workgroupBarrier();
+      if (staged == 0) {
+        for (var i = i32(index); i < INPUT.x * INPUT.y; i += INVOCATIONS) {
+          let at = corner + vec2i(i / INPUT.y, i % INPUT.y);
+          let value = padded(at, quad);
+          inputs[i] = value;
+          ${keeping}
+        }
+      }
+      let start = ((i32(group.z) * sizes.quads + quad) * ROWS + staged) * COLUMNS * 4 * BLOCK;
+      for (var i = i32(index); i < STAGED * COLUMNS * 4 * BLOCK; i += INVOCATIONS) {
+        taps[i] = weights[start + i];
+      }
+      workgroupBarrier();
+      for (var tap = 0; tap < STAGED * COLUMNS; tap++) {
+        let t = tap * 4 * BLOCK + i32(own.z);
+        let kernel = mat4x4f(taps[t], taps[t + BLOCK], taps[t + 2 * BLOCK], taps[t + 3 * BLOCK]);
+        let at = (row * STRIDE.x + staged + tap / COLUMNS) * INPUT.y + column * STRIDE.y + tap % COLUMNS;
+        ${each((i) => `sum${i} += kernel * inputs[at + ${i} * STRIDE.x * INPUT.y];`)}
+      }
+    }
+  }
+  var sums = array(${each((i) => `sum${i},`)});
+  let outputQuad = block * BLOCK + i32(own.z);
+  let pixel = (first + vec2i(row, column)) * UP + place.zw; // of the first of its sites
+  // Rows of its sites that lie in the output.
+  let inside = select(0, min((sizes.output.x - pixel.x + UP.x - 1) / UP.x, SITES), pixel.y < sizes.output.y);
+  ${writing}
+}`;
 
 const vector = ([down, across]) => `vec2i(${down}, ${across})`;
 
