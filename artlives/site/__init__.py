@@ -7,6 +7,7 @@ static/         what paints in the browser, behind the verbs of the page's api.j
   worker.js         the worker: pictures in, paintings out
   passes.js         coarse to fine
   network.js        a style's steps on the core
+  gpu.js            the same on a GPU, where there is one; gpu-steps.js and gpu-kernels.js are what it runs
   core.js           the core's memory and structures; core.wasm is what `scripts/wasm` compiled
   weights.js        the styles' weights, and mixes
   grain.js, resize.js, blend.js, sheet.js   as the modules of those names in Python

@@ -8,17 +8,22 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import uvicorn
 from PIL import Image
 
+from artlives.site import folder
 from artlives.web.app import create_app
 from artlives.web.server import configuration
 
 FACE = Path(__file__).parents[2] / "images" / "astronaut.jpg"
 # Seconds, on a busy machine.
 PATIENCE = 60
+SITE_WORKER = Path(folder.__file__).parent / "static/worker.js"
+# Before the static page's worker looks for a GPU: one in software passes for one then.
+TAKING_SOFTWARE = 'Object.defineProperty(GPUAdapterInfo.prototype, "isFallbackAdapter", { value: false });'
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -53,6 +58,12 @@ def files_served(directory):
         server.shutdown()
         server.server_close()
         thread.join(PATIENCE)
+
+
+def begin_worker(context: Any, lines: str) -> None:
+    """Let the worker of `artlives site` begin with some lines of JavaScript, in pages that the context opens."""
+    body = lines + SITE_WORKER.read_text()
+    context.route("**/worker.js", lambda route: route.fulfill(body=body, content_type="text/javascript"))
 
 
 def film(path, size=(640, 480), frames=30):

@@ -186,6 +186,58 @@ def test_photo_and_painting_are_blended_as_in_python(script, site, strength, kee
     assert np.abs(found.astype(int) - wanted).max() <= 1
 
 
+def test_a_gpu_is_taken_where_it_is_one(script):
+    """Software that stands for a GPU is slower than WebAssembly."""
+    source = """
+        import { Gpu } from "./static/gpu.js";
+        const device = { name: "device" };
+        const adapter = (isFallbackAdapter) => {
+            return { info: { isFallbackAdapter }, limits: {}, requestDevice: () => device };
+        };
+        const answers = {
+            none: undefined,
+            withoutAdapter: { requestAdapter: async () => null },
+            software: { requestAdapter: async () => adapter(true) },
+            refusing: { requestAdapter: async () => ({ ...adapter(false), requestDevice: () => Promise.reject() }) },
+            gpu: { requestAdapter: async () => adapter(false) },
+        };
+        const found = {};
+        for (const [name, gpu] of Object.entries(answers)) {
+            Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true });
+            found[name] = (await Gpu.find())?.device.name ?? null;
+        }
+        console.log(JSON.stringify(found));
+    """
+    wanted = {"none": None, "withoutAdapter": None, "software": None, "refusing": None, "gpu": "device"}
+    assert script(source, None) == wanted
+
+
+def test_a_picture_whose_buffers_are_too_large_is_not_for_the_gpu(script):
+    source = """
+        import { readFileSync } from "node:fs";
+        import { Gpu } from "./static/gpu.js";
+        const { network } = JSON.parse(readFileSync("styles.json")).styles[0];
+        // What WebGPU has everywhere; a picture's sixteen channels of fp32 take 64 bytes a pixel.
+        const gpu = new Gpu({ limits: { maxStorageBufferBindingSize: 2 ** 27 } });
+        console.log(JSON.stringify([1024, 1025].map((height) => gpu.holds(network, 2048, height))));
+    """
+    assert script(source, None) == [True, False]
+
+
+def test_a_gpu_that_reports_an_error_has_not_painted(script):
+    source = """
+        import { Gpu } from "./static/gpu.js";
+        const kinds = [];
+        const device = {
+            pushErrorScope: (kind) => kinds.push(kind),
+            popErrorScope: async () => (kinds.pop() === "out-of-memory" ? { message: "no memory" } : null),
+        };
+        const found = await new Gpu(device).checked(async () => "painted").catch((error) => error.message);
+        console.log(JSON.stringify([found, kinds]));
+    """
+    assert script(source, None) == ["no memory", []]
+
+
 def test_it_takes_less_than_8_megabytes(tmp_path):
     assert folder.write(tmp_path / "art") < 8_000_000
 

@@ -5,6 +5,7 @@
 import { blend } from "./blend.js";
 import { Core } from "./core.js";
 import { Problem } from "./dom.js";
+import { Gpu, GpuNetwork } from "./gpu.js";
 import { tile } from "./grain.js";
 import { Network } from "./network.js";
 import { LARGEST, paint, rounded, sizes } from "./passes.js";
@@ -15,7 +16,8 @@ const QUALITY = 0.92;
 const MOST = 8; // networks in memory, of 5 MB each
 
 const jobs = new Map(); // by id: {isAborted}
-const networks = new Map(); // by the name of a style or a mix, the latest last
+const networks = new Map(); // by what paints and the name of a style or a mix, the latest last
+let gpu = Gpu.find(); // null for the rest of the visit, once it failed
 let last = Promise.resolve(); // the last job's end
 const loading = load();
 
@@ -102,31 +104,51 @@ async function painted(photo, style, { brush = "default", one_pass: isOnePass = 
   const { width, height } = photo;
   const all = isOnePass ? [[width, height]] : sizes(width, height, brush, site.passes);
   const share = all.at(-1)[0] > width ? site.passes.share_enlarged : site.passes.shares[brush];
+  const settings = { all, share, grain: tile(styles.grain(style), site.grain) };
   try {
-    const network = await networkOf(style);
-    return await paint(core, network, photo, { all, share, grain: tile(styles.grain(style), site.grain) }, between);
+    const network = await networkOf(style, all.at(-1));
+    return await paint(core, network, photo, settings, between).catch(async (error) => {
+      if (!(network instanceof GpuNetwork) || error instanceof RangeError) throw error;
+      // An aborted job ends here.
+      await between();
+      console.warn("WebAssembly paints from now on:", error.message);
+      forgetGpu();
+      return paint(core, await networkOf(style, all.at(-1)), photo, settings, between);
+    });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new Problem("The picture is too large for this browser's memory: make it smaller first.");
   }
 }
 
-/** The network of a style or a mix, as it was before or prepared anew. */
-async function networkOf(style) {
+/** The network of a style or a mix for pictures of up to [width, height], as it was before or prepared anew. */
+async function networkOf(style, size) {
   const { core, styles } = await loading;
-  let network = networks.get(style);
-  networks.delete(style);
+  const [[name]] = shares(style);
+  const { network: description } = styles.find(name);
+  const found = await gpu;
+  const isOnGpu = found?.holds(description, ...size);
+  const key = `${isOnGpu ? "WebGPU" : "WebAssembly"} ${style}`;
+  let network = networks.get(key);
+  networks.delete(key);
   if (!network) {
-    const [[name]] = shares(style);
-    network = new Network(core, styles.find(name).network, await styles.weights(style));
+    const weights = await styles.weights(style);
+    network = isOnGpu ? new GpuNetwork(found, core, description, weights) : new Network(core, description, weights);
   }
-  networks.set(style, network);
-  for (const [name, old] of networks) {
+  networks.set(key, network);
+  for (const [oldest, old] of networks) {
     if (networks.size <= MOST) break;
-    networks.delete(name);
+    networks.delete(oldest);
     old.close();
   }
   return network;
+}
+
+function forgetGpu() {
+  gpu = null;
+  for (const [key, network] of networks) {
+    if (network instanceof GpuNetwork && networks.delete(key)) network.close();
+  }
 }
 
 /** Pixels of three bytes, of those of four. */
