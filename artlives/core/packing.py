@@ -14,6 +14,20 @@ from artlives.core.memory import aligned
 # Output channels from which Winograd's algorithm is taken: with fewer, its transforms of the input cost more than the
 # multiplications that they save.
 WINOGRAD_FROM = 16
+# G of F(m x m, 3 x 3), for the points that winograd.h has.
+WINOGRAD_G = {
+    2: np.array([[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]]),
+    4: np.array(
+        [
+            [1, 0, 0],
+            [1 / 3, 1 / 3, 1 / 3],
+            [-1 / 3, 1 / 3, -1 / 3],
+            [-16 / 15, -8 / 15, -4 / 15],
+            [1 / 15, -2 / 15, 4 / 15],
+            [0, 0, 1],
+        ]
+    ),
+}
 
 
 def to_bf16(values: Array) -> Array:
@@ -56,7 +70,7 @@ class Kernel:
         stride, up: (vertical, horizontal).
         columns_as_channels: how many columns of the kernel lie side by side among the output channels, three for each;
             0 for other kernels.
-        winograd: whether the phase's weights are the matrices of Winograd's algorithm.
+        winograd: m, where the phase's weights are the matrices of Winograd's F(m x m, 3 x 3); else 0.
     """
 
     instructions: Instructions
@@ -67,7 +81,7 @@ class Kernel:
     stride: tuple[int, int] = (1, 1)
     up: tuple[int, int] = (1, 1)
     columns_as_channels: int = 0
-    winograd: bool = False
+    winograd: int = 0
 
     @property
     def span(self) -> tuple[int, int]:
@@ -85,7 +99,7 @@ def convolution(
 ) -> Kernel:
     """The kernel of a convolution of a padded input.
 
-    Where Winograd's algorithm takes fewer operations, each site gives 2 x 2 pixels.
+    Where Winograd's algorithm takes fewer operations, each site gives 2 x 2 or 4 x 4 pixels.
 
     Args:
         weight: (O, C, kh, kw) of the instructions' dtype.
@@ -101,10 +115,10 @@ def convolution(
     _expect_weight(weight, instructions)
     outputs, channels, kh, kw = weight.shape
     padded_bias = _bias(bias, outputs, instructions)
-    winograd = weight.dtype != BF16 and outputs >= WINOGRAD_FROM
-    if winograd and (kh, kw, stride) == (3, 3, (1, 1)) and channels % instructions.lanes == 0:
-        phase = Phase(0, 0, 4, 4, 0, 0, packed(_transformed(weight), instructions))
-        return Kernel(instructions, [phase], padded_bias, channels, outputs, (2, 2), (2, 2), winograd=True)
+    m = instructions.winograd if outputs >= WINOGRAD_FROM and channels % instructions.lanes == 0 else 0
+    if m and (kh, kw, stride) == (3, 3, (1, 1)):
+        phase = Phase(0, 0, m + 2, m + 2, 0, 0, packed(_transformed(weight, m), instructions))
+        return Kernel(instructions, [phase], padded_bias, channels, outputs, (m, m), (m, m), winograd=m)
     taps = weight.transpose(2, 3, 1, 0).reshape(kh, -1, outputs)
     phase = Phase(0, 0, kh, kw, 0, 0, packed(taps, instructions))
     return Kernel(instructions, [phase], padded_bias, channels, outputs, stride)
@@ -213,13 +227,15 @@ def _bias(bias: Array | None, outputs: int, instructions: Instructions) -> Array
     return padded
 
 
-def _transformed(weight: Array) -> Array:
-    """The sixteen matrices (16, C, O) of F(2 x 2, 3 x 3): G w G^T of each kernel (Lavin and Gray 2016, eq. 8)."""
-    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
-    for axis in (0, 1):
-        a, b, c = np.moveaxis(taps, axis, 0)
-        taps = np.stack([a, (a + b + c) / 2, (a - b + c) / 2, c], axis)
-    return taps.reshape(16, *taps.shape[2:])
+def _transformed(weight: Array, m: int) -> Array:
+    """The matrices ((m + 2)^2, C, O) of F(m x m, 3 x 3): G w G^T of each kernel (Lavin and Gray 2016, eq. 8).
+
+    They are computed in fp64, and rounded once.
+    """
+    outputs, channels = weight.shape[:2]
+    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0), np.float64).reshape(9, -1)
+    both_sides = np.kron(WINOGRAD_G[m], WINOGRAD_G[m])
+    return (both_sides @ taps).astype(np.float32).reshape(-1, channels, outputs)
 
 
 def block_edges(outputs: int, instructions: Instructions) -> list[int]:
