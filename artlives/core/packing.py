@@ -41,8 +41,8 @@ class Phase(NamedTuple):
 
     Attributes:
         row, column: of its first tap in the padded input, counted from where a site begins.
-        rows, columns: taps.
-        top, left: the pixel that it gives in each site's square of output pixels.
+        rows, columns: taps. By Winograd's algorithm it is the tile's matrices that are counted here, and above.
+        top, left: the pixel that it gives, or the first ones, in each site's square of output pixels.
         weight: its taps, packed.
     """
 
@@ -70,7 +70,7 @@ class Kernel:
         stride, up: (vertical, horizontal).
         columns_as_channels: how many columns of the kernel lie side by side among the output channels, three for each;
             0 for other kernels.
-        winograd: m, where the phase's weights are the matrices of Winograd's F(m x m, 3 x 3); else 0.
+        winograd: m, where the phases' weights are the matrices of Winograd's F(m x m, 3 x 3); else 0.
     """
 
     instructions: Instructions
@@ -115,7 +115,7 @@ def convolution(
     _expect_weight(weight, instructions)
     outputs, channels, kh, kw = weight.shape
     padded_bias = _bias(bias, outputs, instructions)
-    m = instructions.winograd if outputs >= WINOGRAD_FROM and channels % instructions.lanes == 0 else 0
+    m = _tile(channels, outputs, instructions)
     if m and (kh, kw, stride) == (3, 3, (1, 1)):
         phase = Phase(0, 0, m + 2, m + 2, 0, 0, packed(_transformed(weight, m), instructions))
         return Kernel(instructions, [phase], padded_bias, channels, outputs, (m, m), (m, m), winograd=m)
@@ -133,7 +133,8 @@ def transposed_convolution(
 ) -> tuple[Kernel, tuple[int, int]]:
     """The kernel of a transposed convolution, and the rows and columns (top, left) to pad its input with.
 
-    Negative ones are to be left out of the input: fewer than `padding` asks for.
+    Negative ones are to be left out of the input: fewer than `padding` asks for. Where Winograd's algorithm takes fewer
+    operations, each site gives 8 x 8 pixels.
 
     Args:
         weight: (C, O, kh, kw) of the instructions' dtype, no side of it below the stride.
@@ -164,14 +165,26 @@ def transposed_convolution(
         for axis, s, p in zip(axes, stride, padding, strict=True)
     ]
     margins = -min(starts[0]), -min(starts[1])
+    # Each phase has 2 x 2 taps then, which begin at 0 or 1 of 3 x 3. With m = 2, that would save no multiplications.
+    two_by_two = (*stride, kh, kw, padding[0] % 2, padding[1] % 2) == (2, 2, 4, 4, 1, 1)
+    m = _tile(channels, outputs, instructions) if two_by_two else 0
+    by_winograd = m > 2
     phases = []
     for top, left in product(range(stride[0]), range(stride[1])):
         tap_rows, tap_columns = axes[0][top], axes[1][left]
-        taps = weight[:, :, tap_rows][:, :, :, tap_columns].transpose(2, 3, 0, 1)
-        ordered = packed(taps.reshape(len(tap_rows), -1, outputs), instructions)
+        taps = weight[:, :, tap_rows][:, :, :, tap_columns]
         row, column = starts[0][top] + margins[0], starts[1][left] + margins[1]
-        phases.append(Phase(row, column, len(tap_rows), len(tap_columns), top, left, ordered))
+        if by_winograd:
+            matrices = _transformed(taps.transpose(1, 0, 2, 3), m, row, column)
+            phases.append(Phase(row, column, m + 1, m + 1, top, left, packed(matrices, instructions)))
+        else:
+            ordered = packed(taps.transpose(2, 3, 0, 1).reshape(len(tap_rows), -1, outputs), instructions)
+            phases.append(Phase(row, column, len(tap_rows), len(tap_columns), top, left, ordered))
     bias = _bias(bias, outputs, instructions)
+    if by_winograd:
+        return Kernel(
+            instructions, phases, bias, channels, outputs, (m, m), (2 * m, 2 * m), winograd=m
+        ), margins
     return Kernel(instructions, phases, bias, channels, outputs, up=stride), margins
 
 
@@ -227,15 +240,24 @@ def _bias(bias: Array | None, outputs: int, instructions: Instructions) -> Array
     return padded
 
 
-def _transformed(weight: Array, m: int) -> Array:
-    """The matrices ((m + 2)^2, C, O) of F(m x m, 3 x 3): G w G^T of each kernel (Lavin and Gray 2016, eq. 8).
+def _tile(channels: int, outputs: int, instructions: Instructions) -> int:
+    """m of Winograd's algorithm, or 0 where it takes no fewer operations."""
+    return instructions.winograd if outputs >= WINOGRAD_FROM and channels % instructions.lanes == 0 else 0
 
-    They are computed in fp64, and rounded once.
+
+def _transformed(weight: Array, m: int, row: int = 0, column: int = 0) -> Array:
+    """The matrices of F(m x m, 3 x 3) of a weight (O, C, 3, 3): G w G^T of each kernel (Lavin and Gray 2016, eq. 8).
+
+    Returns fp32 ((m + 2)^2, C, O), computed in fp64 and rounded once.
+
+    A weight (O, C, 2, 2) lies at `row` and `column`, 0 or 1, of a kernel of 3 x 3 whose other taps are 0. Then the
+    first or the last row of its matrices is 0, and the first or the last column: ((m + 1)^2, C, O) are left.
     """
-    outputs, channels = weight.shape[:2]
-    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0), np.float64).reshape(9, -1)
-    both_sides = np.kron(WINOGRAD_G[m], WINOGRAD_G[m])
-    return (both_sides @ taps).astype(np.float32).reshape(-1, channels, outputs)
+    outputs, channels, side, _ = weight.shape
+    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0), np.float64).reshape(side * side, -1)
+    rows = m + side - 1
+    down, across = (WINOGRAD_G[m][at : at + rows, at : at + side] for at in (row, column))
+    return (np.kron(down, across) @ taps).astype(np.float32).reshape(-1, channels, outputs)
 
 
 def block_edges(outputs: int, instructions: Instructions) -> list[int]:

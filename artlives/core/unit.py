@@ -185,12 +185,12 @@ def _whole_tables(
         tables, counts, kernel.stride, kernel.span, kernel.up, size, strict=True
     ):
         length = (count - 1) * stride + span
-        beyond = max(count * up - side, 0) if kernel.winograd else 0
-        missing = length - beyond - len(table)
-        if missing > 0:
-            table = np.concatenate([table, np.full(missing, -1)])
-        if length > len(table):
-            table = np.concatenate([table, np.full(length - len(table), table[-1])])
+        beyond = max(count * stride - -(-side * stride // up), 0) if kernel.winograd else 0
+        needed = length - beyond
+        if len(table) < needed:
+            table = np.concatenate([table, np.full(needed - len(table), -1)])
+        if beyond:
+            table = np.concatenate([table[:needed], np.full(beyond, table[needed - 1])])
         whole.append(table)
     return whole
 

@@ -37,8 +37,10 @@ typedef struct {
     int64_t stride_rows, stride_columns;
     const Phase *phases;
     int64_t phase_count;
-    /* The set's `winograd`, m, where the one phase has the (m + 2) x (m + 2) matrices of F(m x m, 3 x 3), and stride and
-       up are m; else 0. */
+    /* The set's `winograd`, m, where the phases have the matrices of F(m x m, 3 x 3), and the stride is m; else 0. One
+       phase has all (m + 2) x (m + 2) of them, and `up` is m. Or each of four phases has (m + 1) x (m + 1) of them,
+       those from `row` and `column` on, since the others are 0; and `up` is 2 * m, of which a phase gives every second
+       pixel. */
     int64_t winograd;
     const float *bias; /* per output channel, padded to whole vectors */
     int64_t outputs;

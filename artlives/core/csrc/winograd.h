@@ -1,4 +1,5 @@
-/* Convolution by Winograd's algorithm F(m x m, 3 x 3), where m is WINOGRAD, 2 or 4. Part of set.h.
+/* Convolutions, and transposed ones, by Winograd's algorithm F(m x m, 3 x 3), where m is WINOGRAD, 2 or 4. Part of
+   set.h.
 
    Of each tile of n x n input pixels, n = m + 2, it makes n * n sums, multiplies them by as many sums of the weights,
    and adds the products up to the square of m x m output pixels in its middle. That takes 16 multiplications instead of
@@ -90,52 +91,77 @@ UNROLL(8)
     }
 }
 
-/* The m * m output pixels of a tile, one vector of output channels, of the planes' products `in`, to `out`. */
-INLINE void NAME(add_products)(const int n, const Workspace *w, const float *in, vec bias, float *out)
+/* The m * m output pixels of a tile, one vector of output channels, of the planes' products `in`, to every `apart`-th
+   pixel of every `apart`-th row of `out`. The products of other planes than `size` rows and columns of them, from `row`
+   and `column` on, are 0. */
+INLINE void NAME(add_products)(const int row, const int column, const int size, const int apart, const Workspace *w,
+                               const float *in, vec bias, float *out)
 {
-    const int m = n - 2;
+    const int m = WINOGRAD, n = m + 2;
     int64_t width = w->vectors * LANES;
-    vec column[MOST_VALUES][MOST_VALUES];
+    vec columns[MOST_VALUES][MOST_VALUES] = {0};
 UNROLL(8)
-    for (int j = 0; j < n; j++) {
-        vec products[MOST_VALUES];
+    for (int j = column; j < column + size; j++) {
+        vec products[MOST_VALUES] = {0};
 UNROLL(8)
-        for (int i = 0; i < n; i++)
+        for (int i = row; i < row + size; i++)
             products[i] = *(const vec *)(in + (n * i + j) * w->product_plane);
-        NAME(add_up)(n, products, column[j]);
+        NAME(add_up)(n, products, columns[j]);
     }
 UNROLL(8)
     for (int i = 0; i < m; i++) {
-        vec sums[MOST_VALUES], row[MOST_VALUES];
+        vec sums[MOST_VALUES], pixels[MOST_VALUES];
 UNROLL(8)
         for (int j = 0; j < n; j++)
-            sums[j] = column[j][i];
-        NAME(add_up)(n, sums, row);
+            sums[j] = columns[j][i];
+        NAME(add_up)(n, sums, pixels);
 UNROLL(8)
         for (int j = 0; j < m; j++)
-            *(vec *)(out + i * w->output_row + j * width) = row[j] + bias;
+            *(vec *)(out + apart * (i * w->output_row + j * width)) = pixels[j] + bias;
     }
 }
 
-/* m rows of output, of `count` tiles of row y, to w->output. */
+/* The same of `count` tiles and of vectors `first` to `first + vectors`, to a phase's pixels of w->output. */
+TARGET static void NAME(add_tiles)(const Unit *u, const Workspace *w, const Phase *p, int64_t first, int64_t vectors,
+                                   int64_t count)
+{
+    const int n = WINOGRAD + 2;
+    int64_t width = w->vectors * LANES;
+    for (int64_t x = 0; x < count; x++)
+        for (int64_t v = 0; v < vectors; v++) {
+            const float *in = w->products + (x * vectors + v) * LANES;
+            vec bias = *(const vec *)(u->bias + (first + v) * LANES);
+            float *pixel = w->output + p->top * w->output_row + (x * u->up_columns + p->left) * width;
+            float *out = pixel + (first + v) * LANES;
+            if (p->rows == n)
+                NAME(add_products)(0, 0, n, 1, w, in, bias, out);
+            else if (p->row)
+                p->column ? NAME(add_products)(1, 1, n - 1, 2, w, in, bias, out)
+                          : NAME(add_products)(1, 0, n - 1, 2, w, in, bias, out);
+            else
+                p->column ? NAME(add_products)(0, 1, n - 1, 2, w, in, bias, out)
+                          : NAME(add_products)(0, 0, n - 1, 2, w, in, bias, out);
+        }
+}
+
+/* All rows of output of `count` tiles of row y to w->output. */
 TARGET static void NAME(convolve_winograd)(const Unit *u, const Workspace *w, int64_t y, int64_t count)
 {
     const int n = WINOGRAD + 2;
-    int64_t c = u->channels, width = w->vectors * LANES;
+    int64_t c = u->channels;
     NAME(transform_input)(n, u, w, y, count);
     static const float none[VECTORS * LANES];
-    const float *weight = u->phases->weight;
-    for (int64_t b = 0; b < w->blocks; b++) {
-        int64_t first = w->vectors * b / w->blocks, vectors = w->vectors * (b + 1) / w->blocks - first;
-        for (int64_t i = 0; i < n * n; i++, weight += c * vectors * LANES) {
-            const float *in = w->transformed + i * w->transformed_plane;
-            float *out = w->products + i * w->product_plane;
-            NAME(multiply)(vectors, count, &in, 1, c, c, weight, none, out, vectors * LANES);
+    for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
+        const float *weight = p->weight;
+        for (int64_t b = 0; b < w->blocks; b++) {
+            int64_t first = w->vectors * b / w->blocks, vectors = w->vectors * (b + 1) / w->blocks - first;
+            for (int64_t i = p->row; i < p->row + p->rows; i++)
+                for (int64_t j = p->column; j < p->column + p->columns; j++, weight += c * vectors * LANES) {
+                    const float *in = w->transformed + (n * i + j) * w->transformed_plane;
+                    float *out = w->products + (n * i + j) * w->product_plane;
+                    NAME(multiply)(vectors, count, &in, 1, c, c, weight, none, out, vectors * LANES);
+                }
+            NAME(add_tiles)(u, w, p, first, vectors, count);
         }
-        for (int64_t x = 0; x < count; x++)
-            for (int64_t v = 0; v < vectors; v++)
-                NAME(add_products)(n, w, w->products + (x * vectors + v) * LANES,
-                                   *(const vec *)(u->bias + (first + v) * LANES),
-                                   w->output + WINOGRAD * x * width + (first + v) * LANES);
     }
 }
