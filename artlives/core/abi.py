@@ -120,13 +120,14 @@ class Instructions(Structure):
         vectors: of output channels in a block of weights, at most.
         element: the type of what is multiplied, one of `TYPES`.
         group: values of a kernel's row that are multiplied at a time; weights have zeros to a multiple of it.
+        winograd: m of Winograd's F(m x m, 3 x 3), 2 or 4; 0 of those that have none.
         run, materialize, weight_gradient, moments, normalize, peak: addresses of functions in C; None where there is
             none.
     """
 
     _fields_ = [
         ("name", c_char_p),
-        *((name, c_int64) for name in ("lanes", "vectors", "element", "group")),
+        *((name, c_int64) for name in ("lanes", "vectors", "element", "group", "winograd")),
         *(
             (name, c_void_p)
             for name in ("run", "materialize", "weight_gradient", "moments", "normalize", "peak")
@@ -138,6 +139,7 @@ class Instructions(Structure):
     vectors: int
     element: int
     group: int
+    winograd: int
     run: int | None
     materialize: int | None
     weight_gradient: int | None

@@ -14,6 +14,20 @@ from artlives.core.memory import aligned
 # Output channels from which Winograd's algorithm is taken: with fewer, its transforms of the input cost more than the
 # multiplications that they save.
 WINOGRAD_FROM = 16
+# G of F(m x m, 3 x 3), for the points that winograd.h has.
+WINOGRAD_G = {
+    2: np.array([[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]]),
+    4: np.array(
+        [
+            [1, 0, 0],
+            [1 / 3, 1 / 3, 1 / 3],
+            [-1 / 3, 1 / 3, -1 / 3],
+            [-16 / 15, -8 / 15, -4 / 15],
+            [1 / 15, -2 / 15, 4 / 15],
+            [0, 0, 1],
+        ]
+    ),
+}
 
 
 def to_bf16(values: Array) -> Array:
@@ -27,8 +41,8 @@ class Phase(NamedTuple):
 
     Attributes:
         row, column: of its first tap in the padded input, counted from where a site begins.
-        rows, columns: taps.
-        top, left: the pixel that it gives in each site's square of output pixels.
+        rows, columns: taps. By Winograd's algorithm it is the tile's matrices that are counted here, and above.
+        top, left: the pixel that it gives, or the first ones, in each site's square of output pixels.
         weight: its taps, packed.
     """
 
@@ -56,7 +70,7 @@ class Kernel:
         stride, up: (vertical, horizontal).
         columns_as_channels: how many columns of the kernel lie side by side among the output channels, three for each;
             0 for other kernels.
-        winograd: whether the phase's weights are the matrices of Winograd's algorithm.
+        winograd: m, where the phases' weights are the matrices of Winograd's F(m x m, 3 x 3); else 0.
     """
 
     instructions: Instructions
@@ -67,7 +81,7 @@ class Kernel:
     stride: tuple[int, int] = (1, 1)
     up: tuple[int, int] = (1, 1)
     columns_as_channels: int = 0
-    winograd: bool = False
+    winograd: int = 0
 
     @property
     def span(self) -> tuple[int, int]:
@@ -85,7 +99,7 @@ def convolution(
 ) -> Kernel:
     """The kernel of a convolution of a padded input.
 
-    Where Winograd's algorithm takes fewer operations, each site gives 2 x 2 pixels.
+    Where Winograd's algorithm takes fewer operations, each site gives 2 x 2 or 4 x 4 pixels.
 
     Args:
         weight: (O, C, kh, kw) of the instructions' dtype.
@@ -101,10 +115,10 @@ def convolution(
     _expect_weight(weight, instructions)
     outputs, channels, kh, kw = weight.shape
     padded_bias = _bias(bias, outputs, instructions)
-    winograd = weight.dtype != BF16 and outputs >= WINOGRAD_FROM
-    if winograd and (kh, kw, stride) == (3, 3, (1, 1)) and channels % instructions.lanes == 0:
-        phase = Phase(0, 0, 4, 4, 0, 0, packed(_transformed(weight), instructions))
-        return Kernel(instructions, [phase], padded_bias, channels, outputs, (2, 2), (2, 2), winograd=True)
+    m = _tile(channels, outputs, instructions)
+    if m and (kh, kw, stride) == (3, 3, (1, 1)):
+        phase = Phase(0, 0, m + 2, m + 2, 0, 0, packed(_transformed(weight, m), instructions))
+        return Kernel(instructions, [phase], padded_bias, channels, outputs, (m, m), (m, m), winograd=m)
     taps = weight.transpose(2, 3, 1, 0).reshape(kh, -1, outputs)
     phase = Phase(0, 0, kh, kw, 0, 0, packed(taps, instructions))
     return Kernel(instructions, [phase], padded_bias, channels, outputs, stride)
@@ -119,7 +133,8 @@ def transposed_convolution(
 ) -> tuple[Kernel, tuple[int, int]]:
     """The kernel of a transposed convolution, and the rows and columns (top, left) to pad its input with.
 
-    Negative ones are to be left out of the input: fewer than `padding` asks for.
+    Negative ones are to be left out of the input: fewer than `padding` asks for. Where Winograd's algorithm takes fewer
+    operations, each site gives 8 x 8 pixels.
 
     Args:
         weight: (C, O, kh, kw) of the instructions' dtype, no side of it below the stride.
@@ -150,14 +165,26 @@ def transposed_convolution(
         for axis, s, p in zip(axes, stride, padding, strict=True)
     ]
     margins = -min(starts[0]), -min(starts[1])
+    # Each phase has 2 x 2 taps then, which begin at 0 or 1 of 3 x 3. With m = 2, that would save no multiplications.
+    two_by_two = (*stride, kh, kw, padding[0] % 2, padding[1] % 2) == (2, 2, 4, 4, 1, 1)
+    m = _tile(channels, outputs, instructions) if two_by_two else 0
+    by_winograd = m > 2
     phases = []
     for top, left in product(range(stride[0]), range(stride[1])):
         tap_rows, tap_columns = axes[0][top], axes[1][left]
-        taps = weight[:, :, tap_rows][:, :, :, tap_columns].transpose(2, 3, 0, 1)
-        ordered = packed(taps.reshape(len(tap_rows), -1, outputs), instructions)
+        taps = weight[:, :, tap_rows][:, :, :, tap_columns]
         row, column = starts[0][top] + margins[0], starts[1][left] + margins[1]
-        phases.append(Phase(row, column, len(tap_rows), len(tap_columns), top, left, ordered))
+        if by_winograd:
+            matrices = _transformed(taps.transpose(1, 0, 2, 3), m, row, column)
+            phases.append(Phase(row, column, m + 1, m + 1, top, left, packed(matrices, instructions)))
+        else:
+            ordered = packed(taps.transpose(2, 3, 0, 1).reshape(len(tap_rows), -1, outputs), instructions)
+            phases.append(Phase(row, column, len(tap_rows), len(tap_columns), top, left, ordered))
     bias = _bias(bias, outputs, instructions)
+    if by_winograd:
+        return Kernel(
+            instructions, phases, bias, channels, outputs, (m, m), (2 * m, 2 * m), winograd=m
+        ), margins
     return Kernel(instructions, phases, bias, channels, outputs, up=stride), margins
 
 
@@ -213,13 +240,24 @@ def _bias(bias: Array | None, outputs: int, instructions: Instructions) -> Array
     return padded
 
 
-def _transformed(weight: Array) -> Array:
-    """The sixteen matrices (16, C, O) of F(2 x 2, 3 x 3): G w G^T of each kernel (Lavin and Gray 2016, eq. 8)."""
-    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
-    for axis in (0, 1):
-        a, b, c = np.moveaxis(taps, axis, 0)
-        taps = np.stack([a, (a + b + c) / 2, (a - b + c) / 2, c], axis)
-    return taps.reshape(16, *taps.shape[2:])
+def _tile(channels: int, outputs: int, instructions: Instructions) -> int:
+    """m of Winograd's algorithm, or 0 where it takes no fewer operations."""
+    return instructions.winograd if outputs >= WINOGRAD_FROM and channels % instructions.lanes == 0 else 0
+
+
+def _transformed(weight: Array, m: int, row: int = 0, column: int = 0) -> Array:
+    """The matrices of F(m x m, 3 x 3) of a weight (O, C, 3, 3): G w G^T of each kernel (Lavin and Gray 2016, eq. 8).
+
+    Returns fp32 ((m + 2)^2, C, O), computed in fp64 and rounded once.
+
+    A weight (O, C, 2, 2) lies at `row` and `column`, 0 or 1, of a kernel of 3 x 3 whose other taps are 0. Then the
+    first or the last row of its matrices is 0, and the first or the last column: ((m + 1)^2, C, O) are left.
+    """
+    outputs, channels, side, _ = weight.shape
+    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0), np.float64).reshape(side * side, -1)
+    rows = m + side - 1
+    down, across = (WINOGRAD_G[m][at : at + rows, at : at + side] for at in (row, column))
+    return (np.kron(down, across) @ taps).astype(np.float32).reshape(-1, channels, outputs)
 
 
 def block_edges(outputs: int, instructions: Instructions) -> list[int]:

@@ -118,7 +118,7 @@ def run(
     """
     source = reading.source
     sites = sites or (0, -(-size[0] // kernel.up[0]))
-    row_table, column_table = _whole_tables(kernel, (row_table, column_table), sites[1], size[1])
+    row_table, column_table = _whole_tables(kernel, (row_table, column_table), sites[1], size)
     _expect_run(kernel, reading, row_table, column_table, target, size, sites, top)
     if kept is not None:
         _expect_kept(kernel, source, kept, size)
@@ -171,13 +171,27 @@ def materialize(
     share(instructions.materialize, pieces, None, threads)
 
 
-def _whole_tables(kernel: Kernel, tables: tuple[Array, Array], site_rows: int, width: int) -> list[Array]:
-    """Both tables with zeros beyond their ends, as far as any of the sites reaches."""
-    counts = site_rows, -(-width // kernel.up[1])
+def _whole_tables(
+    kernel: Kernel, tables: tuple[Array, Array], site_rows: int, size: tuple[int, int]
+) -> list[Array]:
+    """Both tables with zeros beyond their ends, as far as any of the sites reaches.
+
+    What Winograd's tiles meet beyond all that the output needs repeats the last row (or column) instead: beside zeros,
+    an even picture's pixels would be rounded differently, which a normalization enlarges.
+    """
+    counts = site_rows, -(-size[1] // kernel.up[1])
     whole = []
-    for table, count, stride, span in zip(tables, counts, kernel.stride, kernel.span, strict=True):
-        missing = (count - 1) * stride + span - len(table)
-        whole.append(np.concatenate([table, np.full(missing, -1)]) if missing > 0 else table)
+    for table, count, stride, span, up, side in zip(
+        tables, counts, kernel.stride, kernel.span, kernel.up, size, strict=True
+    ):
+        length = (count - 1) * stride + span
+        beyond = max(count * stride - -(-side * stride // up), 0) if kernel.winograd else 0
+        needed = length - beyond
+        if len(table) < needed:
+            table = np.concatenate([table, np.full(needed - len(table), -1)])
+        if beyond:
+            table = np.concatenate([table[:needed], np.full(beyond, table[needed - 1])])
+        whole.append(table)
     return whole
 
 

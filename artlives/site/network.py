@@ -15,7 +15,7 @@ from artlives.engines.steps import Step, prepared
 from artlives.errors import ArtlivesError
 
 # What core.wasm is compiled for, as `artlives_instructions` says there: WebAssembly's vectors of 128 bits.
-INSTRUCTIONS = Instructions(name=b"WebAssembly", lanes=4, vectors=4, element=0, group=1)
+INSTRUCTIONS = Instructions(name=b"WebAssembly", lanes=4, vectors=4, element=0, group=1, winograd=2)
 # What `Network` in network.js needs besides steps and weights.
 CONSTANTS = {"gain": GAIN, "grey": GREY, "range": RANGE, "epsilon": plan.EPS}
 

@@ -70,6 +70,34 @@ def test_convolution_and_all_that_is_read_with_it(instructions, draw, case, thre
         np.testing.assert_allclose(kept, hwc(read), atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [(8, 8), (9, 13), (6, 203)], ids=str)
+def test_an_even_picture_stays_exactly_even(instructions, draw, size):
+    """Whether its sides are whole tiles of Winograd's algorithm or not: a normalization would enlarge differences."""
+    kernel = core.convolution(draw(48, 32, 3, 3), (1, 1), None, instructions)
+    target = np.empty((*size, 48), np.float32)
+    x = np.broadcast_to(draw(32), (*size, 32)).copy()
+    core.run(kernel, Reading(x), *(core.padding_table(n, 1, 1, 1) for n in size), target, size)
+    assert np.array_equal(target, np.broadcast_to(target[0, 0], target.shape))
+
+
+@pytest.mark.parametrize("missing", [0, 1, 3])
+def test_beyond_the_ends_of_the_tables_are_zeros(instructions, draw, missing):
+    x, weight = draw(7, 9, 16), draw(24, 16, 3, 3)
+    wide = functional.pad(nchw(x), (1, 1 + missing, 1, 1 + missing))
+    expected = hwc(functional.conv2d(wide, torch.tensor(weight)))
+    kernel = core.convolution(weight, (1, 1), None, instructions)
+    target = np.empty(expected.shape, np.float32)
+    core.run(
+        kernel,
+        Reading(x),
+        core.padding_table(7, 1, 0, 0),
+        core.padding_table(9, 1, 0, 0),
+        target,
+        target.shape[:2],
+    )
+    np.testing.assert_allclose(target, expected, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "case",
     [(9, 13, 96, 48, 4, 2, 1), (9, 13, 24, 16, 4, 2, 3), (6, 50, 5, 7, 5, 2, 1), (6, 7, 5, 7, 3, 3, 0)],

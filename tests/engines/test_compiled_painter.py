@@ -55,6 +55,29 @@ def by_torch(network, pixels):
         return network(torch.from_numpy(pixels).permute(2, 0, 1)[None].float())[0].permute(1, 2, 0).numpy()
 
 
+PICTURES = {
+    "coarse": picture(67, 93),
+    "one pixel": np.where(np.arange(64 * 64).reshape(64, 64, 1) == 2000, 129, np.full((64, 64, 3), 128)),
+    "grey": np.full((67, 93, 3), 130),
+    "white": np.full((64, 64, 3), 255),
+    "black": np.full((72, 64, 3), 0),
+}
+
+
+@pytest.mark.parametrize("style", styles.shipped())
+@pytest.mark.parametrize("name", PICTURES)
+def test_winograds_algorithm_paints_what_plain_products_paint(style, name):
+    """Within 1 of 255; even pictures, of which normalization enlarges what is rounded, by 4."""
+    instructions = core.Instructions.from_buffer_copy(core.best_instructions())
+    instructions.winograd = 0
+    read = styles.find(style)
+    weights, pixels = styles.load_weights(read), PICTURES[name].astype(np.uint8)
+    ours, expected = (
+        painted(CompiledPainter(read.steps, weights, by), pixels).astype(int) for by in (None, instructions)
+    )
+    assert np.abs(ours - expected).max() <= (4 if np.ptp(pixels) == 0 else 1)
+
+
 def painted(painter, pixels, **options):
     """The painting of a copy: a painter may overwrite what it is given."""
     (painting,) = painter.paint([pixels.copy()], threads=2, **options)

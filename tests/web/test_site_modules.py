@@ -274,7 +274,7 @@ def test_the_core_is_compiled_for_the_instructions_that_weights_are_packed_for(s
         const core = await Core.load(readFileSync("static/core.wasm"));
         const set = core.exports.artlives_instructions(0n);
         const field = (name) => Number(core.view.getBigInt64(set + core.layouts.Instructions[name].offset, true));
-        console.log(JSON.stringify(["lanes", "vectors", "element", "group"].map(field)));
+        console.log(JSON.stringify(["lanes", "vectors", "element", "group", "winograd"].map(field)));
     """
     ours = INSTRUCTIONS
-    assert script(source, None) == [ours.lanes, ours.vectors, ours.element, ours.group]
+    assert script(source, None) == [ours.lanes, ours.vectors, ours.element, ours.group, ours.winograd]

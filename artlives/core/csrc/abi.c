@@ -105,6 +105,7 @@ static const Layout layouts[] = {
     FIELD(Instructions, vectors),
     FIELD(Instructions, element),
     FIELD(Instructions, group),
+    FIELD(Instructions, winograd),
     FIELD(Instructions, run),
     FIELD(Instructions, materialize),
     FIELD(Instructions, weight_gradient),

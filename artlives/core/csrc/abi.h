@@ -37,7 +37,11 @@ typedef struct {
     int64_t stride_rows, stride_columns;
     const Phase *phases;
     int64_t phase_count;
-    int64_t winograd;  /* whether the one phase has the sixteen matrices of F(2 x 2, 3 x 3); then stride and up are 2 */
+    /* The set's `winograd`, m, where the phases have the matrices of F(m x m, 3 x 3), and the stride is m; else 0. One
+       phase has all (m + 2) x (m + 2) of them, and `up` is m. Or each of four phases has (m + 1) x (m + 1) of them,
+       those from `row` and `column` on, since the others are 0; and `up` is 2 * m, of which a phase gives every second
+       pixel. */
+    int64_t winograd;
     const float *bias; /* per output channel, padded to whole vectors */
     int64_t outputs;
     /* Columns of a kernel that lie side by side as output channels, three colours each; 0 for other kernels. */
@@ -112,6 +116,7 @@ typedef struct {
     int64_t vectors; /* of output channels in a block of weights, at most */
     int64_t element; /* the type of what is multiplied: FLOAT32 or BFLOAT16 */
     int64_t group;   /* values of a kernel row that are multiplied at a time: weights have zeros to a multiple of it */
+    int64_t winograd; /* m of Winograd's F(m x m, 3 x 3), 2 or 4; 0: it has none */
     Work *run, *materialize, *weight_gradient, *moments, *normalize, *peak;
 } Instructions;
 

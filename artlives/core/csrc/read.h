@@ -11,10 +11,10 @@ typedef struct {
     int64_t input_row;               /* values of one row of `input` */
     float *scale, *shift;            /* `pattern` values each */
     element *input;                  /* ring of span_rows rows of the padded input, normalized */
-    float *output;       /* rows of a phase's output, one (two by Winograd), all channels in whole vectors */
+    float *output;       /* rows of a phase's output, one (by Winograd a tile's), all channels in whole vectors */
     int64_t output_row;  /* values of a row */
-    float *transformed;  /* by Winograd: 16 planes of transformed input */
-    float *products;     /* by Winograd: 16 planes of a block's products */
+    float *transformed;  /* by Winograd: planes of transformed input */
+    float *products;     /* by Winograd: planes of a block's products */
     int64_t transformed_plane, product_plane; /* values of a plane */
     float *line;                              /* with columns_as_channels: one row of the picture */
     double *totals;

@@ -17,7 +17,7 @@ static void NAME(measure)(const Unit *u, Workspace *w)
     int64_t a_site = w->vectors * LANES + w->span_rows * u->stride_columns * c;
     int64_t block = (w->vectors + w->blocks - 1) / w->blocks * LANES;
     if (u->winograd)
-        a_site += 3 * w->vectors * LANES + 16 * (c + block);
+        a_site += (u->up_rows * u->up_columns - 1) * w->vectors * LANES + w->span_rows * w->span_rows * (c + block);
     int64_t pixels = PIXELS(block / LANES);
     w->stretch = 131072 / a_site < 4 * TILE ? 4 * TILE : 131072 / a_site / pixels * pixels;
     w->stretch = w->stretch < w->row_sites ? w->stretch : w->row_sites;
@@ -31,7 +31,7 @@ static void NAME(measure)(const Unit *u, Workspace *w)
     }
     w->input_row = up_to((pixels_read - 1) * u->stride_columns * c + reach, 64 / sizeof(element));
     /* `write_picture` reads one value beyond the last pixel's. */
-    w->output_row = whole_lines((u->winograd ? 2 * w->stretch : pixels_read) * w->vectors * LANES + LANES);
+    w->output_row = whole_lines((u->winograd ? u->up_columns * w->stretch : pixels_read) * w->vectors * LANES + LANES);
     /* Planes that are a multiple of 4 KiB apart would share the same sets of the first-level cache and evict one
        another (4 KiB set aliasing). Another cache line, 16 floats, sets them apart. */
     w->transformed_plane = u->winograd ? whole_lines(w->stretch * c) + 16 : 0;
@@ -43,11 +43,13 @@ static float *NAME(allocate)(const Unit *u, Workspace *w)
 {
     /* Sums and sums of squares are fp64, two floats each. */
     int64_t totals = whole_lines(4 * w->vectors * LANES), pattern = whole_lines(w->pattern);
-    int64_t ring = w->span_rows * w->input_row * (int64_t)sizeof(element) / 4, output = u->winograd ? 2 * w->output_row : w->output_row;
+    int64_t ring = w->span_rows * w->input_row * (int64_t)sizeof(element) / 4;
+    int64_t output = u->winograd ? u->up_rows * w->output_row : w->output_row;
     /* `write_picture` stores one value beyond the row's last. */
     int64_t line = u->columns_as_channels ? whole_lines(w->stretch * COLORS + LANES) : 0;
-    int64_t planes = 16 * (w->transformed_plane + w->product_plane);
-    float *memory = aligned_alloc(64, 4 * (totals + 2 * pattern + ring + output + line + planes));
+    int64_t planes = w->span_rows * w->span_rows;
+    int64_t transformed = planes * w->transformed_plane, products = planes * w->product_plane;
+    float *memory = aligned_alloc(64, 4 * (totals + 2 * pattern + ring + output + line + transformed + products));
     if (!memory)
         return NULL;
     w->totals = (double *)memory;
@@ -57,7 +59,7 @@ static float *NAME(allocate)(const Unit *u, Workspace *w)
     w->output = w->shift + pattern + ring;
     w->line = w->output + output;
     w->transformed = w->line + line;
-    w->products = w->transformed + 16 * w->transformed_plane;
+    w->products = w->transformed + transformed;
     return memory;
 }
 
@@ -85,8 +87,9 @@ TARGET static void NAME(run_stretch)(const Unit *u, const Workspace *w, int64_t 
 #if GROUP == 1
         if (u->winograd) {
             NAME(convolve_winograd)(u, w, y, sites);
-            for (int64_t row = 2 * y; row < 2 * y + 2 && row < u->output_rows; row++)
-                NAME(finish)(u, w, w->output + row % 2 * w->output_row, row, 2 * left, 1, end - 2 * left, totals);
+            int64_t up = u->up_rows, column = left * u->up_columns;
+            for (int64_t row = y * up; row < (y + 1) * up && row < u->output_rows; row++)
+                NAME(finish)(u, w, w->output + row % up * w->output_row, row, column, 1, end - column, totals);
             continue;
         }
 #endif

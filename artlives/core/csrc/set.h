@@ -6,6 +6,7 @@
    LANES         floats in a vector;
    VECTORS       vectors of output channels that are computed at a time, at most;
    TILE          pixels that are computed at a time with VECTORS vectors: VECTORS * TILE registers hold the sums;
+   WINOGRAD      m of Winograd's F(m x m, 3 x 3), 2 or 4;
    FROM_HALVES, TO_HALVES  where the processor has instructions for fp16: a vector from memory, and one, limited to
                  what is finite, to memory.
 
@@ -99,8 +100,8 @@ typedef float operand;
 
 /* The set's entry in the table of instructions.c. */
 static const Instructions NAME(set) = {
-    LABEL,     LANES, VECTORS, ELEMENT, GROUP, NAME(run), NAME(materialize), NAME(weight_gradient), NAME(moments),
-    NAME(normalize), NAME(peak)};
+    LABEL,     LANES, VECTORS, ELEMENT, GROUP, WINOGRAD, NAME(run), NAME(materialize), NAME(weight_gradient),
+    NAME(moments), NAME(normalize), NAME(peak)};
 #endif
 
 #undef JOINED
@@ -138,5 +139,6 @@ static const Instructions NAME(set) = {
 #undef LANES
 #undef VECTORS
 #undef TILE
+#undef WINOGRAD
 #undef FROM_HALVES
 #undef TO_HALVES

@@ -33,18 +33,24 @@ TARGET static void NAME(write)(const Unit *u, const Workspace *w, const float *i
         NAME(write_as)(FLOAT16, u, w, in, row, left, apart, count);
 }
 
+/* x, or the limit that it is beyond. */
+INLINE vec NAME(limited)(vec x, float least, float most)
+{
+    mask below = x < least, above = x > most;
+    vec zero = {0};
+    x = (vec)(((mask)x & ~below) | ((mask)(zero + least) & below));
+    return (vec)(((mask)x & ~above) | ((mask)(zero + most) & above));
+}
+
 /* gain * tanh(x) + offset, where tanh(x) = 1 - 2 / (exp(2 x) + 1) is exact to 2e-7. Beyond 9, tanh is 1 in fp32. 2^y is
    2 to y's nearest whole number times the Taylor series of exp, which needs six terms within ln(2) / 2. */
-INLINE float NAME(scaled_tanh)(float x, float gain, float offset)
+INLINE vec NAME(scaled_tanh)(vec x, float gain, float offset)
 {
     const float ln_2 = 0.6931471805599453f, two_by_ln_2 = 2.8853900817779268f;
-    x = x > 9 ? 9 : x < -9 ? -9 : x;
-    float y = x * two_by_ln_2;
-    float whole = (y + ROUNDING) - ROUNDING, z = (y - whole) * ln_2;
-    float power = 1 + z * (1 + z * (1 / 2.f + z * (1 / 6.f + z * (1 / 24.f + z * (1 / 120.f + z / 720)))));
-    int32_t exponent = ((int32_t)whole + 127) << 23;
-    float scale;
-    memcpy(&scale, &exponent, 4);
+    vec y = NAME(limited)(x, -9, 9) * two_by_ln_2;
+    vec whole = (y + ROUNDING) - ROUNDING, z = (y - whole) * ln_2;
+    vec power = 1 + z * (1 + z * (1 / 2.f + z * (1 / 6.f + z * (1 / 24.f + z * (1 / 120.f + z / 720)))));
+    vec scale = (vec)((__builtin_convertvector(whole, mask) + 127) << 23);
     return gain * (1 - 2 / (power * scale + 1)) + offset;
 }
 
@@ -74,16 +80,20 @@ TARGET static void NAME(write_picture)(const Unit *u, const Workspace *w, int64_
         NAME(add_columns)(5, w->output, width, count, line);
     else
         NAME(add_columns)(u->columns_as_channels, w->output, width, count, line);
-    for (int64_t i = 0; i < count * c; i++)
-        line[i] = NAME(scaled_tanh)(line[i], u->gain, u->offset);
     int64_t i = ((row - u->target_top) * u->output_width + left) * c;
-    if (u->target_type == FLOAT32) {
-        memcpy((float *)u->target + i, line, count * c * sizeof(float));
-        return;
-    }
-    uint8_t *to = (uint8_t *)u->target + i;
-    for (int64_t j = 0; j < count * c; j++) {
-        float x = line[j] < 0 ? 0 : line[j] > 255 ? 255 : line[j];
-        to[j] = (uint8_t)(int32_t)((x + ROUNDING) - ROUNDING);
+    /* `line` has room for whole vectors, the target has not. */
+    for (int64_t j = 0, some; j < count * c; j += some) {
+        some = count * c - j < LANES ? count * c - j : LANES;
+        vec x = NAME(scaled_tanh)(*(const vec *)(line + j), u->gain, u->offset);
+        if (u->target_type == FLOAT32) {
+            memcpy((float *)u->target + i + j, &x, some * sizeof(float));
+            continue;
+        }
+        x = (NAME(limited)(x, 0, 255) + ROUNDING) - ROUNDING;
+        bytes values = __builtin_convertvector(__builtin_convertvector(x, mask), bytes);
+        if (some == LANES)
+            *(bytes *)((uint8_t *)u->target + i + j) = values;
+        else
+            memcpy((uint8_t *)u->target + i + j, &values, some);
     }
 }

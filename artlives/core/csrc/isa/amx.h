@@ -137,7 +137,7 @@ TILED static __attribute__((noinline)) void multiply_amx(int64_t vectors, int64_
 
 #include "amx_gradient.h"
 
-static const Instructions set_amx = {"AMX", SIDE, 2, BFLOAT16, DEPTH, run_amx, NULL, weight_gradient_amx, NULL, NULL,
+static const Instructions set_amx = {"AMX", SIDE, 2, BFLOAT16, DEPTH, 0, run_amx, NULL, weight_gradient_amx, NULL, NULL,
                                      peak_amx};
 
 #undef SIDE

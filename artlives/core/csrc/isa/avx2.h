@@ -9,6 +9,7 @@
 /* 3 * 4 of the 16 registers hold sums. */
 #define VECTORS 3
 #define TILE 4
+#define WINOGRAD 4
 #define FROM_HALVES(from) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(from)))
 #define TO_HALVES(to, x)                                                                                               \
     _mm_storeu_si128((__m128i *)(to),                                                                                  \

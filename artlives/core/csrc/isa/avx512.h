@@ -9,6 +9,7 @@
 /* 3 * 8 of the 32 registers hold sums. */
 #define VECTORS 3
 #define TILE 8
+#define WINOGRAD 4
 #define FROM_HALVES(from) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(from)))
 #define TO_HALVES(to, x)                                                                                               \
     _mm256_storeu_si256((__m256i *)(to),                                                                               \

@@ -14,4 +14,4 @@
 #include "../set.h"
 
 static const Instructions set_avx512bf16 = {
-    "AVX512-BF16", 16, 3, BFLOAT16, 2, run_avx512bf16, NULL, NULL, NULL, NULL, peak_avx512bf16};
+    "AVX512-BF16", 16, 3, BFLOAT16, 2, 0, run_avx512bf16, NULL, NULL, NULL, NULL, peak_avx512bf16};

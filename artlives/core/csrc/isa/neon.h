@@ -7,4 +7,5 @@
 /* 4 * 6 of the 32 registers hold sums. */
 #define VECTORS 4
 #define TILE 6
+#define WINOGRAD 4
 #include "../set.h"

@@ -7,4 +7,5 @@
 /* 4 * 2 of SSE2's 16 registers hold sums. */
 #define VECTORS 4
 #define TILE 2
+#define WINOGRAD 4
 #include "../set.h"

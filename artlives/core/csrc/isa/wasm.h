@@ -7,4 +7,5 @@
 /* 4 * 3 of the 16 registers that an x86 processor has for them hold sums. */
 #define VECTORS 4
 #define TILE 3
+#define WINOGRAD 2
 #include "../set.h"
