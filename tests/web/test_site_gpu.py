@@ -140,8 +140,11 @@ def test_a_painting_that_is_ended_leaves_the_gpu_in_use(page):
         "const { requestDevice } = GPUAdapter.prototype; GPUAdapter.prototype.requestDevice = async function () { "
         "const device = await requestDevice.apply(this); device.destroy(); return device; };",
         "GPUDevice.prototype.createComputePipelineAsync = async () => { throw new Error('no compiler'); };",
+        "const { createShaderModule } = GPUDevice.prototype; "
+        "GPUDevice.prototype.createShaderModule = function ({ code }) { "
+        "return createShaderModule.call(this, { code: code.replaceAll('sqrt(', 'abs(') }); };",
     ],
-    ids=["lost", "without a compiler"],
+    ids=["lost", "without a compiler", "wrong"],
 )
 def test_webassembly_paints_for_a_gpu_that_fails(open_page, hook):
     page = open_page(hook)

@@ -7,6 +7,8 @@ import { described, quadsOf } from "./gpu-steps.js";
 
 const VECTOR = 16; // bytes of a quad's values for a pixel
 const MOMENTS = 48; // bytes of a quad's moments
+const SAMPLE = 40; // pixels a side
+const ROUNDING = 2; // of 255, by which paintings in fp32 differ at most
 const ERRORS = ["validation", "out-of-memory", "internal"];
 const MOST_IDLE = 64e6; // bytes that stay taken for a next picture of the same size; a live frame of 640 x 480 takes 53 MB
 
@@ -132,6 +134,29 @@ export class GpuNetwork {
     const pipelines = await Promise.all(kernels.map((kernel) => gpu.pipeline(kernel)));
     return (gpu.plan = new Plan(this, pipelines, height, width));
   }
+}
+
+/**
+ * Why a network on the GPU cannot be used; null if it paints as the same one by WebAssembly does. A GPU's driver may
+ * compile the kernels wrongly.
+ */
+export async function reasonAgainst(core, onGpu, byCore) {
+  const sample = Uint8Array.from({ length: 3 * SAMPLE ** 2 }, (_, i) => (i % (3 * SAMPLE)) + (i ** 2 % 131));
+  const paintings = [];
+  for (const network of [onGpu, byCore]) {
+    const address = core.place(sample);
+    try {
+      await network.paint(address, SAMPLE, SAMPLE, () => {});
+      paintings.push(core.array(Uint8Array, address, sample.length).slice());
+    } catch (error) {
+      return error.message;
+    } finally {
+      core.free(address);
+    }
+  }
+  const [one, other] = paintings;
+  const isSame = one.every((value, i) => Math.abs(value - other[i]) <= ROUNDING);
+  return isSame ? null : "the GPU computes something else";
 }
 
 /** The buffers and the commands for pictures of one size. */

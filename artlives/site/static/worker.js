@@ -5,7 +5,7 @@
 import { blend } from "./blend.js";
 import { Core } from "./core.js";
 import { Problem } from "./dom.js";
-import { Gpu, GpuNetwork } from "./gpu.js";
+import { Gpu, GpuNetwork, reasonAgainst } from "./gpu.js";
 import { tile } from "./grain.js";
 import { Network } from "./network.js";
 import { LARGEST, paint, rounded, sizes } from "./passes.js";
@@ -18,6 +18,7 @@ const MOST = 8; // networks in memory, of 5 MB each
 const jobs = new Map(); // by id: {isAborted}
 const networks = new Map(); // by what paints and the name of a style or a mix, the latest last
 let gpu = Gpu.find(); // null for the rest of the visit, once it failed
+let isGpuRight = false; // known by its first network
 let last = Promise.resolve(); // the last job's end
 const loading = load();
 
@@ -111,8 +112,7 @@ async function painted(photo, style, { brush = "default", one_pass: isOnePass = 
       if (!(network instanceof GpuNetwork) || error instanceof RangeError) throw error;
       // An aborted job ends here.
       await between();
-      console.warn("WebAssembly paints from now on:", error.message);
-      forgetGpu();
+      forgetGpu(error.message);
       return paint(core, await networkOf(style, all.at(-1)), photo, settings, between);
     });
   } catch (error) {
@@ -134,6 +134,17 @@ async function networkOf(style, size) {
   if (!network) {
     const weights = await styles.weights(style);
     network = isOnGpu ? new GpuNetwork(found, core, description, weights) : new Network(core, description, weights);
+    if (isOnGpu && !isGpuRight) {
+      const byCore = new Network(core, description, weights);
+      const problem = await reasonAgainst(core, network, byCore);
+      byCore.close();
+      if (problem) {
+        network.close();
+        forgetGpu(problem);
+        return networkOf(style, size);
+      }
+      isGpuRight = true;
+    }
   }
   networks.set(key, network);
   for (const [oldest, old] of networks) {
@@ -144,7 +155,8 @@ async function networkOf(style, size) {
   return network;
 }
 
-function forgetGpu() {
+function forgetGpu(problem) {
+  console.warn("WebAssembly paints from now on:", problem);
   gpu = null;
   for (const [key, network] of networks) {
     if (network instanceof GpuNetwork && networks.delete(key)) network.close();
