@@ -194,12 +194,13 @@ class Tasks(ABC, Generic[AnyTask]):
         last = ""
         try:
             while True:
-                changed = task.changed
+                # It may be over by the time that the event is sent, with another one to send.
+                changed, is_over = task.changed, task.is_over
                 event = self._event(task)
                 if event != last:
                     last = event
                     yield event
-                if task.is_over:
+                if is_over:
                     return
                 # The place of one that waits depends on others.
                 patience = HEARTBEAT if task.state == task.WORKING else 1

@@ -1,5 +1,6 @@
 """Paintings that visitors show: learnt in a process, one after the other, followed, kept, forgotten."""
 
+import asyncio
 import io
 import json
 import re
@@ -90,6 +91,21 @@ def test_a_painting_is_learnt_stage_by_stage(client, painting, learns):
     steps = [data for kind, data in found if kind == "learning" and data["step"]]
     assert all(data["steps"] == STUDY.steps for data in steps)
     assert "study" not in client.get("/api/styles").text
+
+
+def test_what_ends_while_an_event_is_sent_is_told():
+    async def told():
+        all_studies = studies.Studies()
+        study = all_studies.add(
+            studies.Study(name="study", painting="", pixels=np.zeros((1, 1, 3), np.uint8))
+        )
+        study.note(state="learning")
+        found = all_studies.events(study)
+        first = await anext(found)
+        study.note(state="learnt")
+        return [first, *[event async for event in found]]
+
+    assert [re.match(r"event: (\w+)", event)[1] for event in asyncio.run(told())] == ["learning", "learnt"]
 
 
 def test_what_is_learnt_paints_and_mixes(client, painting, png, pixels, learns, style_file):
