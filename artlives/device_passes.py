@@ -42,6 +42,8 @@ def paint(
         report: called with the part of all passes' pixels that is done.
         carry: of a single photo; see `passes.paint`.
     """
+    if carry:
+        sizes = passes.carried(sizes)
     pixels = [height * width for height, width in sizes]
     painting = None
     for i, size in enumerate(sizes):

@@ -50,13 +50,18 @@ def sizes(height: int, width: int, brush: str = "default") -> list[Size]:
     ratio = (last / first) ** (1 / max(1, doublings))
     sides = [first * ratio**i for i in range(doublings)] + [last]
     found = [(round(height * side / long), round(width * side / long)) for side in sides]
-    return [size for size in found[:-1] if min(size) >= SMALLEST] + found[-1:]
+    return _without_smallest(found)
 
 
 def carried(sizes: list[Size]) -> list[Size]:
     """The `sizes` in which a picture is painted whose last pass continues another painting; see `CARRIED`."""
     coarser = [(round(height * CARRIED), round(width * CARRIED)) for height, width in sizes[:-1]]
-    return [size for size in coarser if min(size) >= SMALLEST] + sizes[-1:]
+    return _without_smallest(coarser + sizes[-1:])
+
+
+def _without_smallest(sizes: list[Size]) -> list[Size]:
+    """The sizes but for those, before the last one, that are too small to be painted."""
+    return [size for size in sizes[:-1] if min(size) >= SMALLEST] + sizes[-1:]
 
 
 def paint(
@@ -81,11 +86,13 @@ def paint(
         threads: how many to use.
         report: is called with the part of all passes that is done.
         carry: what replaces the painting that the last pass is mixed with; None leaves it as it is. It is not called
-            where there is one pass alone. The sizes should be those of `carried`.
+            where there is one pass alone. With it, passes are painted at the sizes that `carried` gives.
 
     Raises:
         MemoryError: a pass needs more than `memory`.
     """
+    if carry:
+        sizes = carried(sizes)
     pixels = [height * width for height, width in sizes]
     painting = None
     for i, size in enumerate(sizes):

@@ -252,7 +252,7 @@ class Stylizer:
             return copy
         height, width = photo.shape[:2]
         with _naming_memory(width, height):
-            sizes, share, amplitude = self._passes(height, width, carry is not None)
+            sizes, share, amplitude = self._passes(height, width)
             painting = passes.paint(
                 self.painter,
                 photo,
@@ -274,7 +274,7 @@ class Stylizer:
 
         if self.settings.strength == 0:
             return photos
-        sizes, share, amplitude = self._passes(photos.shape[2], photos.shape[3], carry is not None)
+        sizes, share, amplitude = self._passes(photos.shape[2], photos.shape[3])
         painter = cast("TensorPainter", self.painter)
         paintings = device_passes.paint(
             painter, photos, sizes, share=share, amplitude=amplitude, report=report, carry=carry
@@ -284,7 +284,7 @@ class Stylizer:
             paintings = device_passes.blend(photos, paintings, strength, keep_colors)
         return paintings
 
-    def _passes(self, height: int, width: int, carries: bool) -> tuple[list[passes.Size], int, float]:
+    def _passes(self, height: int, width: int) -> tuple[list[passes.Size], int, float]:
         """The sizes of the passes, the share of each in the next one, and the amplitude of the grain."""
         settings = self.settings
         if min(height, width) < SMALLEST:
@@ -292,8 +292,6 @@ class Stylizer:
         sizes = [(height, width)]
         if not settings.one_pass:
             sizes = passes.chosen(self.painter, height, width, settings.brush, settings.memory)
-            if carries:
-                sizes = passes.carried(sizes)
         enlarged = sizes[-1][0] > height
         share = passes.SHARE_ENLARGED if enlarged else passes.SHARES[settings.brush]
         return sizes, share, self.style.grain if settings.grain is None else settings.grain
