@@ -63,14 +63,12 @@ class Step:
         return side * up // down
 
     def centred(self, mean: Array) -> Step:
-        """The same step with a bias that makes its output 0 where its input is `mean` (C,), of fp32.
+        """The same step with a bias that takes `mean` (O,) from its output.
 
-        The normalization takes it away again. Without it, fp16 would leave few digits to a picture of little contrast.
+        The normalization takes it away anyway. Without it, fp16 would leave few digits to a picture of little contrast.
         """
-        if self.sums is None:
-            return self
         bias = np.zeros_like(self.kernel.bias)
-        bias[: self.plan.outputs] = -mean @ self.sums
+        bias[: self.plan.outputs] = -mean
         return replace(self, kernel=replace(self.kernel, bias=bias))
 
     def normalization(self, totals: Array, pixels: int) -> tuple[Array, Array]:
@@ -149,10 +147,10 @@ class Painting:
         ones = np.ones(3, np.float32)
         # In -1..1.
         self.first = Reading(picture, ones / RANGE, -GREY / RANGE * ones)
-        if dtype is np.float16:
+        if dtype is np.float16 and steps[0].sums is not None:
             # Of every eighth pixel a side: the mean need not be exact.
             mean = (picture[::8, ::8].mean((0, 1), np.float32) - GREY) / RANGE
-            self.steps = (steps[0].centred(mean), *steps[1:])
+            self.steps = (steps[0].centred(mean @ steps[0].sums), *steps[1:])
 
     def shape(self, step: Step) -> tuple[int, int, int]:
         """(H', W', O) of the step's output, of the padded picture."""

@@ -1,13 +1,14 @@
 """A picture that is too large to be painted whole.
 
-Outputs at low resolution are kept, in fp32 or, of a huge picture, in fp16; those at high resolution are computed anew
-in bands of rows, each with the rows around it that it needs: once for the sums over the whole picture that the
-normalization needs, and once to be read by the next step. So there is no seam between bands.
+Outputs at low resolution are kept, in fp32 or, of a huge picture, in fp16, each written over the one that it is made
+of; those at high resolution are computed anew in bands of rows, each with the rows around it that it needs: once for
+the sums over the whole picture that the normalization needs, and once to be read by the next step. So there is no seam
+between bands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil, prod
 from typing import Any, NamedTuple
 
@@ -18,12 +19,13 @@ from artlives.core import Array, Reading
 from artlives.engines.buffers import BUFFERS
 from artlives.engines.steps import Painting, Step
 
-# Bytes of fp32 that a band's outputs may take, all steps together.
+# Bytes that a band's outputs may take, all steps together.
 BAND_BYTES = 48 << 20
 # A band's rows are a multiple of this, and no fewer: the rows around a band are computed twice.
 BAND_ROWS = 32
-# Outputs at 1/4 of the picture's sides or less are kept: they take a sixteenth of the memory per channel.
-KEPT_AT = 4
+# Outputs at 1/2 of the picture's sides or less are kept. They take half the memory of those at 1/1, which have half the
+# channels: no more than a residual layer at 1/4, which needs its input and its output.
+KEPT_AT = 2
 
 
 def kept_at(steps: Sequence[Step]) -> int:
@@ -39,16 +41,42 @@ def keep_any(steps: Sequence[Step]) -> bool:
     return any(step.plan.scale >= kept_at(steps) for step in steps if step.plan.normalized)
 
 
+def places(steps: Sequence[Step], size: Callable[[Step], float]) -> tuple[dict[int, float], float]:
+    """Where the outputs that are kept lie in one piece of memory: each over what its step reads, unless that is kept.
+
+    Args:
+        size: of a step's output.
+
+    Returns:
+        where each step's output begins, by the step's index, and the size of all.
+    """
+    least = kept_at(steps)
+    begins: dict[int, float] = {}
+    residuals: dict[int, tuple[float, float]] = {}
+    # Of what the next step reads, or the chain of steps that it comes after.
+    begin = end = most = 0.0
+    chain = False
+    for i, step in enumerate(steps):
+        if step.plan.kept:
+            residuals[i] = begin, end
+        if not step.plan.normalized:
+            continue
+        if step.plan.adds is not None:
+            begins[i] = begin
+            # The sum is written over the residual.
+            begin, end = residuals[step.plan.adds]
+        elif step.plan.scale < least:
+            chain = True
+        else:
+            begin = begins[i] = end if step.plan.kept or chain else begin
+            end, chain = begin + size(step), False
+            most = max(most, end)
+    return begins, most
+
+
 def kept_values(steps: Sequence[Step]) -> float:
     """Values for each pixel of a picture that strips keep at most."""
-    least = kept_at(steps)
-    # Of a residual layer, its input and its output.
-    kept = [
-        step.values * (2 if step.plan.kept or step.plan.adds is not None else 1)
-        for step in steps
-        if step.plan.normalized and step.plan.scale >= least
-    ]
-    return max(kept, default=0)
+    return places(steps, lambda step: step.values)[1]
 
 
 def needs(values: float, height: int, width: int, dtype: np.dtype[Any]) -> int:
@@ -70,26 +98,32 @@ class Strips(Painting):
         # Free buffers of smaller pictures, painted whole, would only take memory beside this picture's.
         BUFFERS.drop()
         value = self.first
+        begins, size = places(self.steps, lambda step: prod(self.shape(step)))
+        memory = self.loan.take((int(size),), kept_dtype)
         kept: dict[int, Array] = {}
         # The steps from `value` on whose outputs are not kept.
         chain: list[_Link] = []
         for i, step in enumerate(self.steps):
             if step.plan.kept or (step.plan.normalized and value.residual is not None):
-                # Releases what it was made of.
                 value = self._materialized(value)
             if step.plan.kept:
                 kept[i] = value.source
             if not step.plan.normalized:
                 self._in_bands(step, chain, value, self.target)
-            elif step.plan.adds is not None:
-                value = self._in_place(step, value, kept.pop(step.plan.adds))
-            elif step.plan.scale < least:
+            elif i not in begins:
                 totals = self._in_bands(step, chain, value, self.dtype)
                 chain.append(_Link(step, self.normalization(step, totals)))
             else:
-                output = np.empty(self.shape(step), kept_dtype)
-                totals = self._in_bands(step, chain, value, output)
-                value, chain = step.reading(output, self.normalization(step, totals)), []
+                if self.dtype is not kept_dtype:
+                    step = self._centred(step, chain, value)
+                shape = self.shape(step)
+                output = memory[int(begins[i]) :][: prod(shape)].reshape(shape)
+                if np.may_share_memory(output, value.source):
+                    totals = self._over(step, value, output)
+                else:
+                    totals = self._in_bands(step, chain, value, output)
+                residual = None if step.plan.adds is None else kept.pop(step.plan.adds)
+                value, chain = step.reading(output, self.normalization(step, totals), residual), []
 
     def _materialized(self, value: Reading) -> Reading:
         """The same values, computed, in place of the residual or else of the source."""
@@ -97,30 +131,37 @@ class Strips(Painting):
         core.materialize(value, target, self.threads)
         return Reading(target)
 
-    def _in_place(self, step: Step, value: Reading, residual: Array) -> Reading:
-        """How the step's output with `residual` is read; it is written over the step's input, band by band."""
-        inner = value.source
+    def _over(self, step: Step, value: Reading, output: Array) -> Array:
+        """Fill `output`, which lies over what the step reads, and return its totals."""
         totals = np.zeros((2, step.plan.outputs))
         before: tuple[slice, Array] | None = None
-        up = step.kernel.up[0]
-        for top, bottom in self._bands(step, []):
-            band = np.empty((bottom - top, *inner.shape[1:]), inner.dtype)
-            totals += self.convolve(step, value, band, top, (top // up, ceil(bottom / up)))
-            # The next band reads the last rows of this one's input: they are replaced after that.
+        bands = list(self._bands(step, []))
+        if output.size > value.source.size:
+            # What a band reads lies before its output: the bands above are read later.
+            bands.reverse()
+        for top, bottom in bands:
+            band = self.loan.take((bottom - top, *output.shape[1:]), output.dtype.type)
+            totals += self._rows(step, [], value, band, top, bottom)
+            # The next band reads a few rows that lie under this one: they are replaced after that.
             if before:
-                inner[before[0]] = before[1]
+                self._write(output, *before)
             before = slice(top, bottom), band
         if before:
-            inner[before[0]] = before[1]
-        return step.reading(inner, self.normalization(step, totals), residual)
+            self._write(output, *before)
+        return totals
+
+    def _write(self, output: Array, rows: slice, band: Array) -> None:
+        output[rows] = band
+        self.loan.give(band)
 
     def _bands(self, step: Step, chain: Sequence[_Link]) -> Iterator[tuple[int, int]]:
         """(top, bottom) of bands of the step's output, so low that all of `chain` and it fit into `BAND_BYTES`."""
         row = sum(
-            4 * prod(self.shape(s)[1:]) * float(step.plan.scale / s.plan.scale)
+            prod(self.shape(s)[1:]) * float(step.plan.scale / s.plan.scale)
             for s in (*(link.step for link in chain), step)
         )
-        height = max(BAND_ROWS, int(BAND_BYTES / row) // BAND_ROWS * BAND_ROWS)
+        height = int(BAND_BYTES / (row * np.dtype(self.dtype).itemsize))
+        height = max(BAND_ROWS, height // BAND_ROWS * BAND_ROWS)
         rows = self.shape(step)[0] if step.plan.normalized else self.picture.shape[0]
         for top in range(0, rows, height):
             yield top, min(top + height, rows)
@@ -135,14 +176,40 @@ class Strips(Painting):
         if not chain:
             return self.convolve(step, value, target)
         totals = np.zeros((2, step.kernel.outputs))
-        up = step.kernel.up[0]
         for top, bottom in self._bands(step, chain):
-            sites = top // up, ceil(bottom / up)
-            source, source_top = self._band(chain, value, *self._sources(step, sites))
             part = target[top:bottom] if isinstance(target, np.ndarray) else target
-            totals += self.convolve(step, source, part, top, sites, source_top)
-            self.loan.give(source.source)
+            totals += self._rows(step, chain, value, part, top, bottom)
         return totals
+
+    def _rows(
+        self,
+        step: Step,
+        chain: list[_Link],
+        value: Reading,
+        target: Array | type[np.floating[Any]],
+        top: int,
+        bottom: int,
+    ) -> Array:
+        """Fill `target`, unless it is a type, with rows of the output of `step` after `chain` after `value`.
+
+        Returns their totals.
+        """
+        up = step.kernel.up[0]
+        sites = top // up, ceil(bottom / up)
+        if not chain:
+            return self.convolve(step, value, target, top, sites)
+        source, source_top = self._band(chain, value, *self._sources(step, sites))
+        totals = self.convolve(step, source, target, top, sites, source_top)
+        self.loan.give(source.source)
+        return totals
+
+    def _centred(self, step: Step, chain: list[_Link], value: Reading) -> Step:
+        """The step with an output around 0, where fp16 has the most digits: its mean is about that of a few rows."""
+        up, (height, width, _) = step.kernel.up[0], self.shape(step)
+        top = height // 2 // up * up
+        bottom = min(top + up, height)
+        totals = self._rows(step, chain, value, np.float32, top, bottom)
+        return step.centred(totals[0] / ((bottom - top) * width))
 
     def _band(self, chain: list[_Link], value: Reading, first: int, last: int) -> tuple[Reading, int]:
         """Rows `first` to `last`, or a few more, of the chain's output, and the row that they begin with."""
