@@ -38,7 +38,7 @@ class Unit(Structure):
     """One convolution with what surrounds it: what it reads, the kernel, and what it writes."""
 
     _fields_ = [
-        *((name, c_void_p) for name in ("source", "residual")),
+        *((name, c_void_p) for name in ("source", "residual", "gate")),
         *((name, c_int64) for name in ("source_type", "source_width", "channels")),
         *((name, c_void_p) for name in ("row_table", "column_table")),
         *((name, c_int64) for name in ("pad_top", "pad_left")),
@@ -51,6 +51,7 @@ class Unit(Structure):
         ("bias", c_void_p),
         *((name, c_int64) for name in ("outputs", "columns_as_channels")),
         *((name, c_float) for name in ("gain", "offset")),
+        ("rectified", c_int64),
         ("target", c_void_p),
         *((name, c_int64) for name in ("target_type", "target_top", "output_rows", "output_width")),
         *((name, c_int64) for name in ("up_rows", "up_columns")),

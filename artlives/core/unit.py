@@ -31,11 +31,13 @@ from artlives.core.threads import edges, share
 class Reading:
     """What a convolution reads: relu(source * scale + shift) + residual.
 
+    Where the gate is <= 0, the source is taken for 0.
+
     Attributes:
         source: (H, W, C) of fp32, fp16, bf16 or uint8, dense.
         scale, shift: (C,) of fp32; None for 1 and 0.
         relu: whether there is a ReLU.
-        residual: like `source`; None for none.
+        residual, gate: like `source`; None for none.
     """
 
     source: Array
@@ -43,6 +45,7 @@ class Reading:
     shift: Array | None = None
     relu: bool = False
     residual: Array | None = None
+    gate: Array | None = None
 
     def expect(self, dtypes: tuple[np.dtype, ...], dimensions: tuple[int, ...]) -> None:
         """Raise unless all arrays fit together, and the source has one of these dtypes and numbers of dimensions."""
@@ -52,10 +55,11 @@ class Reading:
         for name, array in (("scale", self.scale), ("shift", self.shift)):
             if array is not None:
                 expect(name, array, (FLOAT32,), source.shape[-1:])
-        if self.residual is not None:
-            if source.ndim != 3:
-                raise ValueError("a batch has no residual")
-            expect("residual", self.residual, (source.dtype,), source.shape)
+        if self.residual is not None and source.ndim != 3:
+            raise ValueError("a batch has no residual")
+        for name, array in (("residual", self.residual), ("gate", self.gate)):
+            if array is not None:
+                expect(name, array, (source.dtype,), source.shape)
 
 
 # Pictures of a size ask for the same ones, some forty, again and again.
@@ -88,6 +92,7 @@ def run(
     kept: Array | None = None,
     totals: bool = False,
     gain: tuple[float, float] = (1, 0),
+    rectified: bool = False,
     threads: int = 1,
 ) -> Array:
     """Convolve what `reading` says, and write the result to `target`.
@@ -106,6 +111,7 @@ def run(
             read is written there, without the padding.
         totals: whether to add up the output. A kernel of bf16 adds up what it writes, where that is fp16.
         gain: (factor, offset) of an `output_convolution`, whose output is factor * tanh(x) + offset.
+        rectified: whether the output of another convolution goes through a ReLU.
         threads: how many to use.
 
     Returns:
@@ -123,10 +129,10 @@ def run(
     if kept is not None:
         _expect_kept(kernel, source, kept, size)
     expect_threads(threads)
-    unit = _unit(kernel, reading, row_table, column_table, target, size, top, kept, gain)
+    unit = _unit(kernel, reading, row_table, column_table, target, size, top, kept, gain, rectified)
     units = [unit]
     if source.ndim == 4:
-        units = _for_each(source, target if isinstance(target, np.ndarray) else None, unit)
+        units = _for_each(reading, target if isinstance(target, np.ndarray) else None, unit)
     pieces = [(each, *rows) for each in units for rows in pairwise(edges(*sites, threads, len(units)))]
     sums = np.zeros((len(pieces), 2, len(kernel.bias)))
     share(kernel.instructions.run, pieces, sums if totals else None, threads)
@@ -250,6 +256,7 @@ def _unit(
     top: int,
     kept: Array | None,
     gain: tuple[float, float],
+    rectified: bool,
 ) -> abi.Unit:
     """The core's structure of a call of `run`; for a batch, of its first image. It points to the tables, not copies."""
     source = reading.source
@@ -263,6 +270,7 @@ def _unit(
     return abi.Unit(
         source=address(source),
         residual=address(reading.residual),
+        gate=address(reading.gate),
         source_type=TYPES[source.dtype],
         source_width=source.shape[-2],
         channels=source.shape[-1],
@@ -284,6 +292,7 @@ def _unit(
         columns_as_channels=kernel.columns_as_channels,
         gain=gain[0],
         offset=gain[1],
+        rectified=rectified,
         target=address(target) if isinstance(target, np.ndarray) else None,
         target_type=TYPES[np.dtype(target) if isinstance(target, type) else target.dtype],
         target_top=top,
@@ -294,10 +303,11 @@ def _unit(
     )
 
 
-def _for_each(source: Array, target: Array | None, unit: abi.Unit) -> list[abi.Unit]:
+def _for_each(reading: Reading, target: Array | None, unit: abi.Unit) -> list[abi.Unit]:
     """One unit for each image of a batch, from that of the first, whose `phases` they share: it must live as long."""
-    units = [abi.Unit.from_buffer_copy(unit) for _ in source]
+    units = [abi.Unit.from_buffer_copy(unit) for _ in reading.source]
+    arrays = {"source": reading.source, "gate": reading.gate, "target": target}
     for i, each in enumerate(units):
-        each.source = address(source[i])
-        each.target = None if target is None else address(target[i])
+        for name, array in arrays.items():
+            setattr(each, name, None if array is None else address(array[i]))
     return units

@@ -6,7 +6,6 @@ recipe may ask for deeper ones of torchvision's. This is the one network here th
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +37,19 @@ _TORCHVISION = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 _CAFFE = ((123.68, 116.779, 103.939), (1.0, 1.0, 1.0))
 
 
-_Convolve = Callable[[Tensor], Tensor]
+# Takes x, padded by a pixel of zeros, to the convolution's output.
+_Convolve = Callable[..., Tensor]
 
 
 class _ConvolutionReLU(Function):
     """Convolution by fixed weights, padded by a pixel of zeros, then ReLU.
 
-    The gradient is a convolution, too, by the kernel turned round.
+    The gradient is a convolution, too, by the kernel turned round, of the gradient where the ReLU let pass.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, convolve: _Convolve, turned: _Convolve) -> Tensor:
-        y = convolve(x).relu_()
+        y = convolve(x)
         ctx.save_for_backward(y)
         ctx.turned = turned
         return y
@@ -58,7 +58,7 @@ class _ConvolutionReLU(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (y,) = ctx.saved_tensors
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
-        return ctx.turned(torch.ops.aten.threshold_backward(gradient, y, 0)), None, None
+        return ctx.turned(gradient, y), None, None
 
 
 class Perceptual(nn.Module):
@@ -111,8 +111,7 @@ class Perceptual(nn.Module):
                     f"{weights} does not hold VGG-19's convolutions: {name} has another shape"
                 )
             weight, bias = weight.to(device, self.dtype), bias.to(device, self.dtype)
-            turned = _convolution(weight.transpose(0, 1).flip(2, 3), None)
-            self._convolutions[name] = _convolution(weight, bias), turned
+            self._convolutions[name] = _convolutions(weight, bias)
 
     def forward(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Features (N, C, H / s, W / s) of pictures (N, 3, H, W) in 0..255, by layer; s is 2^(block - 1)."""
@@ -135,10 +134,24 @@ class Perceptual(nn.Module):
         return found
 
 
-def _convolution(weight: Tensor, bias: Tensor | None) -> _Convolve:
-    """The compiled core's, which is quicker on the CPU, or torch's, which pad by a pixel of zeros."""
-    dense = weight.contiguous(memory_format=torch.channels_last)
-    return dispatch.packed(weight, bias) or partial(F.conv2d, weight=dense, bias=bias, padding=1)
+def _convolutions(weight: Tensor, bias: Tensor) -> tuple[_Convolve, _Convolve]:
+    """What `_ConvolutionReLU` is made of: the compiled core's, which are quicker on the CPU, or torch's.
+
+    The first takes x to the ReLU's output y, the second the gradient of y, and y, to that of x.
+    """
+    turned = weight.transpose(0, 1).flip(2, 3)
+    first, second = dispatch.packed(weight, bias, True), dispatch.packed(turned, None, False)
+    if first and second:
+        return first, second
+    dense, turned = (kernel.contiguous(memory_format=torch.channels_last) for kernel in (weight, turned))
+
+    def forward(x: Tensor) -> Tensor:
+        return F.conv2d(x, dense, bias, padding=1).relu_()
+
+    def backward(gradient: Tensor, y: Tensor) -> Tensor:
+        return F.conv2d(torch.ops.aten.threshold_backward(gradient, y, 0), turned, padding=1)
+
+    return forward, backward
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -70,6 +70,36 @@ def test_convolution_and_all_that_is_read_with_it(instructions, draw, case, thre
         np.testing.assert_allclose(kept, hwc(read), atol=1e-6)
 
 
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_a_gate_and_a_rectified_output(instructions, draw, case):
+    """Of a batch: what a ReLU's gradient needs, and a ReLU."""
+    h, w, c, o, k, s = case
+    x, gate, weight = draw(2, h, w, c), draw(2, h, w, c), draw(o, c, k, k) / k
+    gate[gate > 1] = np.nan
+    read = torch.tensor(np.where(gate <= 0, 0, x)).permute(0, 3, 1, 2)
+    expected = functional.conv2d(read, torch.tensor(weight), stride=s, padding=k // 2).relu()
+    target = np.full(expected.permute(0, 2, 3, 1).shape, np.nan, np.float32)
+    core.run(
+        core.convolution(weight, (s, s), instructions=instructions),
+        Reading(x, gate=gate),
+        core.padding_table(h, k // 2, k // 2, 0),
+        core.padding_table(w, k // 2, k // 2, 0),
+        target,
+        target.shape[1:3],
+        rectified=True,
+    )
+    np.testing.assert_allclose(target, expected.permute(0, 2, 3, 1), atol=1e-4)
+
+
+def test_what_is_no_number_stays_so(instructions):
+    """Else a training whose loss is not finite would go on."""
+    x = np.full((4, 4, 16), np.nan, np.float32)
+    target, table = np.zeros((4, 4, 16), np.float32), core.padding_table(4, 0, 0, 0)
+    kernel = core.convolution(np.ones((16, 16, 1, 1), np.float32), (1, 1), instructions=instructions)
+    core.run(kernel, Reading(x, gate=x), table, table, target, (4, 4), rectified=True)
+    assert np.isnan(target).all()
+
+
 @pytest.mark.parametrize("size", [(8, 8), (9, 13), (6, 203)], ids=str)
 def test_an_even_picture_stays_exactly_even(instructions, draw, size):
     """Whether its sides are whole tiles of Winograd's algorithm or not: a normalization would enlarge differences."""

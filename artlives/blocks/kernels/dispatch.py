@@ -91,16 +91,17 @@ def correlate_weight(
     return torch.from_numpy(gradient).permute(3, 2, 0, 1).to(dtype)
 
 
-def packed(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor] | None:
+def packed(weight: Tensor, bias: Tensor | None, rectified: bool) -> Callable[..., Tensor] | None:
     """A convolution by weights that never change, which the core packs once; None where the core does not compute it.
 
     Args:
         weight: (O, C, k, k) of fp32 or bf16 on the CPU, k odd.
         bias: (O,).
+        rectified: whether ReLU follows.
 
     Returns:
         what takes x (N, C, H, W) of the weight's dtype to (N, O, H, W), channels-last in memory; x is padded by
-        k // 2 zeros.
+        k // 2 zeros. Where a second tensor like x, the gate, is <= 0, x is taken for 0.
     """
     geometry = Geometry(padding=(weight.shape[2] // 2, weight.shape[3] // 2))
     if not _is_for_core(weight, geometry):
@@ -108,11 +109,11 @@ def packed(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor] | 
     tiles = _tiles(weight)
     kernel = core.convolution(_weight(weight, tiles), (1, 1), _bias(bias), tiles)
 
-    def convolve(x: Tensor) -> Tensor:
+    def convolve(x: Tensor, gate: Tensor | None = None) -> Tensor:
         rows, columns = (
             core.padding_table(n, p, p, 0) for n, p in zip(x.shape[2:], geometry.padding, strict=True)
         )
-        return _run(kernel, x, rows, columns, (x.shape[2], x.shape[3]))
+        return _run(kernel, x, rows, columns, (x.shape[2], x.shape[3]), gate, rectified)
 
     return convolve
 
@@ -239,13 +240,25 @@ def _bias(bias: Tensor | None) -> np.ndarray | None:
     return None if bias is None else _array(bias.float())
 
 
-def _run(kernel: Kernel, x: Tensor, rows: np.ndarray, columns: np.ndarray, size: tuple[int, int]) -> Tensor:
+def _run(
+    kernel: Kernel,
+    x: Tensor,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    size: tuple[int, int],
+    gate: Tensor | None = None,
+    rectified: bool = False,
+) -> Tensor:
     """The kernel's output (N, O, *size) for x (N, C, H, W), in x's dtype, channels-last in memory."""
     # Halves beyond fp16's range would be written as its largest number.
     read = x.float() if x.dtype == torch.float16 else x
     target = torch.empty((len(x), *size, kernel.outputs), dtype=read.dtype)
-    source = Reading(_array(read.permute(0, 2, 3, 1)))
-    core.run(kernel, source, rows, columns, _array(target), size, threads=torch.get_num_threads())
+    reading = Reading(
+        _array(read.permute(0, 2, 3, 1)),
+        gate=None if gate is None else _array(gate.permute(0, 2, 3, 1)),
+    )
+    threads = torch.get_num_threads()
+    core.run(kernel, reading, rows, columns, _array(target), size, rectified=rectified, threads=threads)
     return target.permute(0, 3, 1, 2).to(x.dtype)
 
 

@@ -25,8 +25,8 @@ typedef struct {
    kernel: site (y, x) begins at row y * stride and column x * stride of the padded input, and gives the square of
    output pixels from (y * up, x * up) on, `up` pixels a side. */
 typedef struct {
-    /* It reads relu(source * scale + shift) + residual, padded. */
-    const void *source, *residual; /* of `source_type`; no residual: NULL */
+    /* It reads relu(source * scale + shift) + residual, padded. Where the gate is <= 0, the source is taken for 0. */
+    const void *source, *residual, *gate; /* of `source_type`; no residual, no gate: NULL */
     int64_t source_type, source_width, channels;
     const int64_t *row_table, *column_table; /* for each row and column of the padded input, the source's; -1: zeros */
     int64_t pad_top, pad_left;               /* rows and columns of the padded input before the source's first ones */
@@ -47,6 +47,7 @@ typedef struct {
     /* Columns of a kernel that lie side by side as output channels, three colours each; 0 for other kernels. */
     int64_t columns_as_channels;
     float gain, offset; /* with columns_as_channels, the output is gain * tanh(x) + offset */
+    int64_t rectified;  /* whether the output is */
     /* It writes. */
     void *target; /* NULL: the totals of what would be written are wanted alone */
     int64_t target_type;

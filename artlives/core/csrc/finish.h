@@ -50,10 +50,14 @@ TARGET static __attribute__((noinline)) void NAME(finish_halves)(const Unit *u, 
 #undef SUMMED
 #endif
 
-/* Adds a row of output to the totals, if there are any, and writes it to the target, if there is one. */
-TARGET static void NAME(finish)(const Unit *u, const Workspace *w, const float *output, int64_t row, int64_t left,
+/* Rectifies a row of output, if it is to be, adds it to the totals, if there are any, and writes it to the target, if
+   there is one. */
+TARGET static void NAME(finish)(const Unit *u, const Workspace *w, float *output, int64_t row, int64_t left,
                                 int64_t apart, int64_t count, const void *totals)
 {
+    if (u->rectified)
+        for (vec *x = (vec *)output; x < (vec *)(output + count * w->vectors * LANES); x++)
+            *x = NAME(gated)(*x, *x);
 #ifdef HALVES
     if (u->target_type == FLOAT16) {
         NAME(finish_halves)(u, w, output, row, left, apart, count);

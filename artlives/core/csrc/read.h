@@ -25,6 +25,12 @@ INLINE vec NAME(rectified)(vec x, int64_t relu)
     return relu ? (vec)((mask)x & (mask)(x > 0)) : x;
 }
 
+/* x where y is above 0, and elsewhere 0; x too where y is no number, or an error would disappear. */
+INLINE vec NAME(gated)(vec x, vec y)
+{
+    return (vec)((mask)x & ~(mask)(y <= 0));
+}
+
 /* Scale and shift, repeated to whole vectors. */
 static void NAME(repeat_scale)(const Unit *u, Workspace *w)
 {
@@ -47,8 +53,10 @@ INLINE void NAME(read)(const Unit *u, const Workspace *w, const int type, int64_
     for (; done + w->pattern <= count; done += w->pattern)
         for (int64_t j = 0; j < w->pattern; j += LANES) {
             int64_t k = done + j;
-            vec x = NAME(load)(u->source, type, i + k) * *(const vec *)(w->scale + j) + *(const vec *)(w->shift + j);
-            x = NAME(rectified)(x, u->relu);
+            vec x = NAME(load)(u->source, type, i + k);
+            if (u->gate)
+                x = NAME(gated)(x, NAME(load)(u->gate, type, i + k));
+            x = NAME(rectified)(x * *(const vec *)(w->scale + j) + *(const vec *)(w->shift + j), u->relu);
             if (u->residual)
                 x += NAME(load)(u->residual, type, i + k);
             NAME(store)(to, ELEMENT, k, x);
@@ -57,7 +65,8 @@ INLINE void NAME(read)(const Unit *u, const Workspace *w, const int type, int64_
         }
     for (; done < count; done++) {
         int64_t j = done % w->pattern;
-        float x = NAME(value)(u->source, type, i + done) * w->scale[j] + w->shift[j];
+        int gated = u->gate && NAME(value)(u->gate, type, i + done) <= 0;
+        float x = (gated ? 0 : NAME(value)(u->source, type, i + done)) * w->scale[j] + w->shift[j];
         x = u->relu && !(x > 0) ? 0 : x;
         if (u->residual)
             x += NAME(value)(u->residual, type, i + done);

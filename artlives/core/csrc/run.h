@@ -22,7 +22,7 @@ static void NAME(measure)(const Unit *u, Workspace *w)
     w->stretch = 131072 / a_site < 4 * TILE ? 4 * TILE : 131072 / a_site / pixels * pixels;
     w->stretch = w->stretch < w->row_sites ? w->stretch : w->row_sites;
     w->pattern = c / gcd(c, LANES) * LANES;
-    w->plain = !u->scale && !u->shift && !u->relu && !u->residual;
+    w->plain = !u->scale && !u->shift && !u->relu && !u->residual && !u->gate;
     /* Products of several pixels or of a whole group reach beyond the last pixel and beyond the kernel's row. */
     int64_t pixels_read = up_to(w->stretch + w->extra, LEAST_PIXELS), reach = w->span_columns * c;
     for (const Phase *p = u->phases; p < u->phases + u->phase_count; p++) {
