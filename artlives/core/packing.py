@@ -254,10 +254,13 @@ def _transformed(weight: Array, m: int, row: int = 0, column: int = 0) -> Array:
     first or the last row of its matrices is 0, and the first or the last column: ((m + 1)^2, C, O) are left.
     """
     outputs, channels, side, _ = weight.shape
-    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0), np.float64).reshape(side * side, -1)
+    taps = np.ascontiguousarray(weight.transpose(2, 3, 1, 0), np.float64).reshape(side, side, -1)
     rows = m + side - 1
     down, across = (WINOGRAD_G[m][at : at + rows, at : at + side] for at in (row, column))
-    return (np.kron(down, across) @ taps).astype(np.float32).reshape(-1, channels, outputs)
+    # Not as products of matrices: the threads of their library would go on waiting for the next, and slow down ours.
+    columns = np.einsum("ar,rsk->ask", down, taps)
+    matrices = np.einsum("bs,ask->abk", across, columns)
+    return matrices.astype(np.float32).reshape(-1, channels, outputs)
 
 
 def block_edges(outputs: int, instructions: Instructions) -> list[int]:

@@ -46,8 +46,8 @@ INLINE void NAME(read)(const Unit *u, const Workspace *w, const int type, int64_
                        int keeps)
 {
     int64_t done = 0;
-    if (type == BFLOAT16 && ELEMENT == BFLOAT16 && w->plain) {
-        memcpy(to, (const uint16_t *)u->source + i, 2 * count);
+    if (type == ELEMENT && w->plain && !keeps) {
+        memcpy(to, (const element *)u->source + i, count * sizeof *to);
         done = count;
     }
     for (; done + w->pattern <= count; done += w->pattern)
