@@ -259,8 +259,8 @@ def _transformed(weight: Array, m: int, row: int = 0, column: int = 0) -> Array:
     down, across = (WINOGRAD_G[m][at : at + rows, at : at + side] for at in (row, column))
     # Not as products of matrices: the threads of their library would go on waiting for the next, and slow down ours.
     columns = np.einsum("ar,rsk->ask", down, taps)
-    matrices = np.einsum("bs,ask->abk", across, columns)
-    return matrices.astype(np.float32).reshape(-1, channels, outputs)
+    matrices: Array = np.einsum("bs,ask->abk", across, columns).astype(np.float32)
+    return matrices.reshape(-1, channels, outputs)
 
 
 def block_edges(outputs: int, instructions: Instructions) -> list[int]:

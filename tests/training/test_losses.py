@@ -30,6 +30,29 @@ def test_content_is_relative_to_the_target():
     assert content_loss(3 * target, target, "l1") == pytest.approx(2, rel=1e-5)
 
 
+@pytest.mark.parametrize("cost", ["l1", "mse"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_contents_gradient_is_that_of_the_differences_powers(cost, dtype):
+    features, target = (torch.randn(2, 4, 5, 6, dtype=dtype) for _ in range(2))
+    channels_last = features.contiguous(memory_format=torch.channels_last).requires_grad_()
+    content_loss(channels_last, target, cost).backward()
+    exact = features.double().requires_grad_()
+    size = torch.abs if cost == "l1" else torch.square
+    (size(exact - target.double()).sum() / size(target.double()).sum()).backward()
+    torch.testing.assert_close(
+        channels_last.grad.double(), exact.grad, rtol=1e-5 if dtype == torch.float32 else 0.03, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("size", [(6, 8), (7, 5)])
+def test_half_the_size_is_the_mean_of_four_pixels(size):
+    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    h, w = (side // 2 for side in size)
+    expected = x[:, :, : 2 * h, : 2 * w].reshape(2, 3, h, 2, w, 2).mean((3, 5))
+    torch.testing.assert_close(halved(x), expected)
+    assert torch.autograd.gradcheck(halved, x)
+
+
 def test_gram_matrix_is_the_average_product_of_channels():
     features = torch.randn(2, 4, 5, 7)
     expected = torch.einsum("nchw,ndhw->ncd", features, features) / 35
