@@ -164,6 +164,7 @@ def materialize(
     unit = abi.Unit(
         source=address(source),
         residual=address(reading.residual),
+        gate=address(reading.gate),
         source_type=TYPES[source.dtype],
         source_width=source.shape[1],
         channels=source.shape[2],

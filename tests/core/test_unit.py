@@ -214,10 +214,10 @@ def test_every_half_survives(instructions):
 
 @pytest.mark.smoke
 def test_materializing_in_place(instructions, draw):
-    x, residual = draw(5, 6, 24).astype(np.float16), draw(5, 6, 24).astype(np.float16)
+    x, residual, gate = (draw(5, 6, 24).astype(np.float16) for _ in range(3))
     scale, shift = draw(24), draw(24)
-    expected = np.maximum(x.astype(np.float32) * scale + shift, 0) + residual
-    core.materialize(Reading(x, scale, shift, True, residual), residual, 1, instructions)
+    expected = np.maximum(np.where(gate > 0, x, 0).astype(np.float32) * scale + shift, 0) + residual
+    core.materialize(Reading(x, scale, shift, True, residual, gate), residual, 1, instructions)
     np.testing.assert_allclose(residual, expected, atol=2e-3, rtol=1e-3)
 
 
