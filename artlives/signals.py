@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a long job at the next place where it can go on later."""
+"""SIGINT and SIGTERM end a long job at the next place where it can go on later; no Ctrl-C is lost."""
 
 import signal
 import threading
@@ -29,3 +29,25 @@ def caught_signals() -> Iterator[list[int]]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+@contextmanager
+def kept_interrupts() -> Iterator[list[int]]:
+    """The SIGINTs that have come, each of which raises KeyboardInterrupt as well (in the main thread; else none).
+
+    Python drops an exception where it cleans up after an object, such as a pool of threads that has ended.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        came.append(signum)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)

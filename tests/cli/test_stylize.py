@@ -475,8 +475,12 @@ def test_watching_a_folder_until_ctrl_c(environment, style_file, photo_file, tmp
         shutil.copy(photo_file, inbox / "b.jpg")
         assert process.stdout.readline() == f"{inbox / 'b-dots.jpg'}\n"
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (1, "2 painted, 1 failed\n")
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            # Else the end of `with` would wait for it for ever.
+            process.kill()
+    assert (process.returncode, errors.splitlines()[-1]) == (1, "2 painted, 1 failed")
     assert names(inbox) == ["a-dots.jpg", "a.jpg", "b-dots.jpg", "b.jpg"]
 
 
