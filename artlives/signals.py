@@ -1,10 +1,21 @@
 """SIGINT and SIGTERM end a long job at the next place where it can go on later; no Ctrl-C is lost."""
 
+import _thread
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+# Seconds, in which Python has cleaned up after an object.
+CLEANED_UP = 0.01
 
 
 @contextmanager
@@ -32,22 +43,31 @@ def caught_signals() -> Iterator[list[int]]:
 
 
 @contextmanager
-def kept_interrupts() -> Iterator[list[int]]:
-    """The SIGINTs that have come, each of which raises KeyboardInterrupt as well (in the main thread; else none).
+def dropped_interrupts_come_again() -> Iterator[None]:
+    """Let a Ctrl-C come once more that Python has dropped.
 
-    Python drops an exception where it cleans up after an object, such as a pool of threads that has ended.
+    It drops any exception where it cleans up after an object, such as a pool of threads that has ended.
     """
-    came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield came
-        return
+    before = sys.unraisablehook
 
-    def handle(signum: int, frame: FrameType | None) -> None:
-        came.append(signum)
-        raise KeyboardInterrupt
+    def hook(unraisable: "UnraisableHookArgs") -> None:
+        if unraisable.exc_type is KeyboardInterrupt:
+            # Not a `Thread`, whose lock may be held by what was interrupted.
+            _thread.start_new_thread(_interrupt_later, ())
+        else:
+            before(unraisable)
 
-    before = signal.signal(signal.SIGINT, handle)
+    sys.unraisablehook = hook
     try:
-        yield came
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = before
+
+
+def _interrupt_later() -> None:
+    time.sleep(CLEANED_UP)
+    if sys.platform == "win32":
+        _thread.interrupt_main()
+    else:
+        # A signal ends what the main thread waits in, too.
+        os.kill(os.getpid(), signal.SIGINT)

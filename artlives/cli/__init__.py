@@ -19,6 +19,7 @@ import click
 from artlives import __version__
 from artlives.errors import ArtlivesError
 from artlives.files import identity
+from artlives.signals import dropped_interrupts_come_again
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -94,7 +95,8 @@ class Commands(click.Group):
         """Runs the command line. Exit status 1, too, where what it prints cannot be written."""
         try:
             try:
-                return super().main(*args, **options)
+                with dropped_interrupts_come_again():
+                    return super().main(*args, **options)
             finally:
                 # What is left is otherwise written when no error can be told any more. None: it was closed.
                 if sys.stdout:

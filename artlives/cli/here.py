@@ -23,7 +23,6 @@ from artlives.cli.study import learnt
 from artlives.errors import ArtlivesError
 from artlives.files import is_folder
 from artlives.settings import Settings
-from artlives.signals import kept_interrupts
 from artlives.styles import Style
 
 if TYPE_CHECKING:
@@ -93,13 +92,11 @@ class Here:
                 yield self._paint_one(style, mine[0])
 
     def watch(self) -> Iterator[Outcome]:
-        """Paint what is in the order's folders and what comes into them, until Ctrl-C raises KeyboardInterrupt."""
-        told: set[Outcome] = set()
+        """Paint what is in the order's folders and what comes into them, without an end."""
+        told = set()
         failed: list[Outcome] = []
 
         def look() -> list[Job]:
-            if came:
-                raise KeyboardInterrupt
             planned: list[Job] = []
             for folder in self.order.photos:
                 with suppress(NoPictures):
@@ -109,11 +106,10 @@ class Here:
                     told.update(found.failed)
             return planned
 
-        with kept_interrupts() as came:
-            for jobs in arrivals(look):
-                yield from failed
-                failed.clear()
-                yield from self.paint(jobs)
+        for jobs in arrivals(look):
+            yield from failed
+            failed.clear()
+            yield from self.paint(jobs)
 
     def _planned(self, photos: tuple[str, ...]) -> Plan:
         order, jobs = self.order, []

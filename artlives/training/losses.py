@@ -35,9 +35,8 @@ DIRECTIONS = [
 TONE_SIZES = (4, 16)
 # Grey levels, the standard deviation of noise that is added to all tones: fainter ones need not be kept.
 TONE_NOISE = 4.0
-# What a difference costs, by name, and the power of its size that this is.
-COSTS = {"l1": torch.abs, "mse": torch.square}
-POWERS = {"l1": 1, "mse": 2}
+# The power of its size that a difference costs, by name.
+COSTS = {"l1": 1, "mse": 2}
 
 
 def content_loss(
@@ -58,7 +57,7 @@ def magnitude_of(features: Tensor, cost: str = "mse") -> Tensor:
 
     It is what `content_loss` is relative to.
     """
-    magnitude: Tensor = _Magnitude.apply(features, POWERS[cost])
+    magnitude: Tensor = _Magnitude.apply(features, COSTS[cost])
     return magnitude
 
 
@@ -190,9 +189,9 @@ def style_loss(
             found = distributions(features[layer], target.typical)
             losses.append(DIVERGENCES[cost](target.shares, found).mean())
         else:
-            size = COSTS[cost]
-            difference = size(gram_matrix(features[layer]) - target).sum((1, 2))
-            losses.append((difference / size(target).sum()).mean())
+            power = COSTS[cost]
+            difference = ((gram_matrix(features[layer]) - target).abs() ** power).sum((1, 2))
+            losses.append((difference / (target.abs() ** power).sum()).mean())
     return torch.stack(losses).mean()
 
 

@@ -140,7 +140,7 @@ def _convolutions(weight: Tensor, bias: Tensor) -> tuple[_Convolve, _Convolve]:
     The first takes x to the ReLU's output y, the second the gradient of y, and y, to that of x.
     """
     turned = weight.transpose(0, 1).flip(2, 3)
-    first, second = dispatch.packed(weight, bias, True), dispatch.packed(turned, None, False)
+    first, second = dispatch.packed(weight, bias, rectified=True), dispatch.packed(turned, None)
     if first and second:
         return first, second
     dense, turned = (kernel.contiguous(memory_format=torch.channels_last) for kernel in (weight, turned))

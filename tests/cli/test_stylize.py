@@ -480,7 +480,7 @@ def test_watching_a_folder_until_ctrl_c(environment, style_file, photo_file, tmp
         finally:
             # Else the end of `with` would wait for it for ever.
             process.kill()
-    assert (process.returncode, errors.splitlines()[-1]) == (1, "2 painted, 1 failed")
+    assert (process.returncode, errors) == (1, "2 painted, 1 failed\n")
     assert names(inbox) == ["a-dots.jpg", "a.jpg", "b-dots.jpg", "b.jpg"]
 
 

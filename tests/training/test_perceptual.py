@@ -120,7 +120,7 @@ def test_weights_of_another_network_are_refused(tmp_path, perceptual_file, spoil
 def test_the_core_gives_torchs_features_and_gradients(perceptual_file, monkeypatch, dtype):
     monkeypatch.setattr(perceptual_network, "has_bf16", lambda device: dtype == torch.bfloat16)
     ours = Perceptual(perceptual_file)
-    monkeypatch.setattr(dispatch, "packed", lambda *_: None)
+    monkeypatch.setattr(dispatch, "packed", lambda *_, **options: None)
     theirs = Perceptual(perceptual_file)
     x = torch.rand(2, 3, 40, 28) * 255
     found = []

@@ -91,7 +91,7 @@ def correlate_weight(
     return torch.from_numpy(gradient).permute(3, 2, 0, 1).to(dtype)
 
 
-def packed(weight: Tensor, bias: Tensor | None, rectified: bool) -> Callable[..., Tensor] | None:
+def packed(weight: Tensor, bias: Tensor | None, rectified: bool = False) -> Callable[..., Tensor] | None:
     """A convolution by weights that never change, which the core packs once; None where the core does not compute it.
 
     Args:
