@@ -260,7 +260,10 @@ def tones(pictures: Tensor) -> list[Tensor]:
 @cache
 def _luma(device: torch.device) -> Tensor:
     """Kept on the device: to copy it there, the CPU would wait for it in each step."""
-    return torch.tensor(LUMA, device=device)
+    # A training may need it that comes after an evaluation in the same process: no gradient could pass what is made in
+    # inference mode.
+    with torch.inference_mode(False):
+        return torch.tensor(LUMA, device=device)
 
 
 def tone_loss(painted: Tensor, wanted: Sequence[Tensor]) -> Tensor:

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from artlives.training import losses
 from artlives.training.losses import (
     BINS,
     FRAME,
@@ -18,6 +19,8 @@ from artlives.training.losses import (
     steadiness_loss,
     style_loss,
     style_target,
+    tone_loss,
+    tones,
     total_variation,
 )
 
@@ -51,6 +54,15 @@ def test_half_the_size_is_the_mean_of_four_pixels(size):
     expected = x[:, :, : 2 * h, : 2 * w].reshape(2, 3, h, 2, w, 2).mean((3, 5))
     torch.testing.assert_close(halved(x), expected)
     assert torch.autograd.gradcheck(halved, x)
+
+
+def test_tones_of_an_evaluation_do_not_keep_a_training_from_its_gradients():
+    losses._luma.cache_clear()
+    with torch.inference_mode():
+        tones(torch.rand(1, 3, 16, 16))
+    painted = torch.rand(1, 3, 16, 16, requires_grad=True)
+    tone_loss(painted, tones(torch.rand(1, 3, 16, 16))).backward()
+    assert painted.grad.isfinite().all()
 
 
 def test_gram_matrix_is_the_average_product_of_channels():
